@@ -1,0 +1,44 @@
+# Every target installs first when that is due: what is needed is in the locks, nothing is assumed but Python >= 3.11.
+SHELL := /bin/bash
+PYTHON ?= python3
+BIN := .venv/bin
+STAMP := .venv/installed
+CONTOSO := examples/contoso/users.csv examples/contoso/groups.csv examples/contoso/members.csv
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo serve test check bench format
+
+help: ## what can be made
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+install: $(STAMP) ## the virtual environment .venv with everything, and the command .venv/bin/provisor
+
+$(STAMP): requirements-dev.lock pyproject.toml
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(BIN)/python -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Provisor needs Python 3.11 or newer: make PYTHON=python3.12"; exit 1; }
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+demo: $(STAMP) ## the page, end to end, on a data folder of its own (KEEP=1 leaves it running)
+	@KEEP=$(KEEP) $(BIN)/python -m demo
+
+serve: $(STAMP) ## the server with the default data folder
+	@$(BIN)/provisor serve
+
+test: $(STAMP) ## every test
+	@$(BIN)/python -m pytest
+
+check: $(STAMP) ## format, lint, strict types, import contracts
+	@$(BIN)/ruff format --check --quiet . || { echo "Run make format."; exit 1; }
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/mypy --no-error-summary
+	@$(BIN)/lint-imports --no-cache > .venv/imports.txt || { cat .venv/imports.txt; exit 1; }
+	@echo "check: format, lint, types and import contracts hold"
+
+bench: $(STAMP) ## what things cost, against a floor in the same run
+	@$(BIN)/python -m tests.bench
+
+format: $(STAMP)
+	@$(BIN)/ruff format --quiet .
+	@$(BIN)/ruff check --quiet --fix .

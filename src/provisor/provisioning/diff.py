@@ -1,0 +1,75 @@
+"""What of an account differs from what it should be.
+
+The comparison is with what was last applied, or with the account as it was just read. Letter case counts only where
+the attribute list says so. A value that the target does not allow to change is *kept*: named once, not sent for ever.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from provisor.provisioning.capabilities import Capabilities
+from provisor.provisioning.map import Desired
+from provisor.provisioning.schema import AttributeRule, ObjectRules
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """``changes``: path → (before, after), after None clears. ``kept``: path → (what stays, what was wanted)."""
+
+    changes: dict[str, tuple[Any, Any]] = field(default_factory=dict)
+    kept: dict[str, tuple[Any, Any]] = field(default_factory=dict)
+
+
+def differences(
+    rules: ObjectRules,
+    desired: Desired,
+    current: Mapping[str, Any],
+    capabilities: Capabilities,
+    *,
+    owned: Mapping[str, Any],
+    kept: Mapping[str, Any],
+) -> Difference:
+    """Compare ``desired`` with ``current`` (path → value).
+
+    ``owned`` is what Provisor applied before: only such a value is cleared when the source has none any more, so an
+    account that is merged keeps what others gave it. ``kept`` are wishes that the target refused before.
+    """
+    result = Difference()
+    for rule in rules.values:
+        name = rule.target.name
+        if rule.flow == "ObjectAddOnly" or name not in desired.attributes:
+            continue
+        wanted, has = desired.attributes[name], current.get(name)
+        if same(rule, wanted, has) or (name in kept and same(rule, wanted, kept[name])):
+            continue
+        if wanted is None and owned.get(name) is None:
+            continue
+        if wanted is None and rule.precedence > 0:
+            # Without its matching value the account could not be found again; it keeps the last one.
+            continue
+        if not capabilities.allows(rules.object_type, name):
+            if wanted is not None:
+                result.kept[name] = (has, wanted)
+            continue
+        result.changes[name] = (has, wanted)
+    return result
+
+
+def same(rule: AttributeRule, left: Any, right: Any) -> bool:
+    """Whether two values mean the same to the target."""
+    return _comparable(rule, left) == _comparable(rule, right)
+
+
+def _comparable(rule: AttributeRule, value: Any) -> Any:
+    if value is None or value in ("", []):
+        return None
+    if isinstance(value, list):
+        return sorted(str(_comparable(rule, item)) for item in value)
+    if rule.target.type == "Boolean":
+        return str(value).casefold()
+    if rule.target.case_exact:
+        return str(value)
+    return str(value).casefold()

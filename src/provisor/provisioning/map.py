@@ -1,0 +1,70 @@
+"""What each target attribute should be, from the object's source attributes.
+
+Direct, constant and expression mappings become values of the target's type; references (a manager, members) stay
+source ids until the account they point at is known.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from provisor.expressions import ExpressionError
+from provisor.provisioning.schema import AttributeRule, ObjectRules
+from provisor.provisioning.scope import SourceObject
+
+
+@dataclass(frozen=True, slots=True)
+class Desired:
+    """``attributes``: target path to value (None where the source has none). ``problem``: why it must not be sent."""
+
+    attributes: dict[str, Any]
+    defaults: dict[str, Any] = field(default_factory=dict)
+    problem: str | None = None
+
+
+def desire(rules: ObjectRules, source: SourceObject, *, soft_deleted: bool) -> Desired:
+    """The desired target attributes of ``source``; ``soft_deleted`` is whether it is out of scope for this app."""
+    inputs = {**source.attributes, "IsSoftDeleted": soft_deleted, "objectId": source.id}
+    attributes: dict[str, Any] = {}
+    defaults: dict[str, Any] = {}
+    for rule in rules.values:
+        name = rule.target.name
+        try:
+            value = rule.compiled.evaluate(inputs) if rule.compiled else None
+            attributes[name] = typed(rule, value)
+            if attributes[name] is None and rule.default:
+                defaults[name] = typed(rule, rule.default)
+        except (ExpressionError, ValueError) as error:
+            return Desired(attributes, defaults, f"the mapping of {name} gives no usable value: {error}")
+        if rule.target.required and not rule.target.anchor and attributes[name] is None and name not in defaults:
+            return Desired(attributes, defaults, f"{name} is required and has no value")
+    matching = [rule.target.name for rule in rules.matching]
+    if matching and all(attributes.get(name) is None for name in matching):
+        return Desired(attributes, defaults, f"no matching attribute has a value ({', '.join(matching)})")
+    return Desired(attributes, defaults)
+
+
+def typed(rule: AttributeRule, value: Any) -> Any:
+    """``value`` as the target's type; empty is None. Raises ValueError with a sentence."""
+    if isinstance(value, list):
+        values = [item for item in (str(part) for part in value) if item]
+        if rule.target.multi_valued:
+            return values or None
+        if len(values) > 1:
+            raise ValueError("it has several values and the target takes one.")
+        value = values[0] if values else None
+    if value is None or value == "":
+        return None
+    if rule.target.type == "Boolean":
+        return _boolean(value)
+    if rule.target.type == "Integer":
+        return int(str(value))
+    return str(value)
+
+
+def _boolean(value: Any) -> bool:
+    known = {"true": True, "false": False}.get(str(value).lower())
+    if known is None:
+        raise ValueError(f"{value!r} is neither True nor False.")
+    return known

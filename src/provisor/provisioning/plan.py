@@ -1,0 +1,91 @@
+"""A plan: the changes of one cycle, in order, with what they promise, what they cost and what they hash to.
+
+Dry run, log and console show the same :class:`~provisor.provisioning.decide.Change`; doing it is a loop over them. The
+plan remembers what it has already promised, so two people are never promised one unique name or one account.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+
+from provisor.provisioning.capabilities import MEMBERS_PER_REQUEST
+from provisor.provisioning.decide import Change
+from provisor.provisioning.schema import ObjectRules
+
+#: Attributes that no two accounts of one kind may share, beside the matching ones.
+_UNIQUE: Final = {"User": ("userName",), "Group": ()}
+
+
+@dataclass(slots=True)
+class Plan:
+    """Grows by :meth:`accept`; ``counts`` by action, ``writes`` in requests."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+    writes: int = 0
+    _promised: dict[tuple[str, str, str], str] = field(default_factory=dict)
+    _hash: Any = field(default_factory=hashlib.sha256)
+
+    def accept(self, change: Change, rules: ObjectRules) -> Change:
+        """Count ``change`` in and return it, or the refusal that takes its place."""
+        problem = self._breaks_a_promise(change, rules)
+        if problem:
+            change = replace(
+                change, action="refuse", reason=problem, attributes={}, members=(), adopts=False, retry=True
+            )
+        if change.action != "nothing":
+            self.counts[change.action] += 1
+            self.writes += requests_of(change)
+            self._hash.update(json.dumps(_hashed(change), sort_keys=True, ensure_ascii=False).encode())
+        return change
+
+    @property
+    def hash(self) -> str:
+        """The same for two plans that would do the same: SHA-256 in hexadecimal."""
+        return str(self._hash.hexdigest())
+
+    @property
+    def empty(self) -> bool:
+        """Whether a cycle would change nothing."""
+        return not any(count for action, count in self.counts.items() if action != "refuse")
+
+    def _breaks_a_promise(self, change: Change, rules: ObjectRules) -> str | None:
+        if change.action not in ("create", "update", "link"):
+            return None
+        names = {*_UNIQUE[rules.object_type], *(rule.target.name for rule in rules.matching)}
+        promises = [
+            (rules.object_type, name, str(change.attributes[name][1]).casefold())
+            for name in sorted(names & change.attributes.keys())
+            if change.attributes[name][1] is not None
+        ]
+        if change.adopts and change.target_id:
+            promises.append((rules.object_type, "id", change.target_id))
+        for promise in promises:
+            holder = self._promised.get(promise)
+            if holder is not None and holder != change.source_id:
+                return f"{promise[1]} {promise[2]!r} is promised to another object of this plan ({holder})"
+        self._promised.update(dict.fromkeys(promises, change.source_id))
+        return None
+
+
+def requests_of(change: Change) -> int:
+    """How many requests doing ``change`` takes."""
+    if change.action in ("create", "update", "disable", "delete", "update references"):
+        return 1
+    if change.action in ("add members", "remove members"):
+        return -(-len(change.members) // MEMBERS_PER_REQUEST)
+    return 0
+
+
+def _hashed(change: Change) -> list[Any]:
+    return [
+        change.action,
+        change.object_type,
+        change.source_id,
+        change.target_id,
+        {name: list(values) for name, values in change.attributes.items()},
+        sorted(change.members),
+    ]

@@ -1,0 +1,166 @@
+"""A synchronizationSchema document (Microsoft Graph's JSON) made ready to run.
+
+``compile_schema(document)`` checks it and returns the rules of users and of groups: each attribute with its compiled
+expression and the definition of its target. Done once per version of the document, not per object. The document
+itself stays as it came: what is exported is what was imported, unknown fields included.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+from provisor.expressions import Compiled, ExpressionError, compile_expression, from_source
+from provisor.provisioning.source_names import source_attributes
+from provisor.refusal import Invalid
+
+ObjectType = Literal["User", "Group"]
+OBJECT_TYPES: Final[tuple[ObjectType, ...]] = ("User", "Group")
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What the attribute list says of a target attribute."""
+
+    name: str
+    type: str = "String"
+    multi_valued: bool = False
+    case_exact: bool = False
+    required: bool = False
+    anchor: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class AttributeRule:
+    """One attribute mapping. ``compiled`` is None for a mapping of type None (only its default counts)."""
+
+    target: Target
+    compiled: Compiled | None
+    expression: str
+    default: str | None
+    precedence: int
+    flow: str
+
+    @property
+    def reference(self) -> bool:
+        return self.target.type == "Reference"
+
+    @property
+    def reads_soft_deletion(self) -> bool:
+        return self.compiled is not None and "IsSoftDeleted" in self.compiled.attributes
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectRules:
+    """The object mapping of users or of groups."""
+
+    object_type: ObjectType
+    name: str
+    target_object: str
+    enabled: bool
+    flow: frozenset[str]
+    scope: Mapping[str, Any] | None
+    attributes: tuple[AttributeRule, ...]
+
+    @property
+    def matching(self) -> tuple[AttributeRule, ...]:
+        """The matching attributes, lowest precedence number first."""
+        return tuple(sorted((rule for rule in self.attributes if rule.precedence > 0), key=lambda r: r.precedence))
+
+    @property
+    def values(self) -> tuple[AttributeRule, ...]:
+        return tuple(rule for rule in self.attributes if not rule.reference)
+
+    @property
+    def references(self) -> tuple[AttributeRule, ...]:
+        return tuple(rule for rule in self.attributes if rule.reference)
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """A whole document: both object mappings. ``fits`` are the targets' definitions by object type."""
+
+    users: ObjectRules
+    groups: ObjectRules
+
+    def of(self, object_type: str) -> ObjectRules:
+        return self.users if object_type == "User" else self.groups
+
+
+def compile_schema(document: Mapping[str, Any]) -> Rules:
+    """The rules of ``document``. Raises Invalid, naming the mapping and what to do."""
+    return Rules(users=_compile_object(document, "User"), groups=_compile_object(document, "Group"))
+
+
+def object_mapping(document: Mapping[str, Any], object_type: str) -> dict[str, Any]:
+    """The objectMapping whose source is ``object_type``. Raises Invalid when the document has none."""
+    for rule in document.get("synchronizationRules") or ():
+        for mapping in rule.get("objectMappings") or ():
+            if mapping.get("sourceObjectName") == object_type:
+                found: dict[str, Any] = mapping
+                return found
+    raise Invalid(f"The schema has no object mapping for {object_type}.")
+
+
+def target_definitions(document: Mapping[str, Any], object_type: str) -> list[dict[str, Any]]:
+    """The attribute list of the target object that ``object_type`` is mapped to (the list itself, not a copy)."""
+    name = object_mapping(document, object_type).get("targetObjectName")
+    rule = (document.get("synchronizationRules") or [{}])[0]
+    for directory in document.get("directories") or ():
+        if directory.get("name") == rule.get("sourceDirectoryName"):
+            continue
+        for described in directory.get("objects") or ():
+            if described.get("name") == name:
+                attributes: list[dict[str, Any]] = described.setdefault("attributes", [])
+                return attributes
+    raise Invalid(f"The schema describes no target object {name!r}: its directories must list it with its attributes.")
+
+
+def _compile_object(document: Mapping[str, Any], object_type: ObjectType) -> ObjectRules:
+    mapping = object_mapping(document, object_type)
+    definitions = {row["name"].casefold(): _target(row) for row in target_definitions(document, object_type)}
+    rows = tuple(_compile_row(row, object_type, definitions) for row in mapping.get("attributeMappings") or ())
+    if mapping.get("enabled", True) and not any(row.precedence > 0 for row in rows):
+        raise Invalid(f"{mapping.get('name')} has no matching attribute: give one mapping a matching precedence of 1.")
+    return ObjectRules(
+        object_type=object_type,
+        name=str(mapping.get("name") or ""),
+        target_object=str(mapping.get("targetObjectName") or ""),
+        enabled=bool(mapping.get("enabled", True)),
+        flow=frozenset(part.strip() for part in str(mapping.get("flowTypes") or "").split(",") if part.strip()),
+        scope=mapping.get("scope") or None,
+        attributes=rows,
+    )
+
+
+def _compile_row(row: Mapping[str, Any], object_type: str, definitions: Mapping[str, Target]) -> AttributeRule:
+    name = str(row.get("targetAttributeName") or "")
+    source = row.get("source")
+    try:
+        compiled = compile_expression(from_source(source)) if source else None
+    except ExpressionError as error:
+        raise Invalid(f"The mapping of {name} has a wrong expression: {error}\n{error.caret()}") from None
+    unknown = sorted((compiled.attributes if compiled else frozenset()) - source_attributes(object_type).keys())
+    unknown = [attribute for attribute in unknown if not attribute.startswith("extension_")]
+    if unknown:
+        raise Invalid(f"The mapping of {name} reads [{unknown[0]}], which is no attribute of a {object_type.lower()}.")
+    return AttributeRule(
+        target=definitions.get(name.casefold()) or Target(name),
+        compiled=compiled,
+        expression=str((source or {}).get("expression") or ""),
+        default=row.get("defaultValue") or None,
+        precedence=int(row.get("matchingPriority") or 0),
+        flow=str(row.get("flowType") or "Always"),
+    )
+
+
+def _target(row: Mapping[str, Any]) -> Target:
+    return Target(
+        name=row["name"],
+        type=str(row.get("type") or "String"),
+        multi_valued=bool(row.get("multivalued")),
+        case_exact=bool(row.get("caseExact")),
+        required=bool(row.get("required")),
+        anchor=bool(row.get("anchor")),
+    )

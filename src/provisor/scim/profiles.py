@@ -1,0 +1,189 @@
+"""The two rule books of a workspace: ``standard`` is RFC 7643, ``databricks`` what Azure Databricks makes of it.
+
+Databricks differs in what may be written: groups of a user can, user names and e-mail addresses stay as they were
+created, a group keeps its name; groups have entitlements, roles and parents.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from functools import cache
+from typing import Final
+
+from provisor.scim.schema import Attribute, Mutability, ResourceType, Schema
+
+USER: Final = "urn:ietf:params:scim:schemas:core:2.0:User"
+GROUP: Final = "urn:ietf:params:scim:schemas:core:2.0:Group"
+ENTERPRISE: Final = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
+WORKSPACE_USER: Final = "urn:ietf:params:scim:schemas:extension:workspace:2.0:User"
+
+
+def resource_types(profile: str) -> Mapping[str, ResourceType]:
+    """``User`` and ``Group`` as ``profile`` (``standard`` or ``databricks``) has them. Raises KeyError for others."""
+    return {"standard": _standard, "databricks": _databricks}[profile]()
+
+
+@cache
+def schemas(profile: str) -> tuple[Schema, ...]:
+    """All schemas of a profile: core first, extensions after."""
+    kinds = resource_types(profile).values()
+    return (*(kind.schema for kind in kinds), *(item for kind in kinds for item in kind.extensions))
+
+
+def _strings(*names: str) -> tuple[Attribute, ...]:
+    return tuple(Attribute(name) for name in names)
+
+
+def _plural(
+    name: str,
+    description: str,
+    *,
+    value: Attribute | None = None,
+    types: tuple[str, ...] = (),
+    more: Iterable[Attribute] = (),
+) -> Attribute:
+    """A multi-valued attribute with the sub-attributes that RFC 7643 §2.4 gives them all."""
+    subs = (
+        value or Attribute("value", description="The value itself."),
+        Attribute("display", description="The value as people read it."),
+        Attribute("type", canonical_values=types, description="What the value is for."),
+        Attribute("primary", "boolean", description="Whether this is the preferred one; at most one is."),
+        *more,
+    )
+    return Attribute(name, "complex", multi_valued=True, sub_attributes=subs, description=description)
+
+
+def _references(name: str, description: str, *types: str) -> Attribute:
+    """A multi-valued attribute whose values are ids of other resources."""
+    return Attribute(
+        name,
+        "complex",
+        multi_valued=True,
+        description=description,
+        sub_attributes=(
+            Attribute("value", case_exact=True, mutability="immutable", description="The id."),
+            Attribute(
+                "$ref",
+                "reference",
+                case_exact=True,
+                mutability="immutable",
+                reference_types=types,
+                description="The address.",
+            ),
+            Attribute("type", mutability="immutable", description="The kind of resource, or how the link came about."),
+            Attribute("display", description="The name as people read it."),
+        ),
+    )
+
+
+_ENTITLEMENTS: Final = _plural(
+    "entitlements",
+    "What the principal may do, granted directly.",
+    value=Attribute("value", case_exact=True, description="The name of the entitlement."),
+)
+_ROLES: Final = _plural(
+    "roles",
+    "Roles granted directly.",
+    value=Attribute("value", case_exact=True, description="The name of the role."),
+)
+_NAME: Final = Attribute(
+    "name",
+    "complex",
+    description="The parts of a person's name.",
+    sub_attributes=_strings("formatted", "familyName", "givenName", "middleName", "honorificPrefix", "honorificSuffix"),
+)
+_ADDRESSES: Final = Attribute(
+    "addresses",
+    "complex",
+    multi_valued=True,
+    description="Postal addresses.",
+    sub_attributes=(
+        *_strings("formatted", "streetAddress", "locality", "region", "postalCode", "country"),
+        Attribute("type", canonical_values=("work", "home", "other")),
+        Attribute("primary", "boolean"),
+    ),
+)
+_USER_GROUPS: Final = replace(
+    _references("groups", "The groups the user is a direct member of.", "User", "Group"), mutability="readOnly"
+)
+_USER_ATTRIBUTES: Final = (
+    Attribute(
+        "userName",
+        required=True,
+        uniqueness="server",
+        description="The name to sign in with, unique.",
+    ),
+    _NAME,
+    Attribute("displayName", description="The name to show."),
+    Attribute("nickName", description="What the user is called."),
+    Attribute("profileUrl", "reference", reference_types=("external",), description="A page about the user."),
+    Attribute("title", description="The job title."),
+    Attribute("userType", description="The relation to the organisation."),
+    Attribute("preferredLanguage", description="The language for texts."),
+    Attribute("locale", description="How numbers, dates and currencies are shown."),
+    Attribute("timezone", description="The time zone by its IANA name."),
+    Attribute("active", "boolean", description="Whether the user may sign in."),
+    Attribute(
+        "password", case_exact=True, mutability="writeOnly", returned="never", description="Taken, kept nowhere."
+    ),
+    _plural("emails", "E-mail addresses.", types=("work", "home", "other")),
+    _plural("phoneNumbers", "Telephone numbers.", types=("work", "home", "mobile", "fax", "pager", "other")),
+    _plural("ims", "Names in instant messengers."),
+    _plural(
+        "photos",
+        "Addresses of pictures.",
+        value=Attribute("value", "reference", case_exact=True, reference_types=("external",)),
+        types=("photo", "thumbnail"),
+    ),
+    _ADDRESSES,
+    _USER_GROUPS,
+    _ENTITLEMENTS,
+    _ROLES,
+    _plural("x509Certificates", "Certificates.", value=Attribute("value", "binary", case_exact=True)),
+)
+_MANAGER: Final = Attribute(
+    "manager",
+    "complex",
+    description="The user's manager.",
+    sub_attributes=(
+        Attribute("value", case_exact=True, description="The manager's id."),
+        Attribute("$ref", "reference", case_exact=True, reference_types=("User",), description="Their address."),
+        Attribute("displayName", mutability="readOnly", description="The manager's name."),
+    ),
+)
+_ENTERPRISE: Final = Schema(
+    ENTERPRISE,
+    "EnterpriseUser",
+    "What an organisation knows of its people",
+    (*_strings("employeeNumber", "costCenter", "organization", "division", "department"), _MANAGER),
+)
+_DISPLAY_NAME: Final = Attribute(
+    "displayName", required=True, uniqueness="server", description="The group's name, unique."
+)
+_MEMBERS: Final = _references("members", "The direct members.", "User", "Group")
+
+
+@cache
+def _standard() -> Mapping[str, ResourceType]:
+    user = Schema(USER, "User", "User account", _USER_ATTRIBUTES)
+    group = Schema(GROUP, "Group", "Group", (_DISPLAY_NAME, _MEMBERS))
+    return {
+        "User": ResourceType("User", "/Users", user, (_ENTERPRISE,)),
+        "Group": ResourceType("Group", "/Groups", group),
+    }
+
+
+@cache
+def _databricks() -> Mapping[str, ResourceType]:
+    changed: dict[str, Mutability] = {"userName": "immutable", "emails": "immutable", "groups": "readWrite"}
+    attributes = tuple(replace(item, mutability=changed.get(item.name, item.mutability)) for item in _USER_ATTRIBUTES)
+    user = Schema(USER, "User", "User of the workspace", attributes)
+    workspace = Schema(WORKSPACE_USER, "WorkspaceUser", "Marks a user of a workspace; it has no attributes", ())
+    parents = replace(_references("groups", "The groups it is a direct member of.", "Group"), mutability="readOnly")
+    name = replace(_DISPLAY_NAME, mutability="immutable")
+    group = Schema(GROUP, "Group", "Group of the workspace", (name, _MEMBERS, parents, _ENTITLEMENTS, _ROLES))
+    return {
+        "User": ResourceType("User", "/Users", user, (_ENTERPRISE, workspace)),
+        "Group": ResourceType("Group", "/Groups", group, meta_name="WorkspaceGroup"),
+    }

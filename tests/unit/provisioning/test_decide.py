@@ -1,0 +1,206 @@
+"""One object's way through the core, with plain values: scope, map, match, diff, decide."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from provisor.provisioning.capabilities import Capabilities
+from provisor.provisioning.decide import Answer, Change, Known, decide
+from provisor.provisioning.map import desire
+from provisor.provisioning.match import Match, Question, pick, questions
+from provisor.provisioning.schema import Rules, compile_schema
+from provisor.provisioning.scope import SourceObject, evaluate
+from provisor.provisioning.templates import template
+
+RULES = compile_schema(template("dataBricks"))
+DATABRICKS = Capabilities(
+    immutable={"User": ("emails", "id", "username"), "Group": ("displayname", "id")}, owner_id="1", owner_name="admin"
+)
+ADA = {"userPrincipalName": "ada@contoso.com", "mail": "ada@contoso.com", "givenName": "Ada", "surname": "Lovelace"}
+ACCOUNT = {
+    "id": "42",
+    "userName": "ada@contoso.com",
+    "displayName": "Ada Lovelace",
+    "active": True,
+    "emails": [{"type": "work", "value": "ada@contoso.com"}],
+}
+APPLIED = {
+    "userName": "ada@contoso.com",
+    "displayName": "Ada Lovelace",
+    "active": True,
+    'emails[type eq "work"].value': "ada@contoso.com",
+}
+
+
+def user(attributes: Mapping[str, Any] = ADA, **more: Any) -> SourceObject:
+    return SourceObject("u1", "User", "ada@contoso.com", attributes, 7, **{"assigned": "directly", **more})
+
+
+def group(name: str = "Engineering", **more: Any) -> SourceObject:
+    return SourceObject("g1", "Group", name, {"displayName": name}, 7, **{"assigned": "directly", **more})
+
+
+def decided(
+    source: SourceObject | None,
+    known: Known | None = None,
+    *,
+    found: Mapping[str, Any] | None = None,
+    answer: Answer | None = None,
+    rules: Rules = RULES,
+    capabilities: Capabilities = DATABRICKS,
+    object_type: str = "User",
+) -> Change:
+    """The change for ``source``; ``found`` is the one account that answers its first question."""
+    of = rules.of(object_type)
+    known = known or Known("u1", object_type)
+    probe = source or SourceObject("u1", object_type, "gone", {}, 7)
+    scope = evaluate(probe, of, all_objects=False)
+    desired = desire(of, probe, soft_deleted=not scope.inside)
+    asked = questions(of, desired)
+    match = pick(asked, {question: [found] if found else [] for question in asked})
+    return decide(known, source, of, scope, desired, answer or Answer(match=match), capabilities, seq=7)
+
+
+def linked(**more: Any) -> Known:
+    return Known("u1", "User", **{"state": "linked", "target_id": "42", "last_applied": APPLIED, **more})
+
+
+def test_a_person_in_scope_without_an_account_is_created() -> None:
+    change = decided(user())
+    assert change.action == "create"
+    assert change.reason == "is assigned directly and has no account"
+    assert {name: after for name, (_, after) in change.attributes.items()} == APPLIED
+
+
+@pytest.mark.parametrize(
+    ("more", "reason"),
+    [
+        ({"assigned": None}, "is not assigned to the application"),
+        ({"enabled": False}, "is disabled in the directory (accountEnabled is False)"),
+        ({"recycled": True}, "is in the directory's recycle bin"),
+    ],
+)
+def test_out_of_scope_is_never_created_and_says_why(more: dict[str, Any], reason: str) -> None:
+    change = decided(user(**more))
+    assert (change.action, change.reason) == ("nothing", reason)
+
+
+@pytest.mark.parametrize("more", [{"assigned": None}, {"enabled": False}, {"recycled": True}])
+def test_a_leaver_with_an_account_is_disabled_first_of_all(more: dict[str, Any]) -> None:
+    change = decided(user(**more), linked())
+    assert (change.action, change.attributes, change.phase) == ("disable", {"active": (True, False)}, 1)
+
+
+def test_a_leaver_who_is_disabled_already_gets_no_request() -> None:
+    known = linked(state="disabled", last_applied={**APPLIED, "active": False})
+    assert decided(user(assigned=None), known).action == "nothing"
+
+
+def test_a_person_who_comes_back_is_enabled() -> None:
+    known = linked(state="disabled", last_applied={**APPLIED, "active": False})
+    change = decided(user(), known)
+    assert (change.action, change.attributes) == ("update", {"active": (False, True)})
+    assert change.reason == "is assigned directly again"
+
+
+def test_deleted_for_good_is_deleted_at_the_target() -> None:
+    assert decided(None, linked()).action == "delete"
+    assert decided(None, Known("u1", "User")).action == "nothing"
+
+
+def test_seed_46_who_was_there_before_is_merged() -> None:
+    change = decided(user(), found={**ACCOUNT, "displayName": "A. Lovelace", "entitlements": [{"value": "x"}]})
+    assert (change.action, change.target_id, change.adopts) == ("update", "42", True)
+    assert change.attributes == {"displayName": ("A. Lovelace", "Ada Lovelace")}
+    assert "was there before and is merged" in change.reason
+    assert decided(user(), found=ACCOUNT).action == "link"
+
+
+def test_seed_29_an_id_that_the_target_assigns_is_kept_and_said() -> None:
+    document = template("customappsso-2019")
+    rules = compile_schema(document)
+    change = decided(user({**ADA, "mailNickname": "ada"}), found={**ACCOUNT, "externalId": "ada"}, rules=rules)
+    assert change.kept["id"] == ("42", "u1")
+    assert "id stays '42'" in change.reason
+
+
+def test_seed_54_a_renamed_group_is_one_sentence_and_no_request() -> None:
+    known = Known("g1", "Group", "linked", "7", last_applied={"displayName": "Engineering"})
+    change = decided(group("Engineers"), known, object_type="Group")
+    assert (change.action, change.attributes) == ("nothing", {})
+    assert change.reason == "displayName stays 'Engineering': the target does not let it change to 'Engineers'"
+    again = Known(**{**_fields(known), "kept": {"displayName": "Engineers"}})
+    assert decided(group("Engineers"), again, object_type="Group").reason == "is as it should be"
+
+
+def test_seed_56_a_changed_user_name_is_one_sentence_and_no_request() -> None:
+    change = decided(user({**ADA, "userPrincipalName": "ada.king@contoso.com"}), linked())
+    assert change.attributes == {}
+    assert change.kept == {"userName": ("ada@contoso.com", "ada.king@contoso.com")}
+
+
+def test_seed_53_a_reserved_group_is_refused() -> None:
+    found = {"id": "9", "displayName": "admins", "meta": {"resourceType": "WorkspaceGroup"}}
+    change = decided(group("admins"), found=found, object_type="Group")
+    assert change.action == "refuse"
+    assert "reserved group admins" in change.reason
+
+
+def test_seed_45_the_owner_of_the_token_is_never_disabled_or_deleted() -> None:
+    for source in (user(assigned=None), None):
+        change = decided(source, linked(target_id="1"))
+        assert change.action == "refuse"
+        assert "owns the secret token" in change.reason
+
+
+def test_seed_50_removed_at_the_target_stays_removed() -> None:
+    change = decided(user(), linked(), answer=Answer(gone=True))
+    assert change.action == "removed"
+    assert decided(user(), linked(state="removed")).action == "nothing"
+
+
+def test_several_candidates_are_nobodys() -> None:
+    asked = (Question("userName", "ada@contoso.com", 1, False),)
+    match = pick(asked, {asked[0]: [ACCOUNT, {**ACCOUNT, "id": "43"}]})
+    change = decided(user(), answer=Answer(match=match))
+    assert (change.action, change.retry) == ("refuse", True)
+    assert "42 and 43" in change.reason
+
+
+def test_a_lost_create_is_found_again_by_what_was_promised() -> None:
+    known = Known("u1", "User", intent=APPLIED)
+    renamed = user({**ADA, "surname": "King"})
+    asked = questions(RULES.users, desire(RULES.users, renamed, soft_deleted=False))
+    change = decided(renamed, known, answer=Answer(match=Match(ACCOUNT, asked[0])))
+    assert (change.action, change.target_id) == ("update", "42")
+    assert change.attributes == {"displayName": ("Ada Lovelace", "Ada King")}
+
+
+def test_a_lost_create_that_is_not_found_is_repeated_as_promised() -> None:
+    change = decided(user({**ADA, "surname": "King"}), Known("u1", "User", intent=APPLIED))
+    assert {name: after for name, (_, after) in change.attributes.items()} == APPLIED
+
+
+def test_an_unresolved_create_of_a_leaver_is_disabled_when_it_is_found() -> None:
+    known = Known("u1", "User", intent=APPLIED)
+    asked = (Question("userName", "ada@contoso.com", 1, False),)
+    change = decided(user(assigned=None), known, answer=Answer(match=Match(ACCOUNT, asked[0])))
+    assert (change.action, change.target_id) == ("disable", "42")
+
+
+def test_no_usable_name_is_refused_and_names_the_attribute() -> None:
+    change = decided(user({"givenName": "Ada"}))
+    assert change.action == "refuse"
+    assert "userName" in change.reason
+
+
+def test_a_value_that_others_gave_is_not_cleared() -> None:
+    change = decided(user({"userPrincipalName": "ada@contoso.com"}), found={**ACCOUNT, "displayName": "By hand"})
+    assert "displayName" not in change.attributes
+
+
+def _fields(known: Known) -> dict[str, Any]:
+    return {name: getattr(known, name) for name in Known.__dataclass_fields__}
