@@ -7,7 +7,7 @@ _AROUND = 60
 
 
 class ExpressionError(ValueError):
-    """``str(error)`` is one sentence. ``place`` counts characters of ``text`` from 0; None when it is a value's fault."""
+    """``str(error)`` is one sentence. ``place`` counts characters of ``text``; None when a value is at fault."""
 
     def __init__(self, sentence: str, *, text: str = "", place: int | None = None) -> None:
         super().__init__(sentence)

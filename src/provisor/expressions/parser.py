@@ -75,7 +75,8 @@ def parse(text: str) -> Node:
             f"{_expected(error.expected)} is missing where the expression ends.", text=text, place=len(text)
         ) from None
     except UnexpectedCharacters as error:
-        raise ExpressionError(_stray(text, error.pos_in_stream), text=text, place=error.pos_in_stream) from None
+        place = error.pos_in_stream or 0
+        raise ExpressionError(_stray(text, place), text=text, place=place) from None
     return _node(tree, text, 0)
 
 

@@ -35,6 +35,8 @@ Action = Literal[
 ]
 #: The order in which a cycle does things: whoever leaves first, accounts before groups, objects before references.
 LEAVERS, USERS, GROUPS, REMOVALS, ADDITIONS, REFERENCES, GONE_GROUPS = range(1, 8)
+#: How often a promised account of a leaver is looked for before it counts as never made.
+LOOKS: Final = 6
 #: Groups of a Databricks workspace whose members have rights by being members.
 RESERVED_GROUPS: Final = frozenset({"admins", "users", "account users"})
 
@@ -120,7 +122,7 @@ def decide(
         phase=USERS if user else GROUPS,
         target_id=known.target_id if known.linked else None,
     )
-    known = _after_lost_create(known, answer)
+    lost, known = known.intent is not None and not known.linked, _after_lost_create(known, answer)
     if answer.gone and known.linked:
         return replace(
             base, action="removed", reason="was removed at the target; it is not created again until it is allowed"
@@ -131,7 +133,27 @@ def decide(
         change = _outside(base, known, rules, scope, desired, answer, capabilities)
     else:
         change = _inside(base, known, rules, scope, desired, answer, capabilities)
+    if lost and change.action == "nothing":
+        change = _resolve(change, known)
     return _spare_the_owner(change, capabilities)
+
+
+def _resolve(change: Change, known: Known) -> Change:
+    """A create whose answer was lost, of somebody for whom there is nothing else to do.
+
+    An account that is found is linked, or nobody would ever look after it. One that is not found may yet appear in the
+    target's search, so a leaver is looked for again and again before the promise is given up.
+    """
+    if known.linked:
+        wanted = change.wanted or known.last_applied
+        reason = f"the account that was promised is there, and {change.reason}"
+        return replace(change, action="link", target_id=known.target_id, wanted=wanted, reason=reason)
+    if known.failures < LOOKS:
+        reason = (
+            f"{change.reason}; the create that was promised before has no answer, so the account is looked for again"
+        )
+        return replace(change, retry=True, reason=reason)
+    return change
 
 
 def _after_lost_create(known: Known, answer: Answer) -> Known:

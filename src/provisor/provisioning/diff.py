@@ -60,7 +60,7 @@ def differences(
 
 def same(rule: AttributeRule, left: Any, right: Any) -> bool:
     """Whether two values mean the same to the target."""
-    return _comparable(rule, left) == _comparable(rule, right)
+    return bool(_comparable(rule, left) == _comparable(rule, right))
 
 
 def _comparable(rule: AttributeRule, value: Any) -> Any:

@@ -111,10 +111,8 @@ def delete_all_deletable(document: Document, object_type: str) -> tuple[dict[str
     return changed, deleted
 
 
-def add_attribute(
-    document: Document, object_type: str, name: str, *, kind: str = "String", **flags: bool
-) -> dict[str, Any]:
-    """*Edit attribute list*: a new target attribute. ``flags``: primary, required, multi_valued, exact_case."""
+def add_attribute(document: Document, object_type: str, name: str, *, kind: str = "String") -> dict[str, Any]:
+    """*Edit attribute list*: a new target attribute; :func:`set_attribute` sets its columns."""
     changed = copy.deepcopy(dict(document))
     definitions = target_definitions(changed, object_type)
     if any(row["name"].casefold() == name.casefold() for row in definitions):
@@ -122,7 +120,7 @@ def add_attribute(
     if not name.strip():
         raise Invalid("An attribute needs a name.")
     definitions.append(templates.attribute_definition(name, _kind(kind)))
-    return set_attribute(changed, object_type, name, **flags)
+    return changed
 
 
 def set_attribute(

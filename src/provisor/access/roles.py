@@ -1,0 +1,62 @@
+"""The one table of roles, used by every door.
+
+Deny by default: an action that is not in a role's row is refused. An application's owner has the row *application
+owner* for that application only. The workspace's two roles are decided per workspace from membership in ``admins``.
+"""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from provisor.access.actors import Actor
+from provisor.refusal import Forbidden
+
+#: Everything that can be asked for, with the words a refusal uses.
+ACTIONS = {
+    "tenant.write": "create tenants",
+    "role.write": "give and take directory roles",
+    "directory.read": "read users and groups",
+    "directory.write": "change users and groups",
+    "application.read": "read applications, mappings and logs",
+    "application.write": "create and delete applications",
+    "provisioning.write": "configure provisioning of this application",
+    "provisioning.run": "plan, start and stop provisioning of this application",
+    "owner.write": "change the owners of this application",
+    "workspace.operate": "create and administer workspaces on this installation",
+    "workspace.admin": "administer this workspace",
+    "workspace.names": "read names and ids in this workspace",
+}
+
+_READ = {"directory.read", "application.read"}
+_APPLICATION = {"application.read", "provisioning.write", "provisioning.run", "owner.write"}
+
+ROLES: dict[str, frozenset[str]] = {
+    "Provisor": frozenset(ACTIONS),
+    "Global Administrator": frozenset(ACTIONS) - {"workspace.admin", "workspace.names"},
+    "Application Administrator": frozenset(_READ | _APPLICATION | {"application.write"}),
+    "User Administrator": frozenset({"directory.read", "directory.write"}),
+    "Global Reader": frozenset(_READ),
+    "workspace admin": frozenset({"workspace.admin", "workspace.names"}),
+    "workspace user": frozenset({"workspace.names"}),
+}
+#: What an owner may do to the applications that they own, on top of their roles.
+APPLICATION_OWNER = frozenset({"application.read", "provisioning.write", "provisioning.run", "owner.write"})
+#: The roles that the directory can give to a user.
+DIRECTORY_ROLES = ("Global Administrator", "Application Administrator", "User Administrator", "Global Reader")
+
+
+def may(actor: Actor, action: str, application: UUID | None = None) -> bool:
+    """Whether ``actor`` may do ``action`` (a key of :data:`ACTIONS`), to ``application`` where it concerns one."""
+    if any(action in ROLES.get(role, ()) for role in actor.roles):
+        return True
+    return application is not None and application in actor.owns and action in APPLICATION_OWNER
+
+
+def require(actor: Actor, action: str, application: UUID | None = None) -> None:
+    """Raise Forbidden, with the roles that would do, unless :func:`may`."""
+    if may(actor, action, application):
+        return
+    able = [role for role, actions in ROLES.items() if action in actions and role != "Provisor"]
+    if action in APPLICATION_OWNER:
+        able.append("owner of the application")
+    raise Forbidden(f"{actor.name} may not {ACTIONS[action]}: that takes {' or '.join(able)}.")

@@ -1,0 +1,81 @@
+"""The door: one ASGI application for every workspace of an installation.
+
+A workspace is meant by the path (``/w/NAME/…``), else by the host (``NAME.localhost``), else it is the first one that
+was made. Its SCIM API stands under ``scim/v2`` and, as Databricks has it, under ``api/2.0/preview/scim`` with and
+without ``/v2``. The workspace itself is read together with the token, in the request's first statement.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from provisor.api import health
+from provisor.api.envelope import Envelope
+from provisor.api.scim.routes import Address, ScimApi
+from provisor.storage.pool import Database
+
+_SCIM: Final = re.compile(
+    r"(?P<prefix>(?:/w/(?P<workspace>[^/]+))?/(?:scim/v2|api/2\.0/preview/scim(?:/v2)?))(?P<rest>/.*)?"
+)
+_HOST: Final = re.compile(r"(?P<workspace>[a-z0-9-]+)\.localhost(?::\d+)?", re.IGNORECASE)
+_AUTHORITY: Final = re.compile(r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?")
+_METHODS: Final = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
+
+
+def door(database: Database, *, public_url: str | None = None) -> Starlette:
+    """The application. ``public_url`` is how others reach it, when that is not how requests say they came."""
+    scim = ScimApi(database)
+
+    async def alive(_: Request) -> Response:
+        return health.alive()
+
+    async def ready(_: Request) -> Response:
+        return await health.ready(database)
+
+    async def everything_else(request: Request) -> Response:
+        found = _SCIM.fullmatch(request.scope["path"])
+        if found is None:
+            return _no_api(request)
+        start = public_url.rstrip("/") if public_url else _origin(request)
+        rest = [part for part in (found["rest"] or "").split("/") if part]
+        address = Address(_workspace(found["workspace"], request), start + found["prefix"], rest)
+        return await scim.answer(request, address)
+
+    return Starlette(
+        routes=[
+            Route("/healthz", alive),
+            Route("/readyz", ready),
+            Route("/{path:path}", everything_else, methods=_METHODS),
+        ],
+        middleware=[Middleware(Envelope)],
+    )
+
+
+def _workspace(in_path: str | None, request: Request) -> str | None:
+    if in_path is not None:
+        return in_path
+    host = _HOST.fullmatch(request.headers.get("host", ""))
+    return host["workspace"].lower() if host else None
+
+
+def _origin(request: Request) -> str:
+    """Scheme, host and port as the client knows them: what it wrote into Host, when that can be a host."""
+    host = request.headers.get("host", "")
+    if not _AUTHORITY.fullmatch(host):
+        name, port = request.scope.get("server") or ("localhost", None)
+        host = f"{name}:{port}" if port else name
+    return f"{request.scope['scheme']}://{host}"
+
+
+def _no_api(request: Request) -> Response:
+    path = request.scope["path"].removeprefix("/api")
+    return JSONResponse(
+        {"error_code": "ENDPOINT_NOT_FOUND", "message": f"No API found for '{request.method} {path}'"}, status_code=404
+    )

@@ -1,0 +1,95 @@
+"""What is around every answer: a request id, limits, security headers, one line in the log.
+
+An exception that no door expected ends here as a 500 that names the request. The log says where it arose but not with
+which values: neither bodies, nor queries, nor tokens are written.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+import traceback
+from typing import Final
+from uuid import uuid4
+
+import structlog
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from provisor.api import errors
+
+TARGET_LIMIT: Final = 8192
+_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_HEADERS: Final = {
+    "X-Content-Type-Options": "nosniff",
+    "Cache-Control": "no-store",
+    "Referrer-Policy": "no-referrer",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+}
+log = structlog.get_logger(__name__)
+
+
+class Envelope:
+    """ASGI middleware; a caller's own ``X-Request-Id`` is kept when it is short and plain."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        given = Headers(scope=scope).get("x-request-id", "")
+        request_id = given if _ID.fullmatch(given) else uuid4().hex
+        started, status = time.perf_counter(), 0
+
+        async def answer(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                headers = MutableHeaders(scope=message)
+                headers["X-Request-Id"] = request_id
+                for name, value in _HEADERS.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        try:
+            await self._enter(scope, receive, answer)
+        except Exception as error:
+            # The message of an exception may hold values of a person: the places where it passed do not.
+            places = [
+                f"{frame.filename}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(error.__traceback__)
+            ]
+            log.error("request failed", error=type(error).__name__, places=places, request_id=request_id)
+            if status == 0:
+                await _refuse(errors.unexpected(request_id), scope, receive, answer)
+        finally:
+            milliseconds = round((time.perf_counter() - started) * 1000, 1)
+            log.info(
+                "request",
+                method=scope["method"],
+                path=scope["path"][:200],
+                status=status,
+                ms=milliseconds,
+                request_id=request_id,
+            )
+
+    async def _enter(self, scope: Scope, receive: Receive, send: Send) -> None:
+        query: bytes = scope["query_string"]
+        if len(scope.get("raw_path") or scope["path"]) + len(query) > TARGET_LIMIT:
+            long = errors.Problem(414, None, f"The address is longer than {TARGET_LIMIT} bytes.")
+            await _refuse(long, scope, receive, send)
+        elif "\x00" in scope["path"] or b"%00" in query or b"\x00" in query:
+            await _refuse(
+                errors.Problem(400, "invalidValue", "An address cannot hold a zero byte."), scope, receive, send
+            )
+        else:
+            await self._app(scope, receive, send)
+
+
+async def _refuse(problem: errors.Problem, scope: Scope, receive: Receive, send: Send) -> None:
+    is_scim = "/scim" in scope["path"]
+    body = problem.scim() if is_scim else problem.plain()
+    media_type = "application/scim+json" if is_scim else "application/json"
+    await JSONResponse(body, status_code=problem.status, media_type=media_type)(scope, receive, send)

@@ -1,0 +1,50 @@
+"""The audit log: one row with every change, in the change's own transaction.
+
+If the row cannot be written the change does not happen. ``record`` is called by the directory and the workspace,
+never by a door. Secrets and tokens are never among the values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from provisor.access.actors import Actor
+from provisor.storage.pool import Row, Tx
+from provisor.storage.queries import queries
+
+QUERIES = queries("audit")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """``object`` is a type and a name (``user ada@contoso.com``); before and after hold what differs."""
+
+    action: str
+    object: str
+    object_id: str | None = None
+    before: Mapping[str, Any] | None = None
+    after: Mapping[str, Any] | None = None
+
+
+async def record(tx: Tx, realm: str, actor: Actor, entries: Iterable[Entry]) -> None:
+    """Write ``entries``. ``realm`` says whose log: ``tenant/<name>`` or ``workspace/<name>``."""
+    rows = list(entries)
+    if rows:
+        await tx.execute(
+            QUERIES.record,
+            realm,
+            f"{actor.name} ({actor.id})" if actor.id != actor.name else actor.name,
+            [row.action for row in rows],
+            [row.object for row in rows],
+            [row.object_id for row in rows],
+            [row.before for row in rows],
+            [row.after for row in rows],
+        )
+
+
+async def entries(tx: Tx, realm: str, limit: int = 100) -> list[Row]:
+    """The newest ``limit`` rows of a realm, newest first."""
+    rows: list[Row] = await tx.fetch(QUERIES.entries, realm, limit)
+    return rows

@@ -1,0 +1,309 @@
+"""``provisor app``: enterprise applications, their connection, scope, status, assignments and owners."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from provisor.cli import mappings
+from provisor.cli.groups import group
+from provisor.cli.session import Desk, Session
+from provisor.refusal import Conflict, Invalid
+
+Name = Annotated[str, typer.Argument(help="The application's name.")]
+Force = Annotated[bool, typer.Option("--force", help="Do it although a check says no.")]
+Users = Annotated[list[str] | None, typer.Option("--user", help="User principal name; may be given several times.")]
+Groups = Annotated[list[str] | None, typer.Option("--group", help="Group; may be given several times.")]
+
+
+def register(root: typer.Typer) -> None:
+    app = group(
+        "Enterprise applications and their provisioning.",
+        create=create,
+        list=show_all,
+        show=show,
+        set=configure,
+        test=test,
+        assign=assign,
+        unassign=unassign,
+        restart=restart,
+        start=_status("On"),
+        stop=_status("Off"),
+    )
+    owner = group("Owners: they manage this application and no other.", add=_owner("add"), remove=_owner("remove"))
+    app.add_typer(owner, name="owner")
+    mappings.register(app)
+    root.add_typer(app, name="app")
+
+
+async def found(desk: Desk, name: str, action: str = "application.read") -> Any:
+    """The application, for an actor who may do ``action`` to it."""
+    from provisor.access.roles import require
+    from provisor.directory import applications
+
+    async with desk.house.database.reading() as tx:
+        application = await applications.find(tx, desk.tenant, name)
+    require(desk.actor, action, application.id)
+    return application
+
+
+def create(
+    ctx: typer.Context,
+    name: Name,
+    template: Annotated[str, typer.Option(help="scim, customappsso-2019 or dataBricks.")] = "scim",
+) -> None:
+    """Add a non-gallery application from a template."""
+
+    async def work(desk: Desk) -> str:
+        from provisor.directory import applications
+
+        async with desk.edit() as edit:
+            return str(await applications.create(edit, name, template))
+
+    session: Session = ctx.obj
+    session.show({"id": session.run(work), "name": name}, f"Application {name} made from the template {template}.")
+
+
+def show_all(ctx: typer.Context) -> None:
+    """List the applications."""
+
+    async def work(desk: Desk) -> list[dict[str, Any]]:
+        from provisor.access.roles import may
+        from provisor.directory import applications
+
+        async with desk.house.database.reading() as tx:
+            every = await applications.everyone(tx, desk.tenant)
+        return [item.to_json() for item in every if may(desk.actor, "application.read", item.id)]
+
+    columns = {"name": "APPLICATION", "provisioningStatus": "STATUS", "scope": "SCOPE", "tenantUrl": "TENANT URL"}
+    ctx.obj.table(ctx.obj.run(work), columns)
+
+
+def show(ctx: typer.Context, name: Name) -> None:
+    """Show an application, who is assigned to it, who owns it and how its last cycle went."""
+
+    async def work(desk: Desk) -> dict[str, Any]:
+        from provisor.directory import assignments
+
+        application = await found(desk, name)
+        async with desk.house.database.reading() as tx:
+            assigned = await assignments.assignments(tx, desk.tenant, application)
+            owners = await assignments.owners(tx, desk.tenant, application)
+        ledger = desk.house.ledger(desk.tenant, application)
+        job, cycles = await ledger.job(), await ledger.cycles(1)
+        return {
+            **application.to_json(),
+            "assigned": [f"{row['principal_type']} {row['name']}" for row in assigned],
+            "owners": [row["upn"] for row in owners],
+            "quarantine": job.quarantine,
+            "cycleRuns": job.held,
+            "lastCycle": {**{key: cycles[0][key] for key in ("number", "kind", "mode", "status", "started", "error")}}
+            if cycles
+            else None,
+        }
+
+    session: Session = ctx.obj
+    shown = session.run(work)
+    lines = [f"{key.ljust(19)} {_line(value)}" for key, value in shown.items()]
+    session.show(shown, "\n".join(lines))
+
+
+def configure(
+    ctx: typer.Context,
+    name: Name,
+    tenant_url: Annotated[str | None, typer.Option(help="The target's SCIM address.")] = None,
+    secret_token_file: Annotated[str | None, typer.Option(help="A file with the secret token; - reads stdin.")] = None,
+    scope: Annotated[str | None, typer.Option(help="assigned or all.")] = None,
+    force: Force = False,
+) -> None:
+    """Set Tenant URL, Secret Token and scope, and save; credentials that fail the test need --force."""
+    if scope not in (None, "assigned", "all"):
+        raise Invalid(f"{scope!r} is no scope: assigned (Sync only assigned users and groups) or all.")
+    token = _read_token(secret_token_file) if secret_token_file else None
+
+    async def work(desk: Desk) -> str:
+        from provisor.directory import applications
+        from provisor.directory.applications import Application
+        from provisor.sync import connection
+
+        application = await found(desk, name, "provisioning.write")
+        url = applications.tenant_url(tenant_url, desk.house.settings.allowed_targets) if tenant_url else None
+        if scope == "all" and application.scope != "all" and not force:
+            await _confirm_all(desk)
+
+        # Sealed once: sealing again would look like another token.
+        connected = applications.connect(application, desk.house.box, tenant_url=url, secret_token=token)
+
+        def changes(_: Application) -> Application:
+            return replace(connected, scope=scope or connected.scope)
+
+        saved = await connection.save(
+            desk.house.database,
+            desk.tenant,
+            desk.actor,
+            application,
+            changes,
+            lambda item: desk.house.target(item, read_only=True),
+            force=force,
+        )
+        return "" if saved.sealed_token or not saved.tenant_url else " It has no secret token (yet)."
+
+    session: Session = ctx.obj
+    session.show({"saved": name}, f"{name} is saved.{session.run(work)}")
+
+
+def test(ctx: typer.Context, name: Name) -> None:
+    """Test Connection with the saved address and token."""
+
+    async def work(desk: Desk) -> str | None:
+        from provisor.sync import connection
+
+        application = await found(desk, name)
+        learned = await connection.test_application(application, lambda item: desk.house.target(item, read_only=True))
+        return learned.owner_name
+
+    from provisor.sync.connection import AUTHORIZED
+
+    session: Session = ctx.obj
+    owner = session.run(work)
+    session.show(
+        {"message": AUTHORIZED, "tokenOwner": owner}, f"{AUTHORIZED}." + (f" The token is {owner}'s." if owner else "")
+    )
+
+
+def assign(ctx: typer.Context, name: Name, user: Users = None, team: Groups = None, force: Force = False) -> None:
+    """Assign users and groups."""
+
+    async def work(desk: Desk) -> int:
+        from provisor.directory import assignments
+
+        application = await found(desk, name)
+        async with desk.edit() as edit:
+            chosen = await _principals(edit, user, team)
+            return await assignments.assign(edit, application, chosen, force=force)
+
+    session: Session = ctx.obj
+    count = session.run(work)
+    session.show({"assigned": count}, f"{count} assigned to {name}.")
+
+
+def unassign(ctx: typer.Context, name: Name, user: Users = None, team: Groups = None) -> None:
+    """Take assignments away."""
+
+    async def work(desk: Desk) -> int:
+        from provisor.directory import assignments
+
+        application = await found(desk, name)
+        async with desk.edit() as edit:
+            return await assignments.unassign(edit, application, await _principals(edit, user, team))
+
+    session: Session = ctx.obj
+    count = session.run(work)
+    session.show({"unassigned": count}, f"{count} unassigned from {name}.")
+
+
+def restart(
+    ctx: typer.Context,
+    name: Name,
+    clear: Annotated[str, typer.Option(help="state, or full to forget which accounts are whose as well.")] = "state",
+) -> None:
+    """Clear current state and restart synchronization: the next cycle is an initial one."""
+    if clear not in ("state", "full"):
+        raise Invalid(f"--clear is state or full, not {clear!r}.")
+
+    async def work(desk: Desk) -> str:
+        from provisor import audit
+
+        application = await found(desk, name, "provisioning.run")
+        async with desk.edit() as edit:
+            await desk.house.ledger(desk.tenant, application).restart(edit.tx, full=clear == "full")
+            edit.touch("Application", application.id)
+            edit.record(audit.Entry("restart", f"application {name}", str(application.id), after={"clear": clear}))
+        return str(application.provisioning)
+
+    session: Session = ctx.obj
+    when = "at once" if session.run(work) == "On" else f"with provisor sync {name} (provisioning is Off)"
+    session.show(
+        {"restarted": name, "clear": clear}, f"{name}: current state cleared; an initial cycle follows {when}."
+    )
+
+
+def _status(status: str) -> Any:
+    def command(ctx: typer.Context, name: Name) -> None:
+        async def work(desk: Desk) -> None:
+            from provisor.directory import applications
+
+            application = await found(desk, name, "provisioning.run")
+            if status == "On" and not application.connected:
+                raise Conflict(f"{name} has no tenant URL and secret token yet: provisor app set {name}.")
+            async with desk.edit() as edit:
+                before = await applications.locked(edit, application.id)
+                await applications.save(edit, before, replace(before, provisioning=status), f"provisioning {status}")
+
+        session: Session = ctx.obj
+        session.run(work)
+        session.show({"provisioningStatus": status}, f"{name}: Provisioning Status {status}.")
+
+    command.__doc__ = {
+        "On": "Provisioning Status On: an initial cycle follows at once, later ones within a second of every change.",
+        "Off": "Provisioning Status Off; a cycle that runs is finished.",
+    }[status]
+    return command
+
+
+def _owner(verb: str) -> Any:
+    def command(ctx: typer.Context, name: Name, user: str) -> None:
+        async def work(desk: Desk) -> None:
+            from provisor.directory import assignments, users
+
+            application = await found(desk, name)
+            async with desk.edit() as edit:
+                person = await users.find(edit.tx, desk.tenant, user)
+                step = assignments.add_owner if verb == "add" else assignments.remove_owner
+                await step(edit, application, person)
+
+        session: Session = ctx.obj
+        session.run(work)
+        text = f"{user} is an owner of {name} now." if verb == "add" else f"{user} is no owner of {name} any more."
+        session.show({verb: user}, text)
+
+    command.__doc__ = {"add": "Make a user an owner.", "remove": "Take ownership away."}[verb]
+    return command
+
+
+async def _principals(edit: Any, user: list[str] | None, group: list[str] | None) -> list[Any]:
+    from provisor.directory import groups, users
+
+    if not user and not group:
+        raise Invalid("Name at least one --user or --group.")
+    chosen: list[Any] = [await users.find(edit.tx, edit.tenant, name) for name in user or ()]
+    return chosen + [await groups.find(edit.tx, edit.tenant, name) for name in group or ()]
+
+
+async def _confirm_all(desk: Desk) -> None:
+    from provisor.directory import tenants
+
+    async with desk.house.database.reading() as tx:
+        people, rooms = await tenants.size(tx, desk.tenant)
+    sentence = f"All {people} users and {rooms} groups of {desk.tenant.name} come into scope"
+    if not sys.stdin.isatty():
+        raise Conflict(f"{sentence}: repeat it with --force.")
+    typer.confirm(f"{sentence}. Go on?", abort=True)
+
+
+def _read_token(place: str) -> str:
+    if place == "-":
+        return sys.stdin.readline().strip()
+    return Path(place).read_text().strip()
+
+
+def _line(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {item}" for key, item in value.items() if item is not None)
+    if isinstance(value, list):
+        return ", ".join(map(str, value)) or "-"
+    return "-" if value is None else str(value)

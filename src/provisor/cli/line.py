@@ -1,0 +1,119 @@
+"""From the words of a command line to a command, and from what happened to an exit code."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from dataclasses import dataclass, field
+from typing import Any
+
+import typer
+from typer.exceptions import TyperException
+
+from provisor import __version__
+from provisor.cli.session import Session
+from provisor.refusal import Refusal
+
+FAILED, USAGE = 1, 64
+#: The global options with a value: option → setting.
+OPTIONS = {
+    "--data": "data",
+    "--database-url": "database_url",
+    "--tenant": "tenant",
+    "--as": "acting_as",
+}
+GLOBAL_HELP = (
+    "Global options, before or after any command: --data FOLDER, --database-url URL, --tenant NAME, --as UPN, --json. "
+    "Settings also come from provisor.toml and PROVISOR_* variables: docs/reference/settings.md."
+)
+
+
+@dataclass(slots=True)
+class Line:
+    """A command line with the global options taken out."""
+
+    words: list[str] = field(default_factory=list)
+    flags: dict[str, str] = field(default_factory=dict)
+    json: bool = False
+
+
+def parse(arguments: list[str]) -> Line:
+    """Take the global options out of ``arguments``, wherever they stand. Raises BadParameter."""
+    line, rest = Line(), iter(arguments)
+    for word in rest:
+        name, equals, value = word.partition("=")
+        if word == "--":
+            line.words += [word, *rest]
+        elif word == "--json":
+            line.json = True
+        elif name in OPTIONS:
+            given = value if equals else next(rest, None)
+            if given is None:
+                raise typer.BadParameter(f"{name} needs a value.")
+            line.flags[OPTIONS[name]] = given
+        else:
+            line.words.append(word)
+    return line
+
+
+def run(arguments: list[str]) -> int:
+    """Run a command line; every outcome ends here."""
+    try:
+        line = parse(arguments)
+        if line.words == ["--version"]:
+            print(f"provisor {__version__}")
+            return 0
+        result: Any = _application().main(
+            args=line.words, prog_name="provisor", standalone_mode=False, obj=Session(line.flags, json=line.json)
+        )
+        return result if isinstance(result, int) else 0
+    except TyperException as error:
+        return _say(_usage(error), USAGE)
+    except typer.Exit as ended:
+        return ended.exit_code
+    except (typer.Abort, KeyboardInterrupt, asyncio.CancelledError):
+        return _say("Interrupted.", 130)
+    except BrokenPipeError:
+        # Whoever read the output has seen enough.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Refusal as error:
+        return _say(str(error), FAILED)
+    except OSError as error:
+        return _say(f"{error.filename or 'The system'}: {error.strerror or error}.", FAILED)
+    except Exception as error:
+        return _say(_unexpected(error), FAILED)
+
+
+def _application() -> Any:
+    from provisor.cli import app, directory, log, plan, serve, sync, tenant, workspace
+
+    root = typer.Typer(
+        add_completion=True, no_args_is_help=True, help="Identity provisioning, both ends.", epilog=GLOBAL_HELP
+    )
+    for module in (tenant, workspace, directory, app, plan, sync, log, serve):
+        module.register(root)
+    return typer.main.get_command(root)
+
+
+def _usage(error: Any) -> str:
+    context = getattr(error, "ctx", None)
+    command = context.command_path if context else "provisor"
+    return f"{error.format_message().splitlines()[0]} See {command} --help."
+
+
+def _unexpected(error: Exception) -> str:
+    """An error of ours, in one sentence; the traceback only for whoever asked for it."""
+    if os.environ.get("PROVISOR_DEBUG"):
+        raise error
+    from provisor.connectors.base import TargetError
+
+    if isinstance(error, TargetError):
+        return str(error)
+    return f"Provisor failed ({type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'no detail'})."
+
+
+def _say(sentence: str, code: int) -> int:
+    print(f"provisor: {sentence}", file=sys.stderr)
+    return code

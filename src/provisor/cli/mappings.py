@@ -1,0 +1,304 @@
+"""``provisor app mapping|attribute|mappings``: the page's mapping editor, one edit at a time, and whole documents."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from provisor.cli.groups import group
+from provisor.cli.session import Desk, Session
+from provisor.refusal import Invalid
+
+Name = Annotated[str, typer.Argument(help="The application's name.")]
+ObjectOption = Annotated[str, typer.Option("--object", help="user or group.")]
+Source = Annotated[str | None, typer.Option(help="Source attribute (mapping type Direct).")]
+Expression = Annotated[str | None, typer.Option(help='An expression, like Join(" ", [givenName], [surname]).')]
+Constant = Annotated[str | None, typer.Option(help="A constant value.")]
+Default = Annotated[str | None, typer.Option(help="Default value if null.")]
+Precedence = Annotated[int | None, typer.Option(help="Matching precedence; 0: does not match objects.")]
+Apply = Annotated[str | None, typer.Option(help="Always, or Only during object creation.")]
+
+Document = Mapping[str, Any]
+
+
+def register(app: typer.Typer) -> None:
+    mapping = group("Attribute mappings.", list=rows, add=add, edit=edit, delete=delete)
+    listed = group(
+        "Edit attribute list: what the target's objects have.",
+        list=attributes,
+        add=attribute_add,
+        set=attribute_set,
+        delete=attribute_delete,
+    )
+    whole = group("The whole synchronizationSchema document, in Microsoft Graph's form.", export=export, diff=diff)
+    whole.command("import")(import_file)
+    app.add_typer(mapping, name="mapping")
+    app.add_typer(listed, name="attribute")
+    app.add_typer(whole, name="mappings")
+
+
+def rows(ctx: typer.Context, name: Name, object_type: ObjectOption = "user") -> None:
+    """List the attribute mappings under the portal's headings."""
+    from provisor.provisioning import edit as mapping
+
+    document = ctx.obj.run(_document(name))
+    columns = {
+        "type": "MAPPING TYPE",
+        "source": "SOURCE ATTRIBUTE / EXPRESSION",
+        "default": "DEFAULT VALUE",
+        "target": "TARGET ATTRIBUTE",
+        "match": "MATCH OBJECTS",
+        "precedence": "PRECEDENCE",
+        "apply": "APPLY THIS MAPPING",
+    }
+    ctx.obj.table(mapping.rows(document, _kind(object_type)), columns)
+
+
+def add(
+    ctx: typer.Context,
+    name: Name,
+    target: Annotated[str, typer.Option(help="Target attribute.")],
+    object_type: ObjectOption = "user",
+    source: Source = None,
+    expression: Expression = None,
+    constant: Constant = None,
+    default: Default = None,
+    precedence: Precedence = None,
+    apply: Apply = None,
+) -> None:
+    """Add New Mapping."""
+    from provisor.provisioning import edit as mapping
+
+    def change(document: Document) -> Document:
+        return mapping.add_mapping(
+            document,
+            _kind(object_type),
+            target,
+            attribute=source,
+            expression=expression,
+            constant=constant,
+            default=default or "",
+            precedence=precedence or 0,
+            apply=apply or "Always",
+        )
+
+    _change(ctx, name, change, f"add mapping {target}", f"{target} is mapped.")
+
+
+def edit(
+    ctx: typer.Context,
+    name: Name,
+    target: Annotated[str, typer.Option(help="Target attribute of the mapping that is edited.")],
+    object_type: ObjectOption = "user",
+    new_target: Annotated[str | None, typer.Option(help="Another target attribute.")] = None,
+    source: Source = None,
+    expression: Expression = None,
+    constant: Constant = None,
+    default: Default = None,
+    precedence: Precedence = None,
+    apply: Apply = None,
+) -> None:
+    """Edit a mapping in place; what is not named stays."""
+    from provisor.provisioning import edit as mapping
+
+    def change(document: Document) -> Document:
+        return mapping.edit_mapping(
+            document,
+            _kind(object_type),
+            target,
+            new_target=new_target,
+            attribute=source,
+            expression=expression,
+            constant=constant,
+            default=default,
+            precedence=precedence,
+            apply=apply,
+        )
+
+    _change(ctx, name, change, f"edit mapping {target}", f"The mapping of {new_target or target} is saved.")
+
+
+def delete(
+    ctx: typer.Context,
+    name: Name,
+    target: Annotated[str | None, typer.Option(help="Target attribute.")] = None,
+    object_type: ObjectOption = "user",
+    all_deletable: Annotated[bool, typer.Option("--all-deletable", help="Every mapping that can be deleted.")] = False,
+) -> None:
+    """Delete one mapping, or all that can be deleted: the last matching one can only be edited."""
+    from provisor.provisioning import edit as mapping
+
+    if (target is None) == (not all_deletable):
+        raise Invalid("Name one mapping with --target, or give --all-deletable.")
+
+    def change(document: Document) -> Document:
+        if target is not None:
+            return mapping.delete_mapping(document, _kind(object_type), target)
+        return mapping.delete_all_deletable(document, _kind(object_type))[0]
+
+    what = target or "every deletable mapping"
+    _change(ctx, name, change, f"delete mapping {what}", f"Deleted {what}.")
+
+
+def attributes(ctx: typer.Context, name: Name, object_type: ObjectOption = "user") -> None:
+    """List the target's attributes."""
+    from provisor.provisioning.schema import target_definitions
+
+    definitions = target_definitions(ctx.obj.run(_document(name)), _kind(object_type))
+    columns = {
+        "name": "NAME",
+        "type": "TYPE",
+        "anchor": "PRIMARY KEY?",
+        "required": "REQUIRED?",
+        "multivalued": "MULTI-VALUE?",
+        "caseExact": "EXACT CASE?",
+    }
+    ctx.obj.table(definitions, columns)
+
+
+Flag = bool | None
+Primary = Annotated[Flag, typer.Option("--primary/--no-primary", help="Primary.")]
+Required = Annotated[Flag, typer.Option("--required/--not-required", help="Required.")]
+Multi = Annotated[Flag, typer.Option("--multi-value/--single-value", help="Multi-value.")]
+Exact = Annotated[Flag, typer.Option("--exact-case/--any-case", help="Letter case counts.")]
+
+
+def attribute_add(
+    ctx: typer.Context,
+    name: Name,
+    attribute: str,
+    object_type: ObjectOption = "user",
+    kind: Annotated[str, typer.Option("--type", help="String, Boolean, Integer, Reference or DateTime.")] = "String",
+    primary: Primary = None,
+    required: Required = None,
+    multi_value: Multi = None,
+    exact_case: Exact = None,
+) -> None:
+    """Add an attribute to the list."""
+    from provisor.provisioning import edit as mapping
+
+    def change(document: Document) -> Document:
+        added = mapping.add_attribute(document, _kind(object_type), attribute, kind=kind)
+        return _flagged(added, object_type, attribute, primary, required, multi_value, exact_case)
+
+    _change(ctx, name, change, f"add attribute {attribute}", f"{attribute} is on the attribute list.")
+
+
+def attribute_set(
+    ctx: typer.Context,
+    name: Name,
+    attribute: str,
+    object_type: ObjectOption = "user",
+    primary: Primary = None,
+    required: Required = None,
+    multi_value: Multi = None,
+    exact_case: Exact = None,
+) -> None:
+    """Mark an attribute Primary, Required, and so on."""
+
+    def change(document: Document) -> Document:
+        return _flagged(document, object_type, attribute, primary, required, multi_value, exact_case)
+
+    _change(ctx, name, change, f"edit attribute {attribute}", f"{attribute} is saved.")
+
+
+def attribute_delete(ctx: typer.Context, name: Name, attribute: str, object_type: ObjectOption = "user") -> None:
+    """Take an attribute off the list; refused while a mapping uses it."""
+    from provisor.provisioning import edit as mapping
+
+    def change(document: Document) -> Document:
+        return mapping.delete_attribute(document, _kind(object_type), attribute)
+
+    _change(ctx, name, change, f"delete attribute {attribute}", f"{attribute} is off the attribute list.")
+
+
+def export(
+    ctx: typer.Context,
+    name: Name,
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="A file instead of stdout.")] = None,
+) -> None:
+    """Write the document as it is."""
+    text = json.dumps(ctx.obj.run(_document(name)), indent=2, ensure_ascii=False)
+    if output is None:
+        print(text)
+    else:
+        output.write_text(text + "\n")
+
+
+def import_file(ctx: typer.Context, name: Name, file: Path) -> None:
+    """Replace the document by one that was exported here or from a tenant."""
+    from provisor import jsongate
+
+    try:
+        document = jsongate.loads(file.read_bytes(), limit=8 * 1024 * 1024)
+    except jsongate.JsonError as error:
+        raise Invalid(f"{file} is not JSON that can be used: {error}") from None
+    if not isinstance(document, dict):
+        raise Invalid(f"{file} is not a synchronizationSchema document.")
+    _change(ctx, name, lambda _: document, "import mappings", f"The mappings of {name} are those of {file}.")
+
+
+def diff(
+    ctx: typer.Context,
+    name: Name,
+    recommended: Annotated[bool, typer.Option("--recommended", help="Against the page's mappings.")] = False,
+) -> None:
+    """What is missing and what is too much, against the recommended mappings."""
+    from provisor.provisioning import edit as mapping
+
+    if not recommended:
+        raise Invalid("Say what to compare with: --recommended.")
+    findings = mapping.recommended(ctx.obj.run(_document(name)))
+    ctx.obj.show({"findings": findings}, "\n".join(findings) or "The mappings are as recommended.")
+
+
+def _flagged(
+    document: Document, object_type: str, attribute: str, primary: Flag, required: Flag, multi: Flag, exact: Flag
+) -> Document:
+    from provisor.provisioning import edit as mapping
+
+    return mapping.set_attribute(
+        document,
+        _kind(object_type),
+        attribute,
+        primary=primary,
+        required=required,
+        multi_valued=multi,
+        exact_case=exact,
+    )
+
+
+def _kind(object_type: str) -> str:
+    kind = {"user": "User", "group": "Group"}.get(object_type.casefold())
+    if kind is None:
+        raise Invalid(f"--object is user or group, not {object_type!r}.")
+    return kind
+
+
+def _document(name: str) -> Callable[[Desk], Any]:
+    async def work(desk: Desk) -> Document:
+        from provisor.cli.app import found
+
+        document: Document = (await found(desk, name)).schema
+        return document
+
+    return work
+
+
+def _change(ctx: typer.Context, name: str, change: Callable[[Document], Document], action: str, done: str) -> None:
+    async def work(desk: Desk) -> None:
+        from provisor.cli.app import found
+        from provisor.directory import applications
+
+        application = await found(desk, name)
+        async with desk.edit() as edit_:
+            before = await applications.locked(edit_, application.id)
+            await applications.set_schema(edit_, before, change(before.schema), action)
+
+    session: Session = ctx.obj
+    session.run(work)
+    session.show({"done": action}, done)

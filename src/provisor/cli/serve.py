@@ -1,0 +1,73 @@
+"""``provisor serve``: one process with every door and the scheduler."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from provisor.cli.session import Session
+
+
+def register(root: typer.Typer) -> None:
+    root.command("serve")(serve)
+
+
+def serve(
+    ctx: typer.Context,
+    host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on; 0 picks a free one.")] = None,
+    tls_cert: Annotated[Path | None, typer.Option(help="Certificate chain (PEM).")] = None,
+    tls_key: Annotated[Path | None, typer.Option(help="Private key of the certificate (PEM).")] = None,
+) -> None:
+    """Serve the workspaces and run the cycles until SIGTERM."""
+    asyncio.run(_serve(ctx.obj, host=host, port=port, tls_cert=tls_cert, tls_key=tls_key))
+
+
+async def _serve(session: Session, **flags: object) -> None:
+    from provisor import compose
+    from provisor.api import server
+
+    settings = session.settings(**flags)
+    _log(settings.log_level)
+    tls = server.certificate(settings.tls_cert, settings.tls_key)
+    sock = server.listen(settings.host, settings.port)
+    async with compose.opened(settings, size=20) as house:
+        if house.warning:
+            session.note(house.warning)
+        await compose.first_tenant(house)
+        listening = server.address(sock, tls=bool(tls))
+
+        async def ready() -> None:
+            await compose.announce(house, listening)
+            print(f"Provisor ready on {listening}", flush=True)
+
+        scheduler = asyncio.create_task(compose.scheduler(house).run())
+        try:
+            await server.serve(compose.doors(house), sock, tls, ready)
+        finally:
+            scheduler.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await scheduler
+
+
+def _log(level: str) -> None:
+    """One JSON object a line on stderr. Values of people, secrets and tokens are not among what is logged."""
+    import logging
+
+    import structlog
+
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True, key="at"),
+            structlog.processors.JSONRenderer(),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )

@@ -1,0 +1,103 @@
+"""One run of one command: settings, the house, who acts, and how results are shown."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, TypeVar
+from uuid import UUID
+
+from provisor.config import Settings, load
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What a command works with: the open house, the tenant, and the actor."""
+
+    house: Any
+    tenant: Any
+    actor: Any
+
+    def edit(self) -> Any:
+        from provisor.directory.edit import edit
+
+        return edit(self.house.database, self.tenant, self.actor)
+
+    def workspace_edit(self, workspace: Any) -> Any:
+        from provisor.workspace.edit import edit
+
+        return edit(self.house.database, workspace, self.actor)
+
+
+class Session:
+    """The command line's global options and its output."""
+
+    def __init__(self, flags: Mapping[str, Any], *, json: bool) -> None:
+        self.flags = dict(flags)
+        self.json = json
+
+    def settings(self, **more: Any) -> Settings:
+        return load({**self.flags, **more})
+
+    def run(self, work: Callable[[Desk], Awaitable[T]], **init: Any) -> T:
+        """Open the house, find tenant and actor, and do ``work``. ``init`` goes to the first tenant's making."""
+        settings = self.settings()
+
+        async def everything() -> T:
+            from provisor import compose
+
+            async with compose.opened(settings, size=4) as house:
+                tenant = await compose.first_tenant(house, **init)
+                return await work(Desk(house, tenant, await compose.actor(house, tenant)))
+
+        return asyncio.run(everything())
+
+    def show(self, value: Any, text: str | None = None) -> None:
+        """Print ``text``, or with --json the ``value``."""
+        if self.json:
+            import orjson
+
+            print(orjson.dumps(value, default=_plain, option=orjson.OPT_INDENT_2).decode())
+        elif text is not None:
+            print(text)
+
+    def table(self, rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str]) -> None:
+        """Print rows under headings (key → heading), or with --json as a list of objects."""
+        if self.json:
+            self.show(list(rows))
+            return
+        cells = [list(columns.values())]
+        cells += [[self.cell(row.get(key)) for key in columns] for row in rows]
+        widths = [max(len(line[place]) for line in cells) for place in range(len(columns))]
+        for line in cells:
+            print("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+
+    @staticmethod
+    def cell(value: Any) -> str:
+        """One value as people read it."""
+        if value is None:
+            return "-"
+        if isinstance(value, bool):
+            return "yes" if value else "no"
+        if isinstance(value, datetime):
+            return value.strftime("%Y-%m-%d %H:%M:%S")
+        if isinstance(value, list):
+            return ", ".join(map(str, value)) or "-"
+        return str(value)
+
+    def note(self, sentence: str) -> None:
+        """Something worth knowing that is not the result."""
+        print(f"provisor: {sentence}", file=sys.stderr)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, UUID | datetime):
+        return str(value)
+    if isinstance(value, set | frozenset):
+        return sorted(value)
+    raise TypeError(type(value).__name__)

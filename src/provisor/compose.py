@@ -1,0 +1,185 @@
+"""Wires everything: the only module that knows every concrete class.
+
+``opened(settings)`` gives a :class:`House` with the database connected and migrated; doors and commands ask it for
+what they need and never make it themselves. What only some commands need is imported when it is made.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from provisor.access.actors import PROVISOR, Actor
+from provisor.access.secrets import SecretBox, key_from_file, key_from_text
+from provisor.config import Settings
+from provisor.directory import applications, tenants
+from provisor.directory.applications import Application
+from provisor.directory.edit import Tenant
+from provisor.directory.source import DirectorySource
+from provisor.provisioning.capabilities import from_json
+from provisor.provisioning.schema import compile_schema
+from provisor.refusal import Invalid
+from provisor.storage import embedded
+from provisor.storage.migrate import migrate
+from provisor.storage.pool import Database, connect
+from provisor.storage.queries import queries
+from provisor.sync.job import Job
+from provisor.sync.ledger import Ledger, managed_by
+from provisor.workspace import users
+from provisor.workspace.edit import Workspace
+
+if TYPE_CHECKING:
+    from provisor.connectors.scim import ScimTarget
+    from provisor.sync.schedule import Key, Scheduler
+
+#: What the first command makes when nobody ran ``provisor init``.
+FIRST_DOMAIN = "{tenant}.localhost"
+_PUBLIC_URL = "public_url"
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """``warning``: something that whoever started this should know, or None."""
+
+    settings: Settings
+    database: Database
+    box: SecretBox
+    warning: str | None = None
+
+    def ledger(self, tenant: Tenant, application: Application) -> Ledger:
+        return Ledger(self.database, tenant.id, application.id)
+
+    def target(self, application: Application, *, read_only: bool = False, token: str | None = None) -> ScimTarget:
+        """The application's target; ``token`` instead of the saved one."""
+        if application.tenant_url is None:
+            raise Invalid(
+                f"{application.name} has no tenant URL: provisor app set {application.name} --tenant-url URL."
+            )
+        from provisor.connectors.scim import ScimTarget
+
+        secret = token if token is not None else applications.token(application, self.box)
+        return ScimTarget(application.tenant_url, secret, read_only=read_only)
+
+    @asynccontextmanager
+    async def job(self, tenant: Tenant, application: Application, *, read_only: bool = False) -> AsyncIterator[Job]:
+        """Everything that a cycle of ``application`` needs; ``read_only`` keeps all but GET from being sent."""
+        target = self.target(application, read_only=read_only)
+        try:
+            yield Job(
+                application=str(application.id),
+                name=application.name,
+                rules=compile_schema(application.schema),
+                capabilities=from_json(application.capabilities),
+                all_objects=application.scope == "all",
+                source=DirectorySource(self.database, tenant, application.id),
+                target=target,
+                ledger=self.ledger(tenant, application),
+            )
+        finally:
+            await target.close()
+
+
+@asynccontextmanager
+async def opened(settings: Settings, *, size: int = 10) -> AsyncIterator[House]:
+    """The house of these settings: database started or joined, schema up to date. Raises Unavailable, Invalid."""
+    if settings.database_url is not None:
+        dsn = settings.database_url.get_secret_value()
+        async with _connected({"dsn": dsn}, dsn, settings, size, None) as house:
+            yield house
+        return
+    held = await asyncio.to_thread(embedded.hold, settings.data)
+    try:
+        async with _connected(held.arguments, held.dsn, settings, size, held.warning) as house:
+            yield house
+    finally:
+        await asyncio.to_thread(held.release)
+
+
+async def first_tenant(house: House, *, domain: str | None = None, administrator: str | None = None) -> Tenant:
+    """The tenant of the settings, made with its first administrator when the installation has none at all."""
+    name = house.settings.tenant
+    async with house.database.transaction() as tx:
+        if await tenants.everyone(tx):
+            return await tenants.get(tx, name)
+        domain = domain or FIRST_DOMAIN.format(tenant=name)
+        return await tenants.create(tx, PROVISOR, name, domain, administrator or f"admin@{domain}")
+
+
+async def actor(house: House, tenant: Tenant) -> Actor:
+    """Whoever commands act as: ``--as``, or the tenant's first administrator."""
+    return await tenants.actor(house.database, tenant, house.settings.acting_as)
+
+
+def doors(house: House) -> Any:
+    """The ASGI application with every door."""
+    from provisor.api.door import door
+
+    url = house.settings.public_url
+    return door(house.database, public_url=str(url) if url else None)
+
+
+def scheduler(house: House) -> Scheduler:
+    """The scheduler that runs the cycles of every application that is On."""
+
+    from provisor.sync.cycle import run
+    from provisor.sync.schedule import Scheduler
+
+    async def cycle(key: Key) -> bool:
+        async with house.database.reading() as tx:
+            tenant = await tenants.by_id(tx, key.tenant)
+            application = await applications.by_id(tx, tenant, key.application)
+        async with house.job(tenant, application) as job:
+            result = await run(job, lambda stage, done, total: None, backed_off=False)
+        return result.status == "done"
+
+    return Scheduler(house.database, cycle, house.settings.cycle_minutes)
+
+
+async def announce(house: House, listening: str) -> None:
+    """Remember where the server can be reached, for commands that print addresses."""
+    url = str(house.settings.public_url).rstrip("/") if house.settings.public_url else listening
+    async with house.database.transaction() as tx:
+        await tx.execute(queries("instance").put, _PUBLIC_URL, url)
+
+
+async def public_url(house: House) -> str:
+    """How others reach the server: as set, as last announced, or as it would be by default."""
+    if house.settings.public_url is not None:
+        return str(house.settings.public_url).rstrip("/")
+    async with house.database.reading() as tx:
+        announced: str | None = await tx.fetchval(queries("instance").get, _PUBLIC_URL)
+    return announced or f"http://{house.settings.host}:{house.settings.port}"
+
+
+async def tenant_url(house: House, workspace: Workspace) -> str:
+    """The *Tenant URL* of a workspace, as an application needs it."""
+    path = "api/2.0/preview/scim" if workspace.databricks else "scim/v2"
+    return f"{await public_url(house)}/w/{workspace.name}/{path}"
+
+
+async def managing(house: House, workspace: Workspace, user_name: str) -> list[str]:
+    """The applications that provision this user of a workspace."""
+    async with house.database.reading() as tx:
+        user = await users.find(tx, workspace, user_name)
+        return await managed_by(tx, user.id)
+
+
+@asynccontextmanager
+async def _connected(
+    arguments: dict[str, object], dsn: str, settings: Settings, size: int, warning: str | None
+) -> AsyncIterator[House]:
+    database = await connect(arguments, size=size)
+    try:
+        async with database.reading() as connection:
+            await migrate(connection, dsn)
+        key = (
+            key_from_text(settings.secret_key.get_secret_value())
+            if settings.secret_key is not None
+            else key_from_file(settings.data / "secret.key")
+        )
+        yield House(settings, database, SecretBox(key), warning)
+    finally:
+        await database.close()

@@ -1,0 +1,105 @@
+"""Settings, read once: from ``provisor.toml``, then ``PROVISOR_*`` variables, then the command's flags (which win).
+
+``load`` returns the settings or raises Invalid with one line for each that is wrong, naming where it came from. The
+file is the one given by ``--config`` or ``PROVISOR_CONFIG``, else ``provisor.toml`` in the data folder.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import AnyHttpUrl, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+
+from provisor.refusal import Invalid
+
+
+def default_data_folder() -> Path:
+    """Where an installation lives unless told otherwise. The database cannot run below root's private home."""
+    if os.geteuid() == 0:
+        return Path("/var/lib/provisor/data")
+    return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local/share") / "provisor"
+
+
+class Settings(BaseSettings):
+    """Each field is a key of the file, a variable ``PROVISOR_<FIELD>`` and, where a command has it, a flag."""
+
+    model_config = SettingsConfigDict(env_prefix="PROVISOR_", extra="forbid", validate_default=True)
+
+    data: Path = Field(default_factory=default_data_folder, description="the data folder")
+    database_url: SecretStr | None = Field(None, description="a PostgreSQL of your own instead of the embedded one")
+    secret_key: SecretStr | None = Field(None, description="32 bytes in base 64, instead of the key file")
+    tenant: str = Field("default", description="the tenant that commands work on")
+    acting_as: str | None = Field(None, description="user principal name that commands act as")
+    host: str = Field("127.0.0.1", description="address the server listens on")
+    port: int = Field(8080, ge=0, le=65535, description="port the server listens on; 0 picks a free one")
+    public_url: AnyHttpUrl | None = Field(None, description="how others reach the server; default: host and port")
+    tls_cert: Path | None = Field(None, description="certificate chain (PEM)")
+    tls_key: Path | None = Field(None, description="private key of the certificate (PEM)")
+    allowed_targets: frozenset[str] = Field(
+        frozenset(), description="hosts that provisioning may reach over http; loopback is always allowed"
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="what the server logs, at least"
+    )
+    cycle_minutes: float = Field(30, gt=0, le=1440, description="minutes between safety cycles")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, _file(init_settings()))
+
+
+def load(flags: Mapping[str, Any]) -> Settings:
+    """The settings of this run. ``flags`` are those that were given; None counts as not given."""
+    given = {name: value for name, value in flags.items() if value is not None}
+    unknown = sorted(
+        name
+        for name in os.environ
+        if name.startswith("PROVISOR_") and name[9:].lower() not in Settings.model_fields and name not in _OTHER
+    )
+    if unknown:
+        raise Invalid(f"{unknown[0]} is not a setting: docs/reference/settings.md lists them.")
+    try:
+        return Settings(**given)
+    except ValidationError as error:
+        raise Invalid("\n".join(_line(problem, given) for problem in error.errors())) from None
+    except tomllib.TOMLDecodeError as error:
+        raise Invalid(f"{_file(given)} is not TOML: {error}.") from None
+
+
+#: Variables that are read elsewhere, before there are settings.
+_OTHER = {"PROVISOR_CONFIG", "PROVISOR_DATABASE_GRACE_SECONDS"}
+
+
+def _file(flags: Mapping[str, Any]) -> Path:
+    named = os.environ.get("PROVISOR_CONFIG")
+    if named:
+        if not Path(named).is_file():
+            raise Invalid(f"PROVISOR_CONFIG names {named}, which is not there.")
+        return Path(named)
+    folder = flags.get("data") or os.environ.get("PROVISOR_DATA") or default_data_folder()
+    return Path(folder) / "provisor.toml"
+
+
+def _line(problem: Any, flags: Mapping[str, Any]) -> str:
+    name = str(problem["loc"][0]) if problem["loc"] else "settings"
+    if name in flags:
+        place = f"--{name.replace('_', '-')}"
+    elif f"PROVISOR_{name.upper()}" in os.environ:
+        place = f"PROVISOR_{name.upper()}"
+    else:
+        place = f"{name} in {_file(flags)}"
+    if problem["type"] == "extra_forbidden":
+        return f"{place} is not a setting: docs/reference/settings.md lists them."
+    return f"{place} is wrong: {problem['msg'][0].lower()}{problem['msg'][1:]}."

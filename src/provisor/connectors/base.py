@@ -1,0 +1,112 @@
+"""The two contracts of a provisioning cycle.
+
+A cycle reads from a :class:`Source` and writes to a :class:`Target`, and knows nothing else of either side.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+from provisor.provisioning.scope import SourceObject
+from provisor.scim.requests import Request
+
+Resource = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class SourceChange:
+    """Object ``id`` changed last at ``seq``; type Application means: this application's configuration did."""
+
+    id: str
+    object_type: Literal["User", "Group", "Application"]
+    seq: int
+
+
+class Source(Protocol):
+    """Where people and groups come from, seen by one application. Ids are opaque texts, numbers grow with commits."""
+
+    async def head(self) -> int:
+        """The highest number that any committed change has; later changes have higher ones."""
+
+    async def changes(self, after: int, limit: int) -> list[SourceChange]:
+        """Changes with a number above ``after``, lowest first; each object appears once, at its last change."""
+
+    async def everything(self, after: str | None, limit: int) -> list[tuple[str, str]]:
+        """(id, object type) of all objects by id, those after the id ``after``."""
+
+    async def read(self, object_type: str, ids: Sequence[str]) -> dict[str, SourceObject]:
+        """The objects as they are now; one that was deleted for good is not among them."""
+
+    async def members(self, group_ids: Sequence[str]) -> dict[str, list[str]]:
+        """Direct members of each group: source ids of users and groups that are not in the recycle bin."""
+
+    async def groups_of(self, ids: Sequence[str]) -> list[str]:
+        """The groups that any of these objects is a direct member of."""
+
+    async def reports_of(self, ids: Sequence[str]) -> list[str]:
+        """The users whose manager is one of these."""
+
+
+class TargetError(Exception):
+    """The target did not do it. ``unclear``: it may have. ``reached``: there was an answer, with this ``status``.
+
+    The message is a sentence without secrets.
+    """
+
+    def __init__(self, message: str, *, status: int | None = None, unclear: bool = False, reached: bool = True) -> None:
+        super().__init__(message)
+        self.status = status
+        self.unclear = unclear
+        self.reached = reached
+
+    @property
+    def credentials(self) -> bool:
+        """The target refuses whoever asks: nothing else will succeed either."""
+        return self.status in (401, 403)
+
+    @property
+    def hopeless(self) -> bool:
+        """Nothing else will succeed either: the target is not there, or it refuses whoever asks."""
+        return self.credentials or not self.reached
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page of a list. ``total`` is what the target says there is in all."""
+
+    resources: Sequence[Resource]
+    total: int
+
+
+class Target(Protocol):
+    """Where accounts are written. Every method raises TargetError."""
+
+    @property
+    def requests(self) -> int:
+        """How many requests were sent, retries included."""
+
+    async def probe(self, path: str, value: str) -> None:
+        """Ask for a user with a ``value`` at ``path`` that nobody has: proves address, token and rights."""
+
+    async def page(self, object_type: str, start: int, count: int) -> Page:
+        """Accounts or groups (without members) from the ``start``-th on, 1-based."""
+
+    async def find(self, object_type: str, path: str, value: str) -> list[Resource]:
+        """Those with ``value`` at ``path``."""
+
+    async def get(self, object_type: str, target_id: str) -> Resource | None:
+        """One by id; None when the target says that it is not there."""
+
+    async def members(self, target_id: str) -> list[str] | None:
+        """The target ids of a group's members; None when the target says that the group is not there."""
+
+    async def send(self, request: Request) -> Resource | None:
+        """Send a request that ``scim.requests`` made; returns the representation that came back, if any."""
+
+    async def describe(self) -> tuple[list[Resource], Resource | None]:
+        """What the target tells of itself: the Resources of /Schemas and its /Me; empty and None where it has none."""
+
+    async def close(self) -> None:
+        """Give the connections back."""

@@ -1,0 +1,136 @@
+"""HTTP to other systems: one session, a list of methods it may use, limits, and retries that cannot do harm.
+
+A request is repeated only when the other side said that it did not take it (429, 503) or when repeating changes
+nothing (GET). Whatever else breaks after a write was sent is *unclear*: it may have been done. Redirects are not
+followed, so that a token stays with the host it was entered for, and it never stands in a message or a log.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import aiohttp
+
+from provisor import jsongate
+from provisor.connectors.base import TargetError
+
+#: Seconds to connect, and for a whole answer.
+CONNECT, TOTAL = 10.0, 60.0
+LARGEST: Final = 32 * 1024 * 1024
+TRIES: Final = 4
+#: The longest Retry-After (seconds) that is waited for within one request.
+PATIENCE: Final = 20.0
+READS: Final = frozenset({"GET"})
+WRITES: Final = frozenset({"GET", "POST", "PATCH", "DELETE"})
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """``data`` is the parsed body, None when there was none; ``text`` the start of one that is not JSON."""
+
+    status: int
+    data: Any
+    text: str = ""
+
+
+class Http:
+    """A session with ``base`` (an address without trailing slash), bearer ``token`` and allowed ``methods``."""
+
+    def __init__(self, base: str, token: str, *, methods: frozenset[str] = WRITES, connections: int = 16) -> None:
+        self._base = base
+        self._headers = {"Authorization": f"Bearer {token}", "Accept": "application/scim+json, application/json"}
+        self._methods = methods
+        self._connections = connections
+        self._session: aiohttp.ClientSession | None = None
+        self.sent = 0
+
+    async def ask(
+        self, method: str, path: str, query: Mapping[str, str] | None = None, body: bytes | None = None
+    ) -> Answer:
+        """Send and return the answer, whatever its status. Raises TargetError when there is none."""
+        if method not in self._methods:
+            raise TargetError(f"This connection may not send {method}: it only reads.")
+        for attempt in range(1, TRIES + 1):
+            last = attempt == TRIES
+            try:
+                answer, wait = await self._once(method, path, query, body)
+            except (aiohttp.ClientError, TimeoutError, OSError) as error:
+                if method == "GET" and not last:
+                    await asyncio.sleep(0.2 * 2**attempt)
+                    continue
+                raise self._no_answer(method, error) from None
+            if answer.status not in (429, 503) or last or wait > PATIENCE:
+                return answer
+            await asyncio.sleep(wait)
+        raise AssertionError("the last try returns or raises")
+
+    async def close(self) -> None:
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    async def _once(
+        self, method: str, path: str, query: Mapping[str, str] | None, body: bytes | None
+    ) -> tuple[Answer, float]:
+        if self._session is None:
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=self._connections),
+                timeout=aiohttp.ClientTimeout(total=TOTAL, connect=CONNECT),
+                headers=self._headers,
+                cookie_jar=aiohttp.DummyCookieJar(),
+                trust_env=True,
+            )
+        headers = {"Content-Type": "application/scim+json"} if body is not None else {}
+        self.sent += 1
+        async with self._session.request(
+            method, self._base + path, params=query, data=body, headers=headers, allow_redirects=False
+        ) as response:
+            raw = await _limited(response)
+            return _parsed(response.status, raw), _retry_after(response.headers.get("Retry-After"))
+
+    def _no_answer(self, method: str, error: Exception) -> TargetError:
+        host = urlsplit(self._base).netloc
+        refused = isinstance(error, aiohttp.ClientConnectorError)
+        if isinstance(error, TimeoutError):
+            why = f"did not answer within {TOTAL:g} seconds"
+        elif refused:
+            why = f"cannot be reached ({_reason(error)})"
+        else:
+            why = f"broke the connection ({_reason(error)})"
+        return TargetError(f"{host} {why}.", unclear=method != "GET" and not refused, reached=False)
+
+
+async def _limited(response: aiohttp.ClientResponse) -> bytes:
+    parts, size = [], 0
+    async for part in response.content.iter_chunked(65536):
+        size += len(part)
+        if size > LARGEST:
+            raise aiohttp.ClientPayloadError(f"an answer of more than {LARGEST} bytes")
+        parts.append(part)
+    return b"".join(parts)
+
+
+def _parsed(status: int, raw: bytes) -> Answer:
+    if not raw:
+        return Answer(status, None)
+    try:
+        return Answer(status, jsongate.loads(raw, limit=LARGEST, depth=64))
+    except jsongate.JsonError:
+        return Answer(status, None, raw[:200].decode("utf-8", "replace"))
+
+
+def _retry_after(header: str | None) -> float:
+    """Seconds to wait; one when the header is missing or says no number (RFC 9110 §10.2.3 also allows a date)."""
+    with contextlib.suppress(ValueError):
+        return max(0.0, float(header or "1"))
+    return 1.0
+
+
+def _reason(error: Exception) -> str:
+    text = str(getattr(error, "strerror", "") or error or type(error).__name__)
+    return text.splitlines()[0][:120]

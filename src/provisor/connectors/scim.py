@@ -1,0 +1,123 @@
+"""A target that speaks SCIM 2.0 (RFC 7644): implements the Target contract of ``base`` over ``http``.
+
+An answer counts only when it is what SCIM says it should be: a list must be a ListResponse, a filter must be honoured
+(some servers ignore what they do not know and answer with everybody), a resource must have an id.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import orjson
+
+from provisor.connectors.base import Page, Resource, TargetError
+from provisor.connectors.http import READS, WRITES, Answer, Http
+from provisor.scim.requests import ENDPOINTS, Request
+from provisor.scim.resource import value_at
+
+_NO_MEMBERS: Final = {"excludedAttributes": "members"}
+
+
+class ScimTarget:
+    """``base`` is the tenant URL; ``read_only`` keeps everything but GET from being sent."""
+
+    def __init__(self, base: str, token: str, *, read_only: bool = False, connections: int = 16) -> None:
+        self._http = Http(base, token, methods=READS if read_only else WRITES, connections=connections)
+
+    @property
+    def requests(self) -> int:
+        return self._http.sent
+
+    async def probe(self, path: str, value: str) -> None:
+        found = await self._list("User", {"filter": _equal(path, value)})
+        if found.total or found.resources:
+            raise TargetError(f"The target does not filter: it found somebody with an impossible {path}.", status=200)
+
+    async def page(self, object_type: str, start: int, count: int) -> Page:
+        return await self._list(object_type, {"startIndex": str(start), "count": str(count)})
+
+    async def find(self, object_type: str, path: str, value: str) -> list[Resource]:
+        found = await self._list(object_type, {"filter": _equal(path, value)})
+        wanted = value.casefold()
+        matching = [item for item in found.resources if str(value_at(item, path) or "").casefold() == wanted]
+        if len(matching) != len(found.resources):
+            raise TargetError(f"The target does not filter on {path}: it answered with other accounts too.", status=200)
+        return matching
+
+    async def get(self, object_type: str, target_id: str) -> Resource | None:
+        query = _NO_MEMBERS if object_type == "Group" else {}
+        answer = await self._http.ask("GET", f"{ENDPOINTS[object_type]}/{target_id}", query)
+        if answer.status == 404 and answer.data is not None:
+            return None
+        return _resource(answer, f"GET {ENDPOINTS[object_type]}/{target_id}")
+
+    async def members(self, target_id: str) -> list[str] | None:
+        answer = await self._http.ask("GET", f"/Groups/{target_id}", {"attributes": "members"})
+        if answer.status == 404 and answer.data is not None:
+            return None
+        resource = _resource(answer, f"GET /Groups/{target_id}")
+        return [str(item["value"]) for item in resource.get("members") or () if "value" in item]
+
+    async def send(self, request: Request) -> Resource | None:
+        body = orjson.dumps(request.body) if request.body is not None else None
+        answer = await self._http.ask(request.method, request.path, request.query, body)
+        what = f"{request.method} {request.path}"
+        if not 200 <= answer.status < 300:
+            raise _error(answer, what, wrote=True)
+        if answer.data is None and not answer.text:
+            if request.method == "POST":
+                raise TargetError(f"{what}: the answer has no resource.", status=answer.status, unclear=True)
+            return None
+        return _resource(answer, what) if request.method != "DELETE" else None
+
+    async def describe(self) -> tuple[list[Resource], Resource | None]:
+        schemas = await self._optional("/Schemas")
+        resources = schemas.get("Resources") if isinstance(schemas, Mapping) else schemas
+        me = await self._optional("/Me")
+        known = [item for item in resources or () if isinstance(item, Mapping)]
+        return known, me if isinstance(me, Mapping) and "id" in me else None
+
+    async def close(self) -> None:
+        await self._http.close()
+
+    async def _optional(self, path: str) -> Any:
+        answer = await self._http.ask("GET", path)
+        if answer.status in (401, 403):
+            raise _error(answer, f"GET {path}")
+        return answer.data if answer.status == 200 else None
+
+    async def _list(self, object_type: str, query: Mapping[str, str]) -> Page:
+        if object_type == "Group":
+            query = {**_NO_MEMBERS, **query}
+        what = f"GET {ENDPOINTS[object_type]}"
+        answer = await self._http.ask("GET", ENDPOINTS[object_type], query)
+        if answer.status != 200:
+            raise _error(answer, what)
+        data = answer.data
+        resources = (data.get("Resources") or []) if isinstance(data, Mapping) else None
+        if not isinstance(resources, list) or not isinstance(data.get("totalResults"), int):
+            raise TargetError(f"{what}: the answer is not a SCIM ListResponse.", status=answer.status)
+        if not all(isinstance(item, Mapping) and item.get("id") for item in resources):
+            raise TargetError(f"{what}: a resource has no id.", status=answer.status)
+        return Page(resources, data["totalResults"])
+
+
+def _equal(path: str, value: str) -> str:
+    return f"{path} eq {orjson.dumps(value).decode()}"
+
+
+def _resource(answer: Answer, what: str) -> Resource:
+    if answer.status >= 300:
+        raise _error(answer, what)
+    if not isinstance(answer.data, Mapping) or not answer.data.get("id"):
+        raise TargetError(f"{what}: the answer is not a SCIM resource with an id.", status=answer.status, unclear=True)
+    return answer.data
+
+
+def _error(answer: Answer, what: str, *, wrote: bool = False) -> TargetError:
+    data = answer.data if isinstance(answer.data, Mapping) else {}
+    detail = str(data.get("detail") or data.get("message") or answer.text or "").strip().splitlines()
+    said = f": {detail[0][:300]}" if detail else ""
+    unclear = wrote and answer.status in (408, 500, 502, 504)
+    return TargetError(f"{what} was answered {answer.status}{said}", status=answer.status, unclear=unclear)

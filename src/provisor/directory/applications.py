@@ -1,0 +1,220 @@
+"""Enterprise applications: created from a template, connected to a target, switched on and off.
+
+The secret token goes in and never comes out: it is sealed for its row, sent only to the tenant URL it was entered for,
+and dropped when that URL's host changes. Every change of what a cycle would do touches the application in the feed,
+so that the next cycle looks at everything again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+from uuid import UUID, uuid4
+
+from provisor import audit
+from provisor.access.secrets import SecretBox
+from provisor.directory.edit import Edit, Tenant
+from provisor.provisioning.schema import compile_schema
+from provisor.provisioning.templates import TEMPLATES, template
+from provisor.refusal import Conflict, Invalid, NotFound
+from provisor.storage.pool import Row, Tx
+from provisor.storage.queries import queries
+
+QUERIES = queries("applications")
+#: What a SCIM address ends in, in the spellings that people paste.
+_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+
+
+@dataclass(frozen=True, slots=True)
+class Application:
+    """``provisioning`` is *Provisioning Status* (On, Off); ``sealed_token`` is never shown."""
+
+    id: UUID
+    name: str
+    template: str
+    provisioning_mode: str
+    tenant_url: str | None
+    sealed_token: bytes | None
+    scope: str
+    provisioning: str
+    capabilities: Mapping[str, Any]
+    schema: Mapping[str, Any]
+
+    @property
+    def connected(self) -> bool:
+        return self.tenant_url is not None and self.sealed_token is not None
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "id": str(self.id),
+            "name": self.name,
+            "template": self.template,
+            "provisioningMode": self.provisioning_mode,
+            "tenantUrl": self.tenant_url,
+            "secretToken": "saved" if self.sealed_token else None,
+            "scope": self.scope,
+            "provisioningStatus": self.provisioning,
+            "tokenOwner": self.capabilities.get("owner_name"),
+        }
+
+
+def from_row(row: Row) -> Application:
+    return Application(
+        id=row["id"],
+        name=row["name"],
+        template=row["template"],
+        provisioning_mode=row["provisioning_mode"],
+        tenant_url=row["tenant_url"],
+        sealed_token=row["secret_token"],
+        scope=row["scope"],
+        provisioning=row["provisioning"],
+        capabilities=row["capabilities"],
+        schema=row["schema"],
+    )
+
+
+async def create(work: Edit, name: str, template_id: str) -> UUID:
+    """An application ``name`` from one of the templates; not provisioning yet."""
+    work.require("application.write")
+    if template_id not in TEMPLATES:
+        raise Invalid(f"{template_id!r} is not a template: {', '.join(TEMPLATES)}.")
+    if not name.strip() or len(name) > 120:
+        raise Invalid("An application's name has 1 to 120 characters.")
+    identity = uuid4()
+    if await work.tx.fetchrow(QUERIES.by_name, work.tenant.id, name.casefold()):
+        raise Conflict(f"The application {name} exists already.")
+    await work.tx.execute(
+        QUERIES.insert, work.tenant.id, identity, name, name.casefold(), template_id, template(template_id)
+    )
+    work.touch("Application", identity)
+    work.record(audit.Entry("create", f"application {name}", str(identity), after={"template": template_id}))
+    return identity
+
+
+async def find(tx: Tx, tenant: Tenant, name: str) -> Application:
+    row = await tx.fetchrow(QUERIES.by_name, tenant.id, name.casefold())
+    if row is None:
+        raise NotFound(f"There is no application {name}: provisor app list shows them.")
+    return from_row(row)
+
+
+async def by_id(tx: Tx, tenant: Tenant, identity: UUID) -> Application:
+    row = await tx.fetchrow(QUERIES.by_id, tenant.id, identity)
+    if row is None:
+        raise NotFound(f"There is no application {identity}.")
+    return from_row(row)
+
+
+async def everyone(tx: Tx, tenant: Tenant) -> list[Application]:
+    return [from_row(row) for row in await tx.fetch(QUERIES.all, tenant.id)]
+
+
+async def locked(work: Edit, identity: UUID) -> Application:
+    """The application as it is now, locked for this edit."""
+    row = await work.tx.fetchrow(QUERIES.lock, work.tenant.id, identity)
+    if row is None:
+        raise NotFound("The application was deleted meanwhile.")
+    return from_row(row)
+
+
+async def save(work: Edit, before: Application, after: Application, action: str) -> None:
+    """Write ``after``; touches the feed when the next cycle would decide otherwise."""
+    work.require("provisioning.write", before.id)
+    if before == after:
+        return
+    await work.tx.execute(
+        QUERIES.update,
+        work.tenant.id,
+        after.id,
+        after.provisioning_mode,
+        after.tenant_url,
+        after.sealed_token,
+        after.scope,
+        after.provisioning,
+        dict(after.capabilities),
+        dict(after.schema),
+    )
+    if (before.schema, before.scope, before.tenant_url) != (after.schema, after.scope, after.tenant_url):
+        work.touch("Application", after.id)
+    old, new = _audited(before), _audited(after)
+    names = [name for name in new if old[name] != new[name]]
+    work.record(
+        audit.Entry(
+            action,
+            f"application {after.name}",
+            str(after.id),
+            before={name: old[name] for name in names},
+            after={name: new[name] for name in names},
+        )
+    )
+
+
+def connect(
+    application: Application, box: SecretBox, *, tenant_url: str | None, secret_token: str | None
+) -> Application:
+    """The application with its *Tenant URL* and *Secret Token*; another host needs its token again."""
+    changed = application
+    if tenant_url is not None:
+        changed = replace(changed, tenant_url=tenant_url, provisioning_mode="Automatic")
+        if application.tenant_url and _host(application.tenant_url) != _host(tenant_url):
+            changed = replace(changed, sealed_token=None)
+    if secret_token is not None:
+        if not secret_token.strip():
+            raise Invalid("The secret token is empty.")
+        if changed.tenant_url is None:
+            raise Invalid("Give the tenant URL before the secret token: the token is kept for that host only.")
+        sealed = box.seal(secret_token.strip(), secret_row(application.id))
+        changed = replace(changed, sealed_token=sealed, provisioning_mode="Automatic")
+    return changed
+
+
+def token(application: Application, box: SecretBox) -> str:
+    """The secret token, for sending it to the tenant URL and nothing else."""
+    if application.sealed_token is None:
+        raise Invalid(
+            f"{application.name} has no secret token: provisor app set {application.name} --secret-token-file -"
+        )
+    return box.open(application.sealed_token, secret_row(application.id))
+
+
+def secret_row(identity: UUID) -> str:
+    return f"application/{identity}/secret_token"
+
+
+def tenant_url(text: str, allowed_hosts: frozenset[str]) -> str:
+    """``text`` as a tenant URL without a trailing slash. https, unless the host is loopback or allowed."""
+    parts = urlsplit(text.strip())
+    host = (parts.hostname or "").casefold()
+    if parts.scheme not in ("http", "https") or not host:
+        raise Invalid(f"{text!r} is not an address like https://host/api/2.0/preview/scim.")
+    if parts.username or parts.password or parts.fragment:
+        raise Invalid("A tenant URL has no user name, password or fragment.")
+    local = host in _LOOPBACK or host.endswith(".localhost")
+    if parts.scheme == "http" and not local and host not in allowed_hosts:
+        raise Invalid(
+            f"{host} must be reached over https; an administrator of this installation can allow http to it with "
+            "PROVISOR_ALLOWED_TARGETS."
+        )
+    # A query on the address carries Entra's feature flags, which are not for the target.
+    return urlunsplit((parts.scheme, parts.netloc, parts.path.rstrip("/"), "", ""))
+
+
+async def set_schema(work: Edit, before: Application, schema: Mapping[str, Any], action: str) -> None:
+    """Keep another mapping document. Raises Invalid when it cannot run."""
+    compile_schema(schema)
+    await save(work, before, replace(before, schema=schema), action)
+
+
+def _host(url: str) -> tuple[str, str | None, int | None]:
+    parts = urlsplit(url)
+    return parts.scheme, parts.hostname, parts.port
+
+
+def _audited(application: Application) -> dict[str, Any]:
+    """What the log shows: everything but the token, of which only a digest of the ciphertext's change is visible."""
+    shown = application.to_json()
+    shown["secretToken"] = f"saved, {len(application.sealed_token)} bytes" if application.sealed_token else None
+    shown["schema"] = application.schema
+    return shown

@@ -1,0 +1,95 @@
+"""Who is assigned to an application, and who owns it.
+
+Assigning a group assigns its direct members. Each assignment touches the objects whose scope it may change. The admin
+whose token an application uses must not be provisioned by it: assigning that person is refused unless forced.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from provisor import audit
+from provisor.directory.applications import QUERIES, Application
+from provisor.directory.edit import QUERIES as DIRECTORY
+from provisor.directory.edit import Edit, Tenant
+from provisor.directory.groups import Group
+from provisor.directory.users import User
+from provisor.refusal import Conflict
+from provisor.storage.pool import Row, Tx
+
+
+async def assign(work: Edit, app: Application, principals: Sequence[User | Group], *, force: bool = False) -> int:
+    """Assign users and groups; returns how many were not assigned before."""
+    work.require("provisioning.write", app.id)
+    owner = app.capabilities.get("owner_name")
+    if owner and not force:
+        await _refuse_the_owner(work, app, principals, owner)
+    rows = await work.tx.fetch(
+        QUERIES.assign, work.tenant.id, app.id, [item.id for item in principals], [kind(item) for item in principals]
+    )
+    await _changed(work, app, principals, {row["principal_id"] for row in rows}, "assign")
+    return len(rows)
+
+
+async def unassign(work: Edit, app: Application, principals: Sequence[User | Group]) -> int:
+    """Take assignments away; returns how many there were."""
+    work.require("provisioning.write", app.id)
+    rows = await work.tx.fetch(QUERIES.unassign, work.tenant.id, app.id, [item.id for item in principals])
+    await _changed(work, app, principals, {row["principal_id"] for row in rows}, "unassign")
+    return len(rows)
+
+
+async def assignments(tx: Tx, tenant: Tenant, app: Application) -> list[Row]:
+    """What is assigned (``principal_id``, ``principal_type``, ``name``, ``created``)."""
+    rows: list[Row] = await tx.fetch(QUERIES.assignments, tenant.id, app.id)
+    return rows
+
+
+async def add_owner(work: Edit, app: Application, user: User) -> None:
+    work.require("owner.write", app.id)
+    await work.tx.execute(QUERIES.owner_add, work.tenant.id, app.id, user.id)
+    work.record(audit.Entry("add owner", f"application {app.name}", str(app.id), after={"owner": user.upn}))
+
+
+async def remove_owner(work: Edit, app: Application, user: User) -> None:
+    work.require("owner.write", app.id)
+    await work.tx.execute(QUERIES.owner_remove, work.tenant.id, app.id, user.id)
+    work.record(audit.Entry("remove owner", f"application {app.name}", str(app.id), before={"owner": user.upn}))
+
+
+async def owners(tx: Tx, tenant: Tenant, app: Application) -> list[Row]:
+    rows: list[Row] = await tx.fetch(QUERIES.owners, tenant.id, app.id)
+    return rows
+
+
+def kind(principal: User | Group) -> str:
+    return "User" if isinstance(principal, User) else "Group"
+
+
+async def _changed(
+    work: Edit, app: Application, principals: Sequence[User | Group], ids: set[UUID], action: str
+) -> None:
+    for item in principals:
+        if item.id in ids:
+            work.touch(kind(item), item.id)
+            name = item.upn if isinstance(item, User) else item.name
+            after = {kind(item).lower(): name}
+            work.record(audit.Entry(action, f"application {app.name}", str(app.id), after=after))
+    groups = [item.id for item in principals if isinstance(item, Group) and item.id in ids]
+    for row in await work.tx.fetch(DIRECTORY.members_of, work.tenant.id, groups):
+        work.touch(row["member_type"], row["member_id"])
+
+
+async def _refuse_the_owner(work: Edit, app: Application, principals: Sequence[User | Group], owner: str) -> None:
+    groups = [item.id for item in principals if isinstance(item, Group)]
+    through = {
+        row["name"].casefold(): row["group_id"]
+        for row in await work.tx.fetch(DIRECTORY.members_of, work.tenant.id, groups)
+    }
+    direct = {item.upn.casefold() for item in principals if isinstance(item, User)}
+    if owner.casefold() in direct or owner.casefold() in through:
+        raise Conflict(
+            f"{owner} owns the secret token of {app.name} and must not be provisioned by it: use the token of an "
+            "admin who is not assigned, or --force."
+        )

@@ -1,0 +1,67 @@
+"""One edit of the directory: a transaction with its tenant, its actor, its audit rows and its entries in the feed.
+
+    async with edit(database, tenant, actor) as work:
+        await users.disable(work, user_id)
+
+The feed's numbers are taken at the very end, under the tenant's row lock, so that they are in the order of commits
+whatever else runs in the database; nothing slow happens after that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from provisor import audit
+from provisor.access.actors import Actor
+from provisor.access.roles import require
+from provisor.storage.pool import Database, Tx
+from provisor.storage.queries import queries
+
+QUERIES = queries("directory")
+
+
+@dataclass(frozen=True, slots=True)
+class Tenant:
+    id: UUID
+    name: str
+    domain: str
+
+
+@dataclass(slots=True)
+class Edit:
+    """``touched`` are the objects that changed (id → type); ``entries`` the audit rows."""
+
+    tx: Tx
+    tenant: Tenant
+    actor: Actor
+    touched: dict[UUID, str] = field(default_factory=dict)
+    entries: list[audit.Entry] = field(default_factory=list)
+
+    def require(self, action: str, application: UUID | None = None) -> None:
+        require(self.actor, action, application)
+
+    def touch(self, object_type: str, *ids: UUID) -> None:
+        """These objects have changed: every application looks at them again."""
+        self.touched.update(dict.fromkeys(ids, object_type))
+
+    def record(self, entry: audit.Entry) -> None:
+        self.entries.append(entry)
+
+    async def finish(self) -> None:
+        await audit.record(self.tx, f"tenant/{self.tenant.name}", self.actor, self.entries)
+        if self.touched:
+            await self.tx.execute(
+                QUERIES.feed_append, self.tenant.id, list(self.touched.keys()), list(self.touched.values())
+            )
+
+
+@asynccontextmanager
+async def edit(database: Database, tenant: Tenant, actor: Actor) -> AsyncIterator[Edit]:
+    """An edit that commits when the block ends and leaves nothing behind when it raises."""
+    async with database.transaction() as tx:
+        work = Edit(tx, tenant, actor)
+        yield work
+        await work.finish()

@@ -1,0 +1,171 @@
+"""Groups and their members.
+
+Names of groups are not unique in a directory; a name that several groups have is refused with their ids. A change of
+members touches both sides: the group, and whoever came or went, because being assigned through a group is part of a
+person's scope.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID, uuid4
+
+from provisor import audit
+from provisor.directory import attributes, users
+from provisor.directory.edit import QUERIES, Edit, Tenant
+from provisor.refusal import Conflict, Invalid, NotFound
+from provisor.storage.pool import Row, Tx
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    id: UUID
+    doc: Mapping[str, Any]
+
+    @property
+    def name(self) -> str:
+        return str(self.doc["displayName"])
+
+    def to_json(self) -> dict[str, Any]:
+        return {"objectId": str(self.id), **self.doc}
+
+
+async def find(tx: Tx, tenant: Tenant, name: str) -> Group:
+    """The group with this display name or object id. Raises NotFound, or Conflict when several have the name."""
+    rows = await tx.fetch(QUERIES.groups_by_key, tenant.id, [name.casefold()])
+    if len(rows) > 1:
+        raise Conflict(f"Several groups are called {name}: use an id ({', '.join(str(row['id']) for row in rows)}).")
+    if not rows:
+        try:
+            rows = await tx.fetch(QUERIES.groups_by_id, tenant.id, [UUID(name)])
+        except ValueError:
+            rows = []
+    if not rows:
+        raise NotFound(f"There is no group {name} in the tenant {tenant.name}.")
+    return Group(rows[0]["id"], rows[0]["doc"])
+
+
+async def page(tx: Tx, tenant: Tenant, after: tuple[str, UUID], limit: int) -> list[Row]:
+    """Groups by name with their number of members (``id``, ``doc``, ``name_key``, ``members``)."""
+    rows: list[Row] = await tx.fetch(QUERIES.groups_page, tenant.id, after[0], limit, after[1])
+    return rows
+
+
+async def create(work: Edit, given: Mapping[str, Any]) -> UUID:
+    work.require("directory.write")
+    doc = {name: value for name, value in parsed(given).items() if value is not None}
+    group = Group(uuid4(), {"securityEnabled": True, "mailEnabled": False, **doc})
+    await save(work, {group.id: None}, [group])
+    return group.id
+
+
+async def change(work: Edit, before: Group, given: Mapping[str, Any]) -> None:
+    work.require("directory.write")
+    merged = {name: value for name, value in {**before.doc, **parsed(given)}.items() if value is not None}
+    await save(work, {before.id: before}, [Group(before.id, merged)])
+
+
+async def delete(work: Edit, group: Group) -> None:
+    """Delete a group for good; whoever was in it is touched, as their scope may change."""
+    work.require("directory.write")
+    members = await work.tx.fetch(QUERIES.members_of, work.tenant.id, [group.id])
+    parents = await work.tx.fetch(QUERIES.leave_groups, work.tenant.id, group.id)
+    await work.tx.execute(QUERIES.forget_assignments, work.tenant.id, group.id)
+    await work.tx.execute(QUERIES.group_delete, work.tenant.id, group.id)
+    work.touch("Group", group.id, *(row["group_id"] for row in parents))
+    _touch_members(work, members)
+    work.record(audit.Entry("delete", f"group {group.name}", str(group.id), before=group.to_json()))
+
+
+async def members(tx: Tx, tenant: Tenant, group: UUID) -> list[Row]:
+    """Direct members (``member_id``, ``member_type``, ``name``), without those in the recycle bin."""
+    rows: list[Row] = await tx.fetch(QUERIES.members_of, tenant.id, [group])
+    return rows
+
+
+async def add_members(work: Edit, rows: Sequence[tuple[UUID, UUID, str]]) -> int:
+    """Add (group, member, member's type) rows; returns how many were new."""
+    work.require("directory.write")
+    if any(group == member for group, member, _ in rows):
+        raise Invalid("A group cannot be a member of itself.")
+    kinds = {(group, member): kind for group, member, kind in rows}
+    added = await work.tx.fetch(
+        QUERIES.member_insert,
+        work.tenant.id,
+        [group for group, _, _ in rows],
+        [member for _, member, _ in rows],
+        [kind for _, _, kind in rows],
+    )
+    _record_members(work, "add member", [(row["group_id"], row["member_id"]) for row in added], kinds)
+    return len(added)
+
+
+async def remove_members(work: Edit, rows: Sequence[tuple[UUID, UUID, str]]) -> int:
+    """Remove (group, member, member's type) rows; returns how many were there."""
+    work.require("directory.write")
+    kinds = {(group, member): kind for group, member, kind in rows}
+    gone = await work.tx.fetch(
+        QUERIES.member_delete, work.tenant.id, [group for group, _, _ in rows], [member for _, member, _ in rows]
+    )
+    _record_members(work, "remove member", [(row["group_id"], row["member_id"]) for row in gone], kinds)
+    return len(gone)
+
+
+async def save(work: Edit, before: Mapping[UUID, Group | None], after: Iterable[Group]) -> int:
+    """Write groups as they should be; ``before`` says what each was (None: new). Returns how many differ."""
+    changed = [group for group in after if before[group.id] != group]
+    for group in changed:
+        if not group.doc.get("displayName"):
+            raise Invalid("A group needs a displayName.")
+    await work.tx.execute(
+        QUERIES.group_upsert,
+        work.tenant.id,
+        [group.id for group in changed],
+        [group.name.casefold() for group in changed],
+        [dict(group.doc) for group in changed],
+    )
+    for group in changed:
+        old = before[group.id]
+        work.record(
+            audit.Entry(
+                "change" if old else "create",
+                f"group {group.name}",
+                str(group.id),
+                before=old.to_json() if old else None,
+                after=group.to_json(),
+            )
+        )
+    work.touch("Group", *(group.id for group in changed))
+    return len(changed)
+
+
+def parsed(given: Mapping[str, Any]) -> dict[str, Any]:
+    doc = {}
+    for name, value in given.items():
+        name = attributes.canonical("Group", name)
+        doc[name] = attributes.parse("Group", name, value)
+    return doc
+
+
+def _touch_members(work: Edit, rows: Iterable[Row]) -> None:
+    for row in rows:
+        work.touch(row["member_type"], row["member_id"])
+
+
+def _record_members(
+    work: Edit, action: str, rows: list[tuple[UUID, UUID]], kinds: Mapping[tuple[UUID, UUID], str]
+) -> None:
+    for group, member in rows:
+        work.touch("Group", group)
+        work.touch(kinds[group, member], member)
+        work.record(audit.Entry(action, f"group {group}", str(group), after={"member": str(member)}))
+
+
+async def principal(tx: Tx, tenant: Tenant, name: str) -> tuple[UUID, str]:
+    """(id, object type) of the user or group with this user principal name, display name or id."""
+    try:
+        return (await users.find(tx, tenant, name)).id, "User"
+    except NotFound:
+        return (await find(tx, tenant, name)).id, "Group"

@@ -1,0 +1,196 @@
+"""Files of people, groups and members as rows: CSV or JSON lines, told apart by what is in them. Pure.
+
+A CSV says what it is by its header, a JSON line by its keys: ``userPrincipalName`` makes a user, ``group`` and
+``member`` a membership, else ``displayName`` a group. Every row keeps its place (file and line), which each sentence
+about it begins with. The CSV that the Entra portal gives out under *Download users* is read as it is.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+from uuid import UUID
+
+from provisor import jsongate
+from provisor.directory import attributes
+from provisor.refusal import Invalid
+
+Kind = Literal["User", "Group", "Member"]
+#: Columns that say where an object stands rather than what it is like, in small letters.
+OBJECT_ID: Final = "objectid"
+SOFT_DELETED: Final = "issoftdeleted"
+#: Other spellings (the portal's, Microsoft Graph's) of directory attributes, in small letters.
+_ALIASES: Final = {
+    "id": "objectId",
+    "object id": "objectId",
+    "user principal name": "userPrincipalName",
+    "display name": "displayName",
+    "officelocation": "physicalDeliveryOfficeName",
+    "mobilephone": "mobile",
+    "businessphones": "telephoneNumber",
+    "faxnumber": "facsimileTelephoneNumber",
+    "onpremisesimmutableid": "immutableId",
+    "alternateemailaddress": "otherMails",
+}
+#: What the portal's files say about sign-in, consent and origin: nothing that provisioning reads.
+_PASSED_OVER: Final = frozenset(
+    {
+        "usertype",
+        "creationtype",
+        "directorysynced",
+        "invitationstate",
+        "identityissuer",
+        "createddatetime",
+        "authenticationphonenumber",
+        "authenticationalternativephonenumber",
+        "authenticationemail",
+        "agegroup",
+        "consentprovidedforminor",
+        "legalagegroupclassification",
+        "grouptype",
+        "membershiptype",
+        "source",
+        "objecttype",
+        "isuser",
+        "isgroup",
+        "isguest",
+    }
+)
+_LONGEST: Final = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One object or membership of a file. ``values``: attribute → value of its type, None to clear it.
+
+    ``id`` and ``soft_deleted`` are None when the file does not say. A member row has ``group`` and ``member`` only.
+    """
+
+    place: str
+    kind: Kind
+    values: Mapping[str, Any]
+    id: UUID | None = None
+    soft_deleted: bool | None = None
+    group: str = ""
+    member: str = ""
+
+
+def rows(name: str, data: bytes) -> Iterator[Row]:
+    """The rows of a file called ``name``. Raises Invalid naming the file and the line."""
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise Invalid(f"{name}:{line}: this is not UTF-8 text: save the file as UTF-8.") from None
+    if text.lstrip().startswith("{"):
+        yield from _json_lines(name, text)
+    else:
+        yield from _csv(name, text)
+
+
+def _json_lines(name: str, text: str) -> Iterator[Row]:
+    for number, line in enumerate(text.split("\n"), 1):
+        if not line.strip():
+            continue
+        place = f"{name}:{number}"
+        try:
+            found = jsongate.loads(line.encode(), limit=_LONGEST)
+        except jsongate.JsonError as error:
+            raise Invalid(f"{place}: {error}") from None
+        if not isinstance(found, dict):
+            raise Invalid(f"{place}: a line must be one JSON object.")
+        columns = _columns(place, list(found))
+        yield _row(place, _kind(place, columns), columns, list(found.values()))
+
+
+def _csv(name: str, text: str) -> Iterator[Row]:
+    first = text.split("\n", 1)[0]
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=";" if first.count(";") > first.count(",") else ",")
+    try:
+        header = next(reader, [])
+        place = f"{name}:1"
+        columns = _columns(place, [cell.strip() for cell in header])
+        kind = _kind(place, columns)
+        for cells in reader:
+            place = f"{name}:{reader.line_num}"
+            if not any(cell.strip() for cell in cells):
+                continue
+            if len(cells) != len(columns):
+                raise Invalid(f"{place}: this row has {len(cells)} cells, the header has {len(columns)}.")
+            yield _row(place, kind, columns, [cell.strip() for cell in cells])
+    except csv.Error as error:
+        raise Invalid(f"{name}:{reader.line_num}: this is not CSV: {error}.") from None
+
+
+def _columns(place: str, names: Sequence[str]) -> list[str]:
+    columns = [_ALIASES.get(name.casefold(), name) for name in names]
+    seen: set[str] = set()
+    for column in columns:
+        if column.casefold() in seen:
+            raise Invalid(f"{place}: the column {column} is there twice.")
+        seen.add(column.casefold())
+    return columns
+
+
+def _kind(place: str, columns: Sequence[str]) -> Kind:
+    has = {column.casefold() for column in columns}
+    if {"group", "member"} <= has:
+        return "Member"
+    if "userprincipalname" in has:
+        return "User"
+    if "displayname" in has:
+        return "Group"
+    raise Invalid(
+        f"{place}: users have a column userPrincipalName, groups displayName, members group and member; this has "
+        f"{', '.join(columns) or 'no header'}."
+    )
+
+
+def _row(place: str, kind: Kind, columns: Sequence[str], cells: Sequence[Any]) -> Row:
+    given = dict(zip(columns, cells, strict=True))
+    by_name = {name.casefold(): value for name, value in given.items()}
+    if kind == "Member":
+        group, member = (str(by_name[name] or "").strip() for name in ("group", "member"))
+        if not group or not member:
+            raise Invalid(f"{place}: a membership needs a group and a member.")
+        return Row(place, kind, {}, group=group, member=member)
+    values = {}
+    try:
+        for name, value in given.items():
+            if name.casefold() in (OBJECT_ID, SOFT_DELETED) or name.casefold() in _PASSED_OVER:
+                continue
+            attribute = attributes.canonical(kind, name)
+            values[attribute] = attributes.parse(kind, attribute, value)
+    except Invalid as error:
+        raise Invalid(f"{place}: {error}") from None
+    needed = "userPrincipalName" if kind == "User" else "displayName"
+    if not values.get(needed):
+        raise Invalid(f"{place}: {needed} is empty.")
+    return Row(
+        place,
+        kind,
+        values,
+        id=_object_id(place, by_name.get(OBJECT_ID)),
+        soft_deleted=_soft_deleted(place, by_name.get(SOFT_DELETED)),
+    )
+
+
+def _object_id(place: str, value: Any) -> UUID | None:
+    if not value:
+        return None
+    try:
+        return UUID(str(value))
+    except ValueError:
+        raise Invalid(f"{place}: objectId is no GUID: {str(value)[:60]}.") from None
+
+
+def _soft_deleted(place: str, value: Any) -> bool | None:
+    if value is None or value == "":
+        return None
+    found = {"true": True, "false": False}.get(str(value).casefold())
+    if found is None:
+        raise Invalid(f"{place}: IsSoftDeleted must be True or False, not {str(value)[:60]!r}.")
+    return found

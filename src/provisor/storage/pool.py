@@ -1,0 +1,86 @@
+"""Connections to PostgreSQL: a pool that speaks JSON, and transactions.
+
+    async with database.transaction() as tx:
+        await tx.execute(QUERIES.user_insert, …)
+
+``jsonb`` goes in and comes out as Python values (orjson). Waiting for a lock and running a statement have limits, so
+that no request hangs for ever.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, TypeAlias
+
+import asyncpg
+import orjson
+
+from provisor.refusal import Unavailable
+
+#: A connection inside a transaction; what every function that reads or writes tables takes first.
+Tx: TypeAlias = "asyncpg.Connection"
+Row: TypeAlias = "asyncpg.Record"
+
+_SETTINGS = {
+    "application_name": "provisor",
+    "timezone": "UTC",
+    "statement_timeout": "60s",
+    "lock_timeout": "30s",
+    "idle_in_transaction_session_timeout": "60s",
+    # The planner's just-in-time compilation costs more than every statement here takes.
+    "jit": "off",
+}
+
+
+class Database:
+    """A pool of connections. Made by :func:`connect`, closed by whoever made it."""
+
+    def __init__(self, pool: asyncpg.Pool) -> None:
+        self._pool = pool
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Tx]:
+        """One transaction: committed when the block ends, rolled back when it raises."""
+        async with self._pool.acquire() as connection, connection.transaction():
+            yield connection
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[Tx]:
+        """A connection for single statements that only read."""
+        async with self._pool.acquire() as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def snapshot(self) -> AsyncIterator[Tx]:
+        """Several reads that see the same moment; writes are refused by the database."""
+        async with (
+            self._pool.acquire() as connection,
+            connection.transaction(isolation="repeatable_read", readonly=True),
+        ):
+            yield connection
+
+    async def close(self) -> None:
+        await self._pool.close()
+
+
+async def connect(arguments: dict[str, Any], *, size: int = 10) -> Database:
+    """Open a pool. ``arguments`` are asyncpg's (``dsn``, or ``host``, ``user``, …). Raises Unavailable."""
+    try:
+        pool = await asyncpg.create_pool(
+            **arguments, min_size=1, max_size=size, init=_speak_json, server_settings=_SETTINGS, command_timeout=90
+        )
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, ValueError) as error:
+        raise Unavailable(f"The database does not answer: {error}.") from error
+    return Database(pool)
+
+
+async def _speak_json(connection: asyncpg.Connection) -> None:
+    await connection.set_type_codec(
+        "jsonb",
+        schema="pg_catalog",
+        format="binary",
+        # Binary jsonb is one version byte before the text.
+        encoder=lambda value: b"\x01" + orjson.dumps(value),
+        decoder=lambda data: orjson.loads(data[1:]),
+    )

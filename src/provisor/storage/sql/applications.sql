@@ -1,0 +1,99 @@
+-- name: insert
+insert into application (tenant, id, name, name_key, template, schema) values ($1, $2, $3, $4, $5, $6)
+
+-- name: by_name
+select * from application where tenant = $1 and name_key = $2
+
+-- name: by_id
+select * from application where tenant = $1 and id = $2
+
+-- name: all
+select * from application where tenant = $1 order by name_key
+
+-- name: running
+select a.tenant, a.id, a.name, j.initial, j.watermark, j.last_cycle, j.quarantine, t.seq, now() as now,
+       exists (
+           select from sync_object o
+           where o.tenant = a.tenant and o.application = a.id
+             and (o.desired_seq > o.applied_seq or o.references_due) and o.next_try <= now()
+       ) as retries
+from application a
+join tenant t on t.id = a.tenant
+left join sync_job j on j.tenant = a.tenant and j.application = a.id
+where a.provisioning = 'On' and a.tenant_url is not null and a.secret_token is not null
+
+-- name: lock
+select * from application where tenant = $1 and id = $2 for update
+
+-- name: update
+update application
+set provisioning_mode = $3, tenant_url = $4, secret_token = $5, scope = $6, provisioning = $7, capabilities = $8,
+    schema = $9
+where tenant = $1 and id = $2
+
+-- name: assign
+insert into application_assignment (tenant, application, principal_id, principal_type)
+select $1, $2, id, type from unnest($3::uuid[], $4::text[]) as principal (id, type)
+on conflict do nothing
+returning principal_id
+
+-- name: unassign
+delete from application_assignment where tenant = $1 and application = $2 and principal_id = any($3::uuid[])
+returning principal_id
+
+-- name: assignments
+select a.principal_id, a.principal_type, a.created, coalesce(u.upn, g.doc ->> 'displayName') as name
+from application_assignment a
+left join directory_user u on u.tenant = a.tenant and u.id = a.principal_id
+left join directory_group g on g.tenant = a.tenant and g.id = a.principal_id
+where a.tenant = $1 and a.application = $2
+order by a.principal_type, name
+
+-- name: owner_add
+insert into application_owner (tenant, application, user_id) values ($1, $2, $3) on conflict do nothing
+
+-- name: owner_remove
+delete from application_owner where tenant = $1 and application = $2 and user_id = $3
+
+-- name: owners
+select u.id, u.upn from application_owner o
+join directory_user u on u.tenant = o.tenant and u.id = o.user_id
+where o.tenant = $1 and o.application = $2 order by u.upn
+
+-- name: read_users
+-- A user, and how it is assigned: itself, or through a directly assigned group.
+select u.id, u.upn, u.enabled, u.deleted, u.doc, c.seq,
+       case when d.principal_id is not null then 'directly'
+            else (select 'through the group ' || (g.doc ->> 'displayName')
+                  from directory_member m
+                  join application_assignment a
+                    on a.tenant = m.tenant and a.application = $2 and a.principal_id = m.group_id
+                  join directory_group g on g.tenant = m.tenant and g.id = m.group_id
+                  where m.tenant = u.tenant and m.member_id = u.id
+                  order by g.name_key limit 1)
+       end as assigned
+from directory_user u
+left join directory_change c on c.tenant = u.tenant and c.object_id = u.id
+left join application_assignment d on d.tenant = u.tenant and d.application = $2 and d.principal_id = u.id
+where u.tenant = $1 and u.id = any($3::uuid[])
+
+-- name: read_groups
+select g.id, g.doc, c.seq, case when d.principal_id is not null then 'directly' end as assigned
+from directory_group g
+left join directory_change c on c.tenant = g.tenant and c.object_id = g.id
+left join application_assignment d on d.tenant = g.tenant and d.application = $2 and d.principal_id = g.id
+where g.tenant = $1 and g.id = any($3::uuid[])
+
+-- name: read_members
+select m.group_id, m.member_id, m.member_type
+from directory_member m
+left join directory_user u on u.tenant = m.tenant and u.id = m.member_id
+where m.tenant = $1 and m.group_id = any($2::uuid[]) and u.deleted is null
+
+-- name: everything
+select id, type from (
+    select id, 'User' as type from directory_user where tenant = $1 and id > $2
+    union all
+    select id, 'Group' from directory_group where tenant = $1 and id > $2
+) as object
+order by id limit $3

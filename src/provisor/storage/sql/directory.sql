@@ -1,0 +1,138 @@
+-- name: tenant_insert
+insert into tenant (id, name, domain) values ($1, $2, $3)
+
+-- name: tenant_by_name
+select id, name, domain, created from tenant where name = $1
+
+-- name: tenant_by_id
+select id, name, domain, created from tenant where id = $1
+
+-- name: tenants
+select id, name, domain, created from tenant order by created, name
+
+-- name: feed_append
+-- The tenant's row is locked from here to the commit: commit order is number order.
+with numbered as (update tenant set seq = seq + cardinality($2::uuid[]) where id = $1 returning seq)
+insert into directory_change (tenant, object_id, object_type, seq)
+select $1, change.id, change.type, numbered.seq - cardinality($2::uuid[]) + change.place
+from numbered, unnest($2::uuid[], $3::text[]) with ordinality as change (id, type, place)
+on conflict (tenant, object_id) do update set seq = excluded.seq
+
+-- name: feed_head
+select seq from tenant where id = $1
+
+-- name: feed_page
+select object_id, object_type, seq from directory_change
+where tenant = $1 and seq > $2
+order by seq limit $3
+
+-- name: user_upsert
+insert into directory_user (tenant, id, upn, upn_key, name_key, enabled, deleted, doc)
+select $1, id, upn, upn_key, name_key, enabled, deleted, doc
+from unnest($2::uuid[], $3::text[], $4::text[], $5::text[], $6::boolean[], $7::timestamptz[], $8::jsonb[])
+     as person (id, upn, upn_key, name_key, enabled, deleted, doc)
+on conflict (tenant, id) do update
+set upn = excluded.upn, upn_key = excluded.upn_key, name_key = excluded.name_key, enabled = excluded.enabled,
+    deleted = excluded.deleted, doc = excluded.doc, modified = now()
+
+-- name: users_by_key
+select id, upn, enabled, deleted, doc from directory_user
+where tenant = $1 and upn_key = any($2::text[])
+order by deleted nulls first
+
+-- name: users_by_id
+select id, upn, enabled, deleted, doc from directory_user where tenant = $1 and id = any($2::uuid[])
+
+-- name: users_lock
+select id, upn, enabled, deleted, doc from directory_user where tenant = $1 and id = any($2::uuid[]) order by id for update
+
+-- name: users_page
+select id, upn, enabled, deleted, doc from directory_user
+where tenant = $1 and upn_key > $2 and ($4::boolean is null or (deleted is not null) = $4)
+order by upn_key limit $3
+
+-- name: user_purge
+delete from directory_user where tenant = $1 and id = $2
+
+-- name: leave_groups
+delete from directory_member where tenant = $1 and member_id = $2 returning group_id
+
+-- name: forget_assignments
+delete from application_assignment where tenant = $1 and principal_id = $2
+
+-- name: reports_of
+select id from directory_user where tenant = $1 and doc ->> 'manager' = any($2::text[])
+
+-- name: reports_detach
+update directory_user set doc = doc - 'manager', modified = now()
+where tenant = $1 and doc ->> 'manager' = $2 returning id
+
+-- name: groups_of
+select distinct group_id from directory_member where tenant = $1 and member_id = any($2::uuid[])
+
+-- name: group_upsert
+insert into directory_group (tenant, id, name_key, doc)
+select $1, id, name_key, doc from unnest($2::uuid[], $3::text[], $4::jsonb[]) as team (id, name_key, doc)
+on conflict (tenant, id) do update set name_key = excluded.name_key, doc = excluded.doc, modified = now()
+
+-- name: groups_by_key
+select id, doc from directory_group where tenant = $1 and name_key = any($2::text[])
+
+-- name: groups_by_id
+select id, doc from directory_group where tenant = $1 and id = any($2::uuid[])
+
+-- name: groups_page
+select g.id, g.doc, g.name_key, count(m.member_id) as members
+from directory_group g left join directory_member m on m.tenant = g.tenant and m.group_id = g.id
+where g.tenant = $1 and (g.name_key, g.id) > ($2, $4)
+group by g.tenant, g.id, g.doc, g.name_key
+order by g.name_key, g.id limit $3
+
+-- name: group_delete
+delete from directory_group where tenant = $1 and id = $2
+
+-- name: member_insert
+insert into directory_member (tenant, group_id, member_id, member_type)
+select $1, group_id, member_id, member_type
+from unnest($2::uuid[], $3::uuid[], $4::text[]) as row (group_id, member_id, member_type)
+on conflict do nothing
+returning group_id, member_id
+
+-- name: member_delete
+delete from directory_member m using unnest($2::uuid[], $3::uuid[]) as row (group_id, member_id)
+where m.tenant = $1 and m.group_id = row.group_id and m.member_id = row.member_id
+returning m.group_id, m.member_id
+
+-- name: members_of
+select m.group_id, m.member_id, m.member_type, coalesce(u.upn, g.doc ->> 'displayName') as name
+from directory_member m
+left join directory_user u on u.tenant = m.tenant and u.id = m.member_id
+left join directory_group g on g.tenant = m.tenant and g.id = m.member_id
+where m.tenant = $1 and m.group_id = any($2::uuid[]) and u.deleted is null
+order by name
+
+-- name: role_insert
+insert into directory_role (tenant, user_id, role) values ($1, $2, $3) on conflict do nothing
+
+-- name: roles_of
+select role from directory_role where tenant = $1 and user_id = $2
+
+-- name: first_administrator
+select u.upn from directory_role r join directory_user u on u.tenant = r.tenant and u.id = r.user_id
+where r.tenant = $1 and r.role = 'Global Administrator' and u.enabled and u.deleted is null
+order by u.created, u.upn limit 1
+
+-- name: administrators_lock
+-- The tenant's row first, so that two administrators cannot remove each other at once.
+select u.id from tenant t
+join directory_role r on r.tenant = t.id and r.role = 'Global Administrator'
+join directory_user u on u.tenant = r.tenant and u.id = r.user_id
+where t.id = $1 and u.enabled and u.deleted is null
+for update of t
+
+-- name: owned_by
+select application from application_owner where tenant = $1 and user_id = $2
+
+-- name: tenant_size
+select (select count(*) from directory_user where tenant = $1 and deleted is null) as users,
+       (select count(*) from directory_group where tenant = $1) as groups

@@ -1,0 +1,171 @@
+-- name: job_make
+insert into sync_job (tenant, application) values ($1, $2) on conflict do nothing
+
+-- name: job
+select watermark, epoch, holder, cycles, initial, last_cycle, quarantine, lease_until > now() as held
+from sync_job where tenant = $1 and application = $2
+
+-- name: job_lock
+select watermark from sync_job where tenant = $1 and application = $2 for update
+
+-- name: job_advance
+update sync_job set watermark = greatest(watermark, $3), initial = initial or $4
+where tenant = $1 and application = $2
+
+-- name: lease_take
+update sync_job
+set epoch = epoch + 1, holder = $3, lease_until = now() + make_interval(secs => $4)
+where tenant = $1 and application = $2 and (lease_until is null or lease_until < now())
+returning epoch
+
+-- name: lease_keep
+update sync_job set lease_until = now() + make_interval(secs => $4)
+where tenant = $1 and application = $2 and epoch = $3
+returning epoch
+
+-- name: lease_give_back
+update sync_job set lease_until = null, holder = null where tenant = $1 and application = $2 and epoch = $3
+
+-- name: fence
+-- Taking the lease over waits for this transaction; if it was taken over before, the epoch has moved.
+select epoch from sync_job where tenant = $1 and application = $2 for share
+
+-- name: mark
+insert into sync_object (tenant, application, source_id, object_type, desired_seq)
+select $1, $2, id, type, seq from unnest($3::uuid[], $4::text[], $5::bigint[]) as change (id, type, seq)
+on conflict (tenant, application, source_id) do update
+set desired_seq = greatest(sync_object.desired_seq, excluded.desired_seq),
+    next_try = case when excluded.desired_seq > sync_object.desired_seq then null else sync_object.next_try end
+
+-- name: due
+select * from sync_object
+where tenant = $1 and application = $2 and object_type = $3 and source_id > $4
+  and (desired_seq > applied_seq or references_due) and ($6 or next_try is null or next_try <= now())
+order by source_id limit $5
+
+-- name: known
+select * from sync_object where tenant = $1 and application = $2 and source_id = any($3::uuid[])
+
+-- name: members
+select group_id, member_id, target_id, added from sync_member
+where tenant = $1 and application = $2 and group_id = any($3::uuid[])
+
+-- name: references_open
+update sync_object set references_due = true
+where tenant = $1 and application = $2 and source_id in (
+    select source_id from sync_change
+    where tenant = $1 and application = $2 and cycle = $3
+      and action in ('add members', 'remove members', 'update references')
+)
+
+-- name: cycle_begin
+with numbered as (
+    update sync_job set cycles = cycles + 1 where tenant = $1 and application = $2 returning cycles
+)
+insert into sync_cycle (tenant, application, id, number, kind, mode, status)
+select $1, $2, $3, cycles, $4, $5, 'running' from numbered
+returning number
+
+-- name: cycle_end
+update sync_cycle
+set status = $4, ended = now(), hash = $5, counts = $6, requests = $7, error = $8
+where tenant = $1 and application = $2 and id = $3
+
+-- name: job_done
+update sync_job set last_cycle = now(), quarantine = $3, initial = initial and not $4
+where tenant = $1 and application = $2
+
+-- name: job_restart
+update sync_job set quarantine = null, last_cycle = null, initial = true, watermark = case when $3 then 0 else watermark end
+where tenant = $1 and application = $2
+
+-- name: retry_all
+update sync_object set next_try = null, failures = 0, error = null where tenant = $1 and application = $2
+
+-- name: forget_links
+delete from sync_object where tenant = $1 and application = $2
+
+-- name: forget_members
+delete from sync_member where tenant = $1 and application = $2
+
+-- name: change_append
+insert into sync_change (tenant, application, cycle, ordinal, phase, action, object_type, source_id, source_name,
+                         target_id, reason, seq, detail, retry)
+select $1, $2, $3, c.*
+from unnest($4::bigint[], $5::smallint[], $6::text[], $7::text[], $8::uuid[], $9::text[], $10::text[], $11::text[],
+            $12::bigint[], $13::jsonb[], $14::boolean[]) as c
+
+-- name: change_page
+select * from sync_change
+where tenant = $1 and application = $2 and cycle = $3 and (phase, ordinal) > ($4, $5)
+order by phase, ordinal limit $6
+
+-- name: change_outcome
+update sync_change set status = o.status, message = o.message, target_id = coalesce(o.target_id, sync_change.target_id),
+    at = now()
+from unnest($4::bigint[], $5::text[], $6::text[], $7::text[]) as o (ordinal, status, message, target_id)
+where tenant = $1 and application = $2 and cycle = $3 and sync_change.ordinal = o.ordinal
+
+-- name: intend
+update sync_object set intent = i.intent
+from unnest($3::uuid[], $4::jsonb[]) as i (id, intent)
+where tenant = $1 and application = $2 and source_id = i.id
+
+-- name: settle
+update sync_object
+set applied_seq = greatest(sync_object.applied_seq, s.applied_seq), target_id = s.target_id, adopted = s.adopted,
+    state = s.state, intent = s.intent, last_applied = s.last_applied, kept = s.kept, failures = s.failures,
+    error = s.error, next_try = now() + make_interval(secs => s.retry_seconds)
+from unnest($3::uuid[], $4::bigint[], $5::text[], $6::boolean[], $7::text[], $8::jsonb[], $9::jsonb[],
+            $10::jsonb[], $11::integer[], $12::text[], $13::double precision[])
+     as s (id, applied_seq, target_id, adopted, state, intent, last_applied, kept, failures, error, retry_seconds)
+where tenant = $1 and application = $2 and source_id = s.id
+
+-- name: forget
+delete from sync_object where tenant = $1 and application = $2 and source_id = any($3::uuid[])
+
+-- name: forget_member
+delete from sync_member
+where tenant = $1 and application = $2 and (member_id = any($3::uuid[]) or group_id = any($3::uuid[]))
+
+-- name: member_put
+insert into sync_member (tenant, application, group_id, member_id, target_id, added)
+select $1, $2, m.* from unnest($3::uuid[], $4::uuid[], $5::text[], $6::boolean[]) as m
+on conflict (tenant, application, group_id, member_id) do update set target_id = excluded.target_id
+
+-- name: member_drop
+delete from sync_member using unnest($3::uuid[], $4::uuid[]) as gone (group_id, member_id)
+where sync_member.tenant = $1 and application = $2 and sync_member.group_id = gone.group_id
+  and sync_member.member_id = gone.member_id
+
+-- name: references_settle
+-- Whoever had every row of this cycle done has no open references.
+update sync_object set references_due = false
+where tenant = $1 and application = $2 and references_due and source_id in (
+    select source_id from sync_change where tenant = $1 and application = $2 and cycle = $3
+    group by source_id having bool_and(status = 'success')
+)
+
+-- name: cycles
+select * from sync_cycle where tenant = $1 and application = $2 order by number desc limit $3
+
+-- name: log
+select c.*, y.number, y.kind, y.mode from sync_change c
+join sync_cycle y on y.tenant = c.tenant and y.application = c.application and y.id = c.cycle
+where c.tenant = $1 and c.application = $2 and y.mode = 'cycle'
+  and ($3::bigint is null or y.number = $3) and ($4::uuid is null or c.source_id = $4)
+  and ($4 is not null or c.action <> 'nothing' or c.status <> 'success')
+order by y.number desc, c.phase, c.ordinal limit $5
+
+-- name: mine
+select source_id, state, target_id, kept, error, next_try from sync_object
+where tenant = $1 and application = $2 and source_id = $3
+
+-- name: managed_by
+-- Whose account is this, whatever the tenant.
+select a.name from sync_object o
+join application a on a.tenant = o.tenant and a.id = o.application
+where o.target_id = $1 and o.state in ('linked', 'disabled') order by a.name
+
+-- name: changes_prune
+delete from sync_cycle where tenant = $1 and application = $2 and number <= $3

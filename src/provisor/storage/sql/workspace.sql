@@ -1,0 +1,251 @@
+-- name: workspace_insert
+insert into workspace (id, name, profile, group_rename) values ($1, $2, $3, $4) on conflict do nothing returning id
+
+-- name: workspace_by_name
+-- Without a name: the first one that was made.
+select id, name, profile, group_rename, created from workspace
+where name = coalesce($1, (select name from workspace order by ordinal limit 1))
+
+-- name: workspaces
+select id, name, profile, group_rename, created from workspace order by ordinal
+
+-- name: workspace_group_rename
+update workspace set group_rename = $2 where id = $1
+
+-- name: workspace_lock
+-- Who nests groups does it one after the other: two halves of a circle must not be committed at once.
+select id from workspace where id = $1 for no key update
+
+-- name: arrival
+-- Everything a request needs to know about where it goes and who sends it, in one statement.
+select w.id as workspace, w.name, w.profile, w.group_rename, w.created as workspace_created,
+       t.id as token, t.owner, t.revoked is not null as revoked, t.expires <= now() as expired,
+       t.last_used is null or t.last_used < now() - interval '1 minute' as touch,
+       o.user_name as owner_name, o.active as owner_active,
+       exists (select from workspace_member m
+               join workspace_group g on g.workspace = m.workspace and g.id = m.group_id
+               where m.workspace = w.id and m.member_id = t.owner and g.reserved and g.display_key = 'admins') as admin
+from workspace w
+left join workspace_token t on t.workspace = w.id and t.hash = $2
+left join workspace_user o on o.workspace = w.id and o.id = t.owner
+where w.name = coalesce($1, (select name from workspace order by ordinal limit 1))
+
+-- name: arrival_user
+-- As above, with the user that is asked for: reading one user is one statement.
+select w.id as workspace, w.name, w.profile, w.group_rename, w.created as workspace_created,
+       t.id as token, t.owner, t.revoked is not null as revoked, t.expires <= now() as expired,
+       t.last_used is null or t.last_used < now() - interval '1 minute' as touch,
+       o.user_name as owner_name, o.active as owner_active,
+       exists (select from workspace_member m
+               join workspace_group g on g.workspace = m.workspace and g.id = m.group_id
+               where m.workspace = w.id and m.member_id = t.owner and g.reserved and g.display_key = 'admins') as admin,
+       r.id, r.active, r.doc, r.version, r.created, r.modified,
+       (select coalesce(jsonb_agg(jsonb_build_object('value', g.id, 'display', g.doc ->> 'displayName') order by g.id), '[]')
+        from workspace_member m join workspace_group g on g.workspace = m.workspace and g.id = m.group_id
+        where m.workspace = r.workspace and m.member_id = r.id) as groups,
+       exists (select from workspace_tombstone d where d.workspace = w.id and d.user_id = $3) as removed
+from workspace w
+left join workspace_token t on t.workspace = w.id and t.hash = $2
+left join workspace_user o on o.workspace = w.id and o.id = t.owner
+left join workspace_user r on r.workspace = w.id and r.id = $3
+where w.name = coalesce($1, (select name from workspace order by ordinal limit 1))
+
+-- name: users_select
+-- The beginning of every question for users; what follows is a condition ($3) and an order. $2: with their groups.
+select r.id, r.active, r.doc, r.version, r.created, r.modified,
+       case when $2::boolean then (
+         select coalesce(jsonb_agg(jsonb_build_object('value', g.id, 'display', g.doc ->> 'displayName') order by g.id), '[]')
+         from workspace_member m join workspace_group g on g.workspace = m.workspace and g.id = m.group_id
+         where m.workspace = r.workspace and m.member_id = r.id) end as groups
+from workspace_user r
+where r.workspace = $1
+
+-- name: users_total
+select count(*) from workspace_user where workspace = $1
+
+-- name: user_lock
+select r.id, r.active, r.doc, r.version, r.created, r.modified,
+       (select coalesce(jsonb_agg(jsonb_build_object('value', g.id, 'display', g.doc ->> 'displayName') order by g.id), '[]')
+        from workspace_member m join workspace_group g on g.workspace = m.workspace and g.id = m.group_id
+        where m.workspace = r.workspace and m.member_id = r.id) as groups
+from workspace_user r
+where r.workspace = $1 and r.id = $2
+for no key update of r
+
+-- name: user_insert
+insert into workspace_user (workspace, id, user_name, name_key, external_id, display_key, active, doc)
+values ($1, $2, $3, $4, $5, $6, $7, $8)
+on conflict do nothing
+returning version, created, modified
+
+-- name: user_update
+update workspace_user
+set user_name = $3, name_key = $4, external_id = $5, display_key = $6, active = $7, doc = $8,
+    version = version + 1, modified = now()
+where workspace = $1 and id = $2
+returning version, modified
+
+-- name: user_delete
+delete from workspace_user where workspace = $1 and id = $2
+
+-- name: user_id_by_name
+select id from workspace_user where workspace = $1 and name_key = $2
+
+-- name: tombstone_insert
+insert into workspace_tombstone (workspace, user_id, user_name, name_key, external_id, removed_by)
+values ($1, $2, $3, $4, $5, $6)
+
+-- name: tombstone_exists
+select exists (select from workspace_tombstone where workspace = $1 and user_id = $2)
+
+-- name: tombstone_revive
+-- Whoever comes back under a removed name gets the newest of that name's ids again.
+with gone as (delete from workspace_tombstone where workspace = $1 and name_key = $2 returning user_id, removed)
+select user_id from gone order by removed desc limit 1
+
+-- name: tombstones
+select user_id, user_name, external_id, removed, removed_by from workspace_tombstone
+where workspace = $1 order by removed desc
+
+-- name: groups_select
+-- The beginning of every question for groups; what follows is a condition ($3) and an order. $2: with their parents.
+select r.id, r.reserved, r.doc, r.version, r.created, r.modified,
+       case when $2::boolean then (
+         select coalesce(jsonb_agg(jsonb_build_object('value', g.id, 'display', g.doc ->> 'displayName') order by g.id), '[]')
+         from workspace_member m join workspace_group g on g.workspace = m.workspace and g.id = m.group_id
+         where m.workspace = r.workspace and m.member_id = r.id) end as groups
+from workspace_group r
+where r.workspace = $1
+
+-- name: groups_total
+select count(*) from workspace_group where workspace = $1
+
+-- name: group_lock
+select r.id, r.reserved, r.doc, r.version, r.created, r.modified,
+       (select coalesce(jsonb_agg(jsonb_build_object('value', g.id, 'display', g.doc ->> 'displayName') order by g.id), '[]')
+        from workspace_member m join workspace_group g on g.workspace = m.workspace and g.id = m.group_id
+        where m.workspace = r.workspace and m.member_id = r.id) as groups
+from workspace_group r
+where r.workspace = $1 and r.id = $2
+for no key update of r
+
+-- name: group_insert
+insert into workspace_group (workspace, id, display_key, external_id, reserved, doc)
+values ($1, $2, $3, $4, $5, $6)
+on conflict do nothing
+returning version, created, modified
+
+-- name: group_update
+update workspace_group
+set display_key = $3, external_id = $4, doc = $5, version = version + 1, modified = now()
+where workspace = $1 and id = $2
+returning version, modified
+
+-- name: group_delete
+delete from workspace_group where workspace = $1 and id = $2
+
+-- name: group_by_name
+select id, reserved from workspace_group where workspace = $1 and display_key = $2
+
+-- name: groups_moved
+-- Their members changed, so their representation did. `users` has everybody in it and keeps its version: it would be
+-- the one row that every new account waits for.
+update workspace_group set version = version + 1, modified = now()
+where workspace = $1 and id = any($2::text[]) and not (reserved and display_key = 'users')
+
+-- name: members_of
+select m.group_id, m.member_id as value, m.member_type as type,
+       coalesce(u.user_name, g.doc ->> 'displayName') as name,
+       coalesce(u.doc ->> 'displayName', u.user_name, g.doc ->> 'displayName') as display
+from workspace_member m
+left join workspace_user u on m.member_type = 'User' and u.workspace = m.workspace and u.id = m.member_id
+left join workspace_group g on m.member_type = 'Group' and g.workspace = m.workspace and g.id = m.member_id
+where m.workspace = $1 and m.group_id = any($2::text[])
+order by m.group_id, m.member_id
+
+-- name: members_count
+select group_id, count(*) as count from workspace_member
+where workspace = $1 and group_id = any($2::text[]) group by group_id
+
+-- name: member_ids
+select member_id from workspace_member where workspace = $1 and group_id = $2
+
+-- name: users_present
+-- Locked against deletion only, until the membership is committed.
+select id from workspace_user where workspace = $1 and id = any($2::text[]) order by id for key share
+
+-- name: groups_present
+select id, reserved, doc ->> 'displayName' as name from workspace_group
+where workspace = $1 and id = any($2::text[]) order by id for key share
+
+-- name: member_insert
+insert into workspace_member (workspace, group_id, member_id, member_type)
+select $1, $2, id, type from unnest($3::text[], $4::text[]) as row (id, type)
+on conflict do nothing
+returning member_id
+
+-- name: member_join
+insert into workspace_member (workspace, group_id, member_id, member_type)
+select $1, id, $3, $4 from unnest($2::text[]) as row (id)
+on conflict do nothing
+returning group_id
+
+-- name: member_delete
+delete from workspace_member where workspace = $1 and group_id = $2 and member_id = any($3::text[]) returning member_id
+
+-- name: member_leave
+delete from workspace_member where workspace = $1 and member_id = $2 and ($3::text[] is null or group_id = any($3))
+returning group_id
+
+-- name: ancestors
+with recursive up (id) as (
+  select $2::text
+  union
+  select m.group_id from workspace_member m join up on m.member_id = up.id where m.workspace = $1
+)
+select id from up
+
+-- name: grants
+-- What a principal and every group above it were given themselves.
+with recursive up (id) as (
+  select $2::text
+  union
+  select m.group_id from workspace_member m join up on m.member_id = up.id where m.workspace = $1
+)
+select up.id, coalesce(u.doc, g.doc) -> 'entitlements' as entitlements, g.doc ->> 'displayName' as name
+from up
+left join workspace_user u on u.workspace = $1 and u.id = up.id
+left join workspace_group g on g.workspace = $1 and g.id = up.id
+order by up.id
+
+-- name: admins_lock
+select id from workspace_group where workspace = $1 and reserved and display_key = 'admins' for no key update
+
+-- name: admins
+select u.id from workspace_member m join workspace_user u on u.workspace = m.workspace and u.id = m.member_id
+where m.workspace = $1 and m.group_id = $2 and u.active
+
+-- name: token_insert
+insert into workspace_token (workspace, id, owner, hash, comment, expires) values ($1, $2, $3, $4, $5, $6)
+
+-- name: tokens
+select t.id, t.owner, u.user_name, u.active, t.comment, t.created, t.expires, t.revoked, t.last_used,
+       exists (select from workspace_member m
+               join workspace_group g on g.workspace = m.workspace and g.id = m.group_id
+               where m.workspace = t.workspace and m.member_id = t.owner and g.reserved and g.display_key = 'admins') as admin
+from workspace_token t
+left join workspace_user u on u.workspace = t.workspace and u.id = t.owner
+where t.workspace = $1 and ($2::text is null or t.owner = $2)
+order by t.created, t.id
+
+-- name: token_revoke
+update workspace_token t set revoked = now()
+where t.workspace = $1 and t.id = $2 and t.revoked is null
+returning t.owner, t.comment
+
+-- name: tokens_revoke
+update workspace_token set revoked = now() where workspace = $1 and owner = $2 and revoked is null
+
+-- name: token_used
+update workspace_token set last_used = now()
+where workspace = $1 and id = $2 and (last_used is null or last_used < now() - interval '1 minute')

@@ -1,0 +1,13 @@
+"""A provisioning cycle: from what the directory says to what the target has, and a record of each step.
+
+    cycle        one cycle or dry run, from the lease to the last log row; calls the others in this order
+    intake       the source's change feed becomes dirty objects; the watermark moves in the same transaction
+    planning     each dirty object is read as it is now and becomes a Change; ``answers`` asks the target
+    references   members and managers of what was planned, of which both ends have (or will have) accounts
+    applying     the plan's changes become requests; ``outcomes`` says what each answer means
+    ledger       the engine's own tables: links, intents, plans, log; every write is fenced by the lease's epoch
+    connection   *Test Connection*, and what the target can do
+    schedule     which application's cycle is due; run by the server
+
+A cycle knows its two ends only as the Source and Target contracts of ``connectors.base``.
+"""

@@ -1,0 +1,119 @@
+"""What the target says about the objects of one plan: by listing it, or by asking for each, whichever is cheaper.
+
+A list answers every question of a cycle at the price of one request for each page, and gives an initial cycle the
+accounts to compare with; a question costs one request. A list is used only when it was read completely: the total
+stood still and no account came twice. Otherwise everybody is asked for by name.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from provisor.connectors.base import Resource, Target
+from provisor.provisioning.capabilities import PAGE
+from provisor.provisioning.match import Question
+from provisor.provisioning.schema import ObjectRules
+from provisor.scim.resource import value_at
+
+#: Questions in flight at a time.
+CONCURRENT = 16
+#: How often a list that moved while it was read is read again.
+ATTEMPTS = 3
+
+
+class Answers:
+    """The target's answers for one object type in one cycle."""
+
+    def __init__(self, target: Target, rules: ObjectRules, listed: Mapping[str, Resource] | None) -> None:
+        self._target = target
+        self._type = rules.object_type
+        self._listed = listed
+        self._index: dict[tuple[str, str], list[Resource]] = {}
+        if listed is not None:
+            for rule in rules.matching:
+                for resource in listed.values():
+                    for value in _values(resource, rule.target.name):
+                        self._index.setdefault((rule.target.name, value.casefold()), []).append(resource)
+
+    @property
+    def complete(self) -> bool:
+        """Whether the target was listed."""
+        return self._listed is not None
+
+    async def find(self, questions: Sequence[Question]) -> dict[Question, list[Resource]]:
+        """An answer to each question, up to the first that finds somebody."""
+        answers: dict[Question, list[Resource]] = {}
+        for question in questions:
+            found = await self._ask(question)
+            if question.case_exact:
+                found = [item for item in found if question.value in _values(item, question.path)]
+            answers[question] = found
+            if found:
+                break
+        return answers
+
+    async def get(self, target_id: str) -> Resource | None:
+        """The account with this id; None only when the target, asked for it, says that it is not there."""
+        if self._listed is not None and target_id in self._listed:
+            return self._listed[target_id]
+        return await self._target.get(self._type, target_id)
+
+    async def _ask(self, question: Question) -> list[Resource]:
+        if self._listed is None:
+            return await self._target.find(self._type, question.path, question.value)
+        if question.path == "id":
+            found = self._listed.get(question.value)
+            return [found] if found is not None else []
+        return self._index.get((question.path, question.value.casefold()), [])
+
+
+async def prepare(target: Target, rules: ObjectRules, asking: int) -> Answers:
+    """Answers for about ``asking`` objects that have to be looked up."""
+    listed = await _list(target, rules.object_type, asking) if asking > 2 else None
+    return Answers(target, rules, listed)
+
+
+async def gather(tasks: Iterable[Any]) -> list[Any]:
+    """Run coroutines, :data:`CONCURRENT` at a time, and return their results in order."""
+    limit = asyncio.Semaphore(CONCURRENT)
+
+    async def one(task: Any) -> Any:
+        async with limit:
+            return await task
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            running = [group.create_task(one(task)) for task in tasks]
+    except BaseExceptionGroup as several:
+        # They are the same failure many times over; the first says why.
+        raise several.exceptions[0] from None
+    return [task.result() for task in running]
+
+
+async def _list(target: Target, object_type: str, asking: int) -> dict[str, Resource] | None:
+    for _ in range(ATTEMPTS):
+        first = await target.page(object_type, 1, PAGE)
+        size = len(first.resources)
+        pages = -(-first.total // size) if size else 1
+        if pages > asking:
+            return None
+        found = {str(item["id"]): item for item in first.resources}
+        read, total = size, first.total
+        while read < total:
+            page = await target.page(object_type, read + 1, PAGE)
+            if page.total != total or not page.resources:
+                break
+            read += len(page.resources)
+            found.update((str(item["id"]), item) for item in page.resources)
+        if read == total and len(found) == total:
+            return found
+    return None
+
+
+def _values(resource: Resource, path: str) -> list[str]:
+    value = value_at(resource, path)
+    if value is None:
+        return []
+    return [str(item) for item in value] if isinstance(value, list) else [str(value)]

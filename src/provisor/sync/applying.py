@@ -1,0 +1,192 @@
+"""Applying: the plan's changes become requests, phase by phase and page by page.
+
+Each page: promise the creates (durable before the first POST), send many requests at a time, then write links, outcomes
+and log rows in one transaction that checks the lease. An object that changed since it was planned is left for the next
+cycle. A failure concerns its object alone, unless the target refuses or cannot be reached: then the cycle stops.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+from provisor.connectors.base import TargetError
+from provisor.provisioning.capabilities import MEMBERS_PER_REQUEST
+from provisor.provisioning.decide import Change, Known
+from provisor.scim import requests
+from provisor.sync import outcomes
+from provisor.sync.answers import gather
+from provisor.sync.job import Job
+from provisor.sync.records import Cycle, Outcome, Planned
+
+PAGE = 100
+_WITHOUT_REQUEST = frozenset({"nothing", "refuse", "link", "unlink", "removed"})
+#: Called with the number of rows that are done.
+Report = Callable[[int], None]
+
+
+async def apply(job: Job, cycle: Cycle, epoch: int, report: Report) -> int:
+    """Do the whole plan and return how many of its rows failed.
+
+    Raises TargetError when the target refuses everybody or is not there, LeaseLost when another worker took over.
+    """
+    await job.ledger.open_references(epoch, cycle)
+    done = failures = 0
+    async for page in job.ledger.planned(cycle, PAGE):
+        settled = await _apply_page(job, cycle, epoch, page)
+        done += len(page)
+        failures += sum(outcome.status == "failure" for outcome in settled)
+        report(done)
+    await job.ledger.settle_references(epoch, cycle)
+    return failures
+
+
+async def _apply_page(job: Job, cycle: Cycle, epoch: int, page: list[Planned]) -> list[Outcome]:
+    ids = [row.change.source_id for row in page]
+    known = await job.ledger.known(ids)
+    seqs = await _now(job, page)
+    creates = {
+        row.change.source_id: {name: after for name, (_, after) in row.change.attributes.items()}
+        for row in page
+        if row.change.action == "create" and not _moved(row.change, seqs)
+    }
+    if creates:
+        await job.ledger.intend(epoch, creates)
+    worker = _Worker(job, known, seqs, creates)
+    settled: list[Outcome] = await gather(worker.do(row) for row in page)
+    await job.ledger.settle(epoch, cycle, settled)
+    if worker.stopped_by is not None:
+        raise worker.stopped_by
+    return settled
+
+
+async def _now(job: Job, page: list[Planned]) -> dict[str, int]:
+    """Source id → number of its last change; without those that were deleted for good."""
+    found: dict[str, int] = {}
+    for object_type in ("User", "Group"):
+        ids = [row.change.source_id for row in page if row.change.object_type == object_type]
+        if ids:
+            sources = await job.source.read(object_type, ids)
+            found.update((identity, source.seq) for identity, source in sources.items())
+    return found
+
+
+def _moved(change: Change, seqs: Mapping[str, int]) -> bool:
+    seq = seqs.get(change.source_id)
+    if seq is None:
+        # Deleted for good since, unless that is what was planned.
+        return change.action not in ("delete", "unlink", "removed", "nothing", "remove members")
+    return seq > change.seq
+
+
+class _Worker:
+    """Sends the requests of one page; ``stopped_by`` is the failure after which nothing more is sent."""
+
+    def __init__(
+        self, job: Job, known: Mapping[str, Known], seqs: Mapping[str, int], creates: Mapping[str, Mapping[str, object]]
+    ) -> None:
+        self._job = job
+        self._known = known
+        self._seqs = seqs
+        self._creates = creates
+        self.stopped_by: TargetError | None = None
+
+    async def do(self, row: Planned) -> Outcome:
+        change = row.change
+        known = self._known.get(change.source_id) or Known(change.source_id, change.object_type)
+        if _moved(change, self._seqs):
+            return outcomes.moved(row, known)
+        if change.action in _WITHOUT_REQUEST:
+            return outcomes.without_request(row, known, exists=change.source_id in self._seqs)
+        if self.stopped_by is not None:
+            return outcomes.failed(row, known, self.stopped_by)
+        try:
+            return await self._send(row, known)
+        except TargetError as error:
+            if error.hopeless:
+                self.stopped_by = error
+            if error.status == 404 and change.action != "create" and await self._is_gone(change, known):
+                return outcomes.lost(row, known)
+            if change.action == "create":
+                known = replace(known, intent=self._creates.get(change.source_id))
+            return outcomes.failed(row, known, error)
+
+    async def _send(self, row: Planned, known: Known) -> Outcome:
+        change, target = row.change, self._job.target
+        rules = self._job.rules.of(change.object_type)
+        if change.action == "create":
+            values = {name: after for name, (_, after) in change.attributes.items()}
+            answer = await target.send(requests.create(change.object_type, values))
+            if answer is None:
+                raise TargetError("the target answered without the resource that it created", unclear=True)
+            return outcomes.created(row, known, rules, answer)
+        if change.action in ("add members", "remove members"):
+            return await self._send_members(row, known)
+        target_id = known.target_id or change.target_id
+        if target_id is None:
+            return outcomes.failed(row, known, TargetError("has no account yet"))
+        if change.action == "delete":
+            return await self._delete(row, target_id)
+        if change.action == "update references":
+            return await self._send_references(row, known, target_id)
+        answer = await target.send(requests.update(change.object_type, target_id, change.attributes))
+        if change.action == "disable" and answer is None:
+            # A leaver is done only when the target says so itself.
+            answer = await target.get(change.object_type, target_id)
+        return outcomes.updated(row, known, rules, answer)
+
+    async def _delete(self, row: Planned, target_id: str) -> Outcome:
+        try:
+            await self._job.target.send(requests.delete(row.change.object_type, target_id))
+        except TargetError as error:
+            if error.status != 404:
+                raise
+        return outcomes.deleted(row)
+
+    async def _send_references(self, row: Planned, known: Known, target_id: str) -> Outcome:
+        wanted = [str(after) for _, after in row.change.attributes.values() if after is not None]
+        accounts = await self._job.ledger.known(wanted)
+        if any(not _account(accounts, item) for item in wanted):
+            return outcomes.failed(row, known, TargetError("the manager has no account yet"))
+        changes = {
+            name: (before, _account(accounts, str(after)) if after is not None else None)
+            for name, (before, after) in row.change.attributes.items()
+        }
+        await self._job.target.send(requests.update(row.change.object_type, target_id, changes))
+        return outcomes.references_updated(row, known)
+
+    async def _send_members(self, row: Planned, known: Known) -> Outcome:
+        change = row.change
+        if known.target_id is None:
+            return outcomes.failed(row, known, TargetError("the group has no account yet"))
+        adding = change.action == "add members"
+        if adding:
+            accounts = await self._job.ledger.known(change.members)
+            ids = {member: target for member in change.members if (target := _account(accounts, member))}
+        else:
+            had = (await self._job.ledger.members([change.source_id]))[change.source_id]
+            ids = {member: had[member][0] for member in change.members if member in had}
+        make = requests.add_members if adding else requests.remove_members
+        for request in make(known.target_id, list(ids.values()), MEMBERS_PER_REQUEST):
+            await self._job.target.send(request)
+        missing = len(change.members) - len(ids)
+        outcome = Outcome(row.ordinal, change.source_id, change.seq, "success", known, settled=False)
+        if adding and missing:
+            outcome.status, outcome.message = "skipped", f"{missing} of the members have no account yet"
+        if adding:
+            outcome.members_put = [(change.source_id, member, target, True) for member, target in ids.items()]
+        else:
+            outcome.members_gone = [(change.source_id, member) for member in change.members]
+        return outcome
+
+    async def _is_gone(self, change: Change, known: Known) -> bool:
+        target_id = known.target_id or change.target_id
+        try:
+            return target_id is not None and await self._job.target.get(change.object_type, target_id) is None
+        except TargetError:
+            return False
+
+
+def _account(accounts: Mapping[str, Known], identity: str) -> str | None:
+    found = accounts.get(identity)
+    return found.target_id if found is not None and found.linked else None

@@ -1,0 +1,90 @@
+"""*Test Connection* and *Save*: may these credentials provision, and if not, which of the known causes is it.
+
+What the target tells of itself on the way (its schemas, whose token it is) becomes the application's capabilities.
+Credentials that fail the test are not saved unless forced.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Final
+from uuid import uuid4
+
+from provisor.access.actors import Actor
+from provisor.access.roles import require
+from provisor.connectors.base import Target, TargetError
+from provisor.directory import applications
+from provisor.directory.applications import Application
+from provisor.directory.edit import Tenant, edit
+from provisor.provisioning import capabilities
+from provisor.provisioning.capabilities import Capabilities
+from provisor.provisioning.schema import compile_schema
+from provisor.refusal import Conflict
+from provisor.storage.pool import Database
+
+AUTHORIZED: Final = "The supplied credentials are authorized to enable provisioning"
+
+
+async def test(target: Target, matching: str) -> Capabilities:
+    """What the target can do. Raises TargetError whose message names the cause."""
+    try:
+        await target.probe(matching, str(uuid4()))
+        await target.page("Group", 1, 1)
+        schemas, me = await target.describe()
+    except TargetError as error:
+        raise TargetError(_cause(error), status=error.status, reached=error.reached) from None
+    return capabilities.read(list(schemas), me)
+
+
+async def test_application(application: Application, make_target: Callable[[Application], Target]) -> Capabilities:
+    """:func:`test` with the application's own address, token and matching attribute."""
+    matching = compile_schema(application.schema).users.matching
+    target = make_target(application)
+    try:
+        return await test(target, matching[0].target.name if matching else "userName")
+    finally:
+        await target.close()
+
+
+async def save(
+    database: Database,
+    tenant: Tenant,
+    actor: Actor,
+    application: Application,
+    changes: Callable[[Application], Application],
+    make_target: Callable[[Application], Target],
+    *,
+    force: bool = False,
+) -> Application:
+    """Keep ``changes`` of an application, its connection tested first. Raises Conflict, with the cause."""
+    require(actor, "provisioning.write", application.id)
+    wanted = changes(application)
+    learned = application.capabilities
+    connection = (wanted.tenant_url, wanted.sealed_token)
+    if wanted.connected and connection != (application.tenant_url, application.sealed_token):
+        try:
+            learned = (await test_application(wanted, make_target)).to_json()
+        except TargetError as error:
+            if not force:
+                raise Conflict(f"{error} Nothing was saved; --force saves it all the same.") from None
+            learned = {}
+    async with edit(database, tenant, actor) as work:
+        before = await applications.locked(work, application.id)
+        after = replace(
+            wanted, schema=before.schema, provisioning=before.provisioning, capabilities=learned, name=before.name
+        )
+        await applications.save(work, before, after, "configure provisioning")
+    return after
+
+
+def _cause(error: TargetError) -> str:
+    """The causes that the page and its readers ask about, in words."""
+    said = str(error).rstrip(".")
+    if not error.reached:
+        return f"The target is not reachable: {said}."
+    if error.status in (401, 403):
+        return f"The target refuses the secret token: {said}."
+    if error.status in (200, 404) or error.status in range(300, 400):
+        return f"The tenant URL is not that of a SCIM service: {said}."
+    return f"The target does not answer as a SCIM service should: {said}."

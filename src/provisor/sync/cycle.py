@@ -1,0 +1,178 @@
+"""One cycle, or the dry run of one: lease, intake, probe, plan, apply, end.
+
+A dry run takes no lease and sends nothing but GET; the cycle after it plans the same from the same state. The lease
+is kept by a heartbeat; when it is lost, everything under way is cancelled, and the fence keeps what is left from being
+written.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import socket
+import time
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+from uuid import uuid4
+
+from provisor.connectors.base import TargetError
+from provisor.provisioning.plan import Plan
+from provisor.sync.applying import apply
+from provisor.sync.intake import intake
+from provisor.sync.job import Job
+from provisor.sync.ledger import LeaseLost
+from provisor.sync.planning import Planning, plan_objects
+from provisor.sync.records import Cycle
+from provisor.sync.references import plan_references
+
+LEASE_SECONDS = 15.0
+BEAT_SECONDS = 4.0
+WAIT_SECONDS = 0.5
+
+#: Called with the stage (planning, applying), how much is done and of how much (None while it is not known).
+Report = Callable[[str, int, int | None], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """``requests``: writes that the plan takes; ``sent``: every request, reads and the probe included.
+
+    ``status``: planned, done, or quarantined with ``error`` (the target refuses or is not there), or failed.
+    """
+
+    cycle: Cycle
+    status: Literal["planned", "done", "quarantined", "failed"]
+    hash: str
+    counts: Mapping[str, int]
+    requests: int
+    sent: int
+    seconds: float
+    failures: int = 0
+    error: str | None = None
+    empty: bool = True
+
+
+@dataclass(slots=True)
+class _Run:
+    """What is true so far of a cycle that may end at any point."""
+
+    cycle: Cycle
+    plan: Plan = field(default_factory=Plan)
+    failures: int = 0
+
+
+async def dry_run(job: Job, report: Report) -> Result:
+    """What the next cycle would do. Raises TargetError when the target cannot be asked."""
+    started = time.monotonic()
+    run, initial = await _begin(job, "plan")
+    try:
+        await _plan(job, run, initial, True, report)
+    except TargetError as error:
+        await _end(job, run, "failed", error=str(error))
+        raise
+    await _end(job, run, "planned")
+    return _result(job, run, "planned", started)
+
+
+async def run(job: Job, report: Report, *, backed_off: bool, waiting: Callable[[], None] = lambda: None) -> Result:
+    """A cycle, now; waits for one that is running (``waiting`` is called once then)."""
+    epoch = await _lease(job, waiting)
+    try:
+        return await _kept(job, epoch, _cycle(job, epoch, report, backed_off))
+    finally:
+        await job.ledger.give_back(epoch)
+
+
+async def _cycle(job: Job, epoch: int, report: Report, backed_off: bool) -> Result:
+    started = time.monotonic()
+    run, initial = await _begin(job, "cycle")
+    try:
+        await _plan(job, run, initial, backed_off, report)
+        rows = sum(run.plan.counts.values())
+        run.failures = await apply(job, run.cycle, epoch, lambda done: report("applying", done, max(done, rows)))
+    except TargetError as error:
+        status: Literal["quarantined", "failed"] = "quarantined" if error.hopeless else "failed"
+        await _end(job, run, status, error=str(error), epoch=epoch)
+        return _result(job, run, status, started, error=str(error))
+    except Exception as error:
+        with contextlib.suppress(LeaseLost):
+            await _end(job, run, "failed", error=f"{type(error).__name__}", epoch=epoch)
+        raise
+    await _end(job, run, "done", epoch=epoch)
+    return _result(job, run, "done", started)
+
+
+async def _begin(job: Job, mode: Literal["plan", "cycle"]) -> tuple[_Run, bool]:
+    initial = await intake(job)
+    return _Run(await job.ledger.begin("initial" if initial else "incremental", mode)), initial
+
+
+async def _plan(job: Job, run: _Run, initial: bool, backed_off: bool, report: Report) -> None:
+    matching = job.rules.users.matching
+    await job.target.probe(matching[0].target.name if matching else "userName", str(uuid4()))
+    planning = Planning(job, run.cycle, initial, backed_off, lambda done: report("planning", done, None), run.plan)
+    await plan_objects(planning)
+    await plan_references(planning)
+
+
+async def _end(job: Job, run: _Run, status: str, *, error: str | None = None, epoch: int | None = None) -> None:
+    await job.ledger.end(
+        run.cycle,
+        status=status,
+        plan_hash=run.plan.hash,
+        counts=run.plan.counts,
+        requests=job.target.requests,
+        error=error,
+        epoch=epoch,
+        quarantine=error if status == "quarantined" else None,
+    )
+
+
+def _result(job: Job, run: _Run, status: Any, started: float, error: str | None = None) -> Result:
+    return Result(
+        cycle=run.cycle,
+        status=status,
+        hash=run.plan.hash,
+        counts=dict(run.plan.counts),
+        requests=run.plan.writes,
+        sent=job.target.requests,
+        seconds=time.monotonic() - started,
+        failures=run.failures,
+        error=error,
+        empty=run.plan.empty,
+    )
+
+
+async def _lease(job: Job, waiting: Callable[[], None]) -> int:
+    holder = f"{socket.gethostname()}/{os.getpid()}"
+    await job.ledger.job()
+    told = False
+    while (epoch := await job.ledger.take(holder, LEASE_SECONDS)) is None:
+        if not told:
+            waiting()
+            told = True
+        await asyncio.sleep(WAIT_SECONDS)
+    return epoch
+
+
+async def _kept(job: Job, epoch: int, work: Coroutine[Any, Any, Result]) -> Result:
+    """Do ``work`` while a heartbeat keeps the lease; whichever breaks first ends the other."""
+    main = asyncio.create_task(work)
+    beat = asyncio.create_task(_beat(job, epoch))
+    try:
+        await asyncio.wait({main, beat}, return_when=asyncio.FIRST_COMPLETED)
+        if not main.done():
+            beat.result()
+        return await main
+    finally:
+        for task in (main, beat):
+            task.cancel()
+        await asyncio.gather(main, beat, return_exceptions=True)
+
+
+async def _beat(job: Job, epoch: int) -> None:
+    while True:
+        await asyncio.sleep(BEAT_SECONDS)
+        await job.ledger.keep(epoch, LEASE_SECONDS)

@@ -1,0 +1,44 @@
+"""Intake: the source's feed becomes dirty objects, page by page, each page in one transaction with the watermark.
+
+What is queued is who, never what. When the application itself changed (mappings, scope, a restart), or was never looked
+at, everything the source has is marked; only then does the watermark move, so that an interrupted intake starts again.
+"""
+
+from __future__ import annotations
+
+from provisor.connectors.base import SourceChange
+from provisor.sync.job import Job
+
+PAGE = 1000
+
+
+async def intake(job: Job) -> bool:
+    """Bring the ledger up to the source; returns whether the next cycle is an initial one."""
+    state = await job.ledger.job()
+    head = await job.source.head()
+    if state.watermark == 0:
+        await _mark_everything(job, head)
+        return True
+    watermark, configured = state.watermark, False
+    while page := await job.source.changes(watermark, PAGE):
+        watermark = page[-1].seq
+        configured = configured or any(change.id == job.application for change in page)
+        objects = [change for change in page if change.object_type != "Application"]
+        # A changed configuration marks everything below: until then the watermark must not pass it.
+        await job.ledger.mark(objects, watermark=None if configured else watermark)
+    if configured:
+        await _mark_everything(job, max(head, watermark))
+    return configured or state.initial
+
+
+async def _mark_everything(job: Job, seq: int) -> None:
+    after: str | None = None
+    while page := await job.source.everything(after, PAGE):
+        await job.ledger.mark([_change(item, seq) for item in page], watermark=None)
+        after = page[-1][0]
+    await job.ledger.mark([], watermark=seq, initial=True)
+
+
+def _change(item: tuple[str, str], seq: int) -> SourceChange:
+    identity, object_type = item
+    return SourceChange(identity, "User" if object_type == "User" else "Group", seq)

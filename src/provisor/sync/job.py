@@ -1,0 +1,24 @@
+"""Everything a cycle of one application needs, wired by ``compose``: values for the core, contracts for the shell."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from provisor.connectors.base import Source, Target
+from provisor.provisioning.capabilities import Capabilities
+from provisor.provisioning.schema import Rules
+from provisor.sync.ledger import Ledger
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """``all_objects``: the scope is *Sync all users and groups*; else assigned ones only."""
+
+    application: str
+    name: str
+    rules: Rules
+    capabilities: Capabilities
+    all_objects: bool
+    source: Source
+    target: Target
+    ledger: Ledger

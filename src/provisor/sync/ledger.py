@@ -1,0 +1,303 @@
+"""The engine's own tables, for one application: what is dirty, what is linked, what was planned and what came of it.
+
+Every write of a cycle names the epoch of its lease and checks it in the same transaction: a worker that was paused and
+lost its lease writes nothing any more (:class:`LeaseLost`). What a cycle reads and marks before its first request
+needs no lease, so a dry run can go on beside a cycle.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, Literal
+from uuid import UUID, uuid4
+
+from provisor.connectors.base import SourceChange
+from provisor.provisioning.decide import Known
+from provisor.storage.pool import Database, Row, Tx
+from provisor.storage.queries import queries
+from provisor.sync.records import Cycle, Due, JobState, Outcome, Planned, change_from, detail_of, known_from
+
+QUERIES = queries("sync")
+_FIRST = UUID(int=0)
+#: Cycles whose plans and log rows are kept.
+CYCLES_KEPT = 1000
+
+
+class LeaseLost(Exception):
+    """Another worker has taken the cycle over; nothing more may be written or sent by this one."""
+
+
+async def managed_by(tx: Tx, target_id: str) -> list[str]:
+    """The names of the applications that an account with this id is a link of."""
+    return [row["name"] for row in await tx.fetch(QUERIES.managed_by, target_id)]
+
+
+class Ledger:
+    """The rows of one ``application`` of one ``tenant``."""
+
+    def __init__(self, database: Database, tenant: UUID, application: UUID) -> None:
+        self._database = database
+        self._key = (tenant, application)
+
+    # ── the job ──────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def job(self) -> JobState:
+        """The job's state; made when the application has none yet."""
+        async with self._database.transaction() as tx:
+            row = await tx.fetchrow(QUERIES.job, *self._key)
+            if row is None:
+                await tx.execute(QUERIES.job_make, *self._key)
+                row = await tx.fetchrow(QUERIES.job, *self._key)
+        return JobState(
+            watermark=row["watermark"],
+            initial=row["initial"],
+            cycles=row["cycles"],
+            last_cycle=row["last_cycle"],
+            quarantine=row["quarantine"],
+            held=bool(row["held"]),
+        )
+
+    async def restart(self, tx: Tx, *, full: bool) -> None:
+        """*Clear current state*: the next cycle is initial and retries everything; ``full`` forgets all links."""
+        await tx.execute(QUERIES.job_make, *self._key)
+        await tx.execute(QUERIES.job_restart, *self._key, full)
+        if full:
+            await tx.execute(QUERIES.forget_members, *self._key)
+            await tx.execute(QUERIES.forget_links, *self._key)
+        else:
+            await tx.execute(QUERIES.retry_all, *self._key)
+
+    # ── the lease ────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def take(self, holder: str, seconds: float) -> int | None:
+        """A lease and its epoch, or None while another worker holds one."""
+        async with self._database.transaction() as tx:
+            epoch: int | None = await tx.fetchval(QUERIES.lease_take, *self._key, holder, seconds)
+        return epoch
+
+    async def keep(self, epoch: int, seconds: float) -> None:
+        async with self._database.transaction() as tx:
+            if await tx.fetchval(QUERIES.lease_keep, *self._key, epoch, seconds) is None:
+                raise LeaseLost
+
+    async def give_back(self, epoch: int) -> None:
+        async with self._database.transaction() as tx:
+            await tx.execute(QUERIES.lease_give_back, *self._key, epoch)
+
+    # ── intake ───────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def mark(self, changes: Sequence[SourceChange], *, watermark: int | None, initial: bool = False) -> None:
+        """Mark objects dirty and move the watermark (when given) in one transaction."""
+        async with self._database.transaction() as tx:
+            await tx.fetchrow(QUERIES.job_lock, *self._key)
+            if changes:
+                await tx.execute(
+                    QUERIES.mark,
+                    *self._key,
+                    [UUID(change.id) for change in changes],
+                    [change.object_type for change in changes],
+                    [change.seq for change in changes],
+                )
+            if watermark is not None:
+                await tx.execute(QUERIES.job_advance, *self._key, watermark, initial)
+
+    # ── what is known ────────────────────────────────────────────────────────────────────────────────────────
+
+    async def due(self, object_type: str, after: str | None, limit: int, *, backed_off: bool) -> list[Due]:
+        """Dirty objects by id; ``backed_off``: also those whose next try is not due yet."""
+        async with self._database.reading() as tx:
+            rows = await tx.fetch(
+                QUERIES.due, *self._key, object_type, UUID(after) if after else _FIRST, limit, backed_off
+            )
+        return [
+            Due(known_from(row), row["desired_seq"], row["desired_seq"] > row["applied_seq"], row["references_due"])
+            for row in rows
+        ]
+
+    async def found_members(self, group: str, found: Mapping[str, str], lost: Sequence[str]) -> None:
+        """Members (id → target id) that the target's group had without us, and those it has no more."""
+        async with self._database.transaction() as tx:
+            await _put_members(tx, self._key, [(group, member, target, False) for member, target in found.items()])
+            await _drop_members(tx, self._key, [(group, member) for member in lost])
+
+    async def known(self, ids: Sequence[str]) -> dict[str, Known]:
+        async with self._database.reading() as tx:
+            rows = await tx.fetch(QUERIES.known, *self._key, [UUID(item) for item in ids])
+        return {str(row["source_id"]): known_from(row) for row in rows}
+
+    async def members(self, groups: Sequence[str]) -> dict[str, dict[str, tuple[str, bool]]]:
+        """Group → member → (target id, added by us)."""
+        async with self._database.reading() as tx:
+            rows = await tx.fetch(QUERIES.members, *self._key, [UUID(item) for item in groups])
+        found: dict[str, dict[str, tuple[str, bool]]] = {group: {} for group in groups}
+        for row in rows:
+            found[str(row["group_id"])][str(row["member_id"])] = (row["target_id"], row["added"])
+        return found
+
+    # ── plan and log ─────────────────────────────────────────────────────────────────────────────────────────
+
+    async def begin(self, kind: Literal["initial", "incremental"], mode: Literal["plan", "cycle"]) -> Cycle:
+        identity = uuid4()
+        async with self._database.transaction() as tx:
+            number = await tx.fetchval(QUERIES.cycle_begin, *self._key, identity, kind, mode)
+            await tx.execute(QUERIES.changes_prune, *self._key, number - CYCLES_KEPT)
+        return Cycle(identity, number, kind, mode)
+
+    async def append(self, cycle: Cycle, rows: Sequence[Planned]) -> None:
+        """Add rows to the cycle's plan."""
+        changes = [row.change for row in rows]
+        async with self._database.transaction() as tx:
+            await tx.execute(
+                QUERIES.change_append,
+                *self._key,
+                cycle.id,
+                [row.ordinal for row in rows],
+                [change.phase for change in changes],
+                [change.action for change in changes],
+                [change.object_type for change in changes],
+                [UUID(change.source_id) for change in changes],
+                [change.source_name for change in changes],
+                [change.target_id for change in changes],
+                [change.reason for change in changes],
+                [change.seq for change in changes],
+                [detail_of(change) for change in changes],
+                [change.retry for change in changes],
+            )
+
+    async def planned(self, cycle: Cycle, limit: int) -> AsyncIterator[list[Planned]]:
+        """The plan's rows in the order in which they are done, page by page; a page has one phase."""
+        phase, ordinal = 0, 0
+        while True:
+            async with self._database.reading() as tx:
+                rows = await tx.fetch(QUERIES.change_page, *self._key, cycle.id, phase, ordinal, limit)
+            page = [Planned(row["ordinal"], change_from(row)) for row in rows if row["phase"] == rows[0]["phase"]]
+            if not page:
+                return
+            phase, ordinal = page[-1].change.phase, page[-1].ordinal
+            yield page
+
+    async def intend(self, epoch: int, intents: Mapping[str, Mapping[str, Any]]) -> None:
+        """Promise creates: durable before the first of them is sent."""
+        async with self._fenced(epoch) as tx:
+            await tx.execute(
+                QUERIES.intend,
+                *self._key,
+                [UUID(item) for item in intents],
+                [dict(value) for value in intents.values()],
+            )
+
+    async def settle(self, epoch: int, cycle: Cycle, outcomes: Sequence[Outcome]) -> None:
+        """Links, log rows and what is done, of one page, in one transaction."""
+        async with self._fenced(epoch) as tx:
+            await _write_log(tx, self._key, cycle, outcomes)
+            await _write_objects(tx, self._key, outcomes)
+            await _put_members(tx, self._key, [row for outcome in outcomes for row in outcome.members_put])
+            await _drop_members(tx, self._key, [row for outcome in outcomes for row in outcome.members_gone])
+
+    async def open_references(self, epoch: int, cycle: Cycle) -> None:
+        """Objects whose members or manager the plan changes stay due until :meth:`settle_references`."""
+        async with self._fenced(epoch) as tx:
+            await tx.execute(QUERIES.references_open, *self._key, cycle.id)
+
+    async def settle_references(self, epoch: int, cycle: Cycle) -> None:
+        async with self._fenced(epoch) as tx:
+            await tx.execute(QUERIES.references_settle, *self._key, cycle.id)
+
+    async def end(
+        self,
+        cycle: Cycle,
+        *,
+        status: str,
+        plan_hash: str,
+        counts: Mapping[str, int],
+        requests: int,
+        error: str | None = None,
+        epoch: int | None = None,
+        quarantine: str | None = None,
+    ) -> None:
+        """Close a cycle; one that held a lease also says how the job stands now."""
+        async with self._database.transaction() as tx:
+            await tx.execute(QUERIES.cycle_end, *self._key, cycle.id, status, plan_hash, dict(counts), requests, error)
+            if epoch is not None:
+                await self._check(tx, epoch)
+                done = status == "done" and cycle.kind == "initial"
+                await tx.execute(QUERIES.job_done, *self._key, quarantine, done)
+
+    async def cycles(self, limit: int = 20) -> list[Row]:
+        async with self._database.reading() as tx:
+            rows: list[Row] = await tx.fetch(QUERIES.cycles, *self._key, limit)
+        return rows
+
+    async def log(self, *, cycle: int | None, source_id: UUID | None, limit: int) -> list[Row]:
+        """Log rows, newest cycle first; ``nothing`` only for a single object."""
+        async with self._database.reading() as tx:
+            rows: list[Row] = await tx.fetch(QUERIES.log, *self._key, cycle, source_id, limit)
+        return rows
+
+    @asynccontextmanager
+    async def _fenced(self, epoch: int) -> AsyncIterator[Tx]:
+        async with self._database.transaction() as tx:
+            await self._check(tx, epoch)
+            yield tx
+
+    async def _check(self, tx: Tx, epoch: int) -> None:
+        if await tx.fetchval(QUERIES.fence, *self._key) != epoch:
+            raise LeaseLost
+
+
+async def _write_log(tx: Tx, key: tuple[UUID, UUID], cycle: Cycle, outcomes: Sequence[Outcome]) -> None:
+    await tx.execute(
+        QUERIES.change_outcome,
+        *key,
+        cycle.id,
+        [outcome.ordinal for outcome in outcomes],
+        [outcome.status for outcome in outcomes],
+        [outcome.message for outcome in outcomes],
+        [outcome.after.target_id if outcome.after else None for outcome in outcomes],
+    )
+
+
+async def _write_objects(tx: Tx, key: tuple[UUID, UUID], outcomes: Sequence[Outcome]) -> None:
+    kept = [(outcome, outcome.after) for outcome in outcomes if outcome.after is not None]
+    gone = [UUID(outcome.source_id) for outcome in outcomes if outcome.after is None]
+    unlinked = [UUID(outcome.source_id) for outcome, after in kept if not after.linked]
+    if gone:
+        await tx.execute(QUERIES.forget, *key, gone)
+    if gone or unlinked:
+        await tx.execute(QUERIES.forget_member, *key, [*gone, *unlinked])
+    if kept:
+        await tx.execute(
+            QUERIES.settle,
+            *key,
+            [UUID(outcome.source_id) for outcome, _ in kept],
+            [outcome.seq if outcome.settled else 0 for outcome, _ in kept],
+            [after.target_id for _, after in kept],
+            [after.adopted for _, after in kept],
+            [after.state for _, after in kept],
+            [dict(after.intent) if after.intent is not None else None for _, after in kept],
+            [dict(after.last_applied) for _, after in kept],
+            [dict(after.kept) for _, after in kept],
+            [after.failures for _, after in kept],
+            [after.error for _, after in kept],
+            [outcome.retry_seconds for outcome, _ in kept],
+        )
+
+
+async def _put_members(tx: Tx, key: tuple[UUID, UUID], rows: Sequence[tuple[str, str, str, bool]]) -> None:
+    if rows:
+        await tx.execute(
+            QUERIES.member_put,
+            *key,
+            [UUID(group) for group, _, _, _ in rows],
+            [UUID(member) for _, member, _, _ in rows],
+            [target for _, _, target, _ in rows],
+            [added for _, _, _, added in rows],
+        )
+
+
+async def _drop_members(tx: Tx, key: tuple[UUID, UUID], rows: Sequence[tuple[str, str]]) -> None:
+    if rows:
+        await tx.execute(
+            QUERIES.member_drop, *key, [UUID(group) for group, _ in rows], [UUID(member) for _, member in rows]
+        )

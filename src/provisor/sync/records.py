@@ -1,0 +1,119 @@
+"""What the ledger gives out and takes in, as values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+from uuid import UUID
+
+from provisor.provisioning.decide import Change, Known
+
+Status = Literal["success", "failure", "skipped"]
+
+
+@dataclass(frozen=True, slots=True)
+class JobState:
+    """``quarantine`` is the reason why cycles do not go through; ``held``: a cycle is running."""
+
+    watermark: int
+    initial: bool
+    cycles: int
+    last_cycle: datetime | None
+    quarantine: str | None
+    held: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A dirty object: ``seq`` is what it must be brought up to; ``known`` what is known of it."""
+
+    known: Known
+    seq: int
+    objects: bool
+    references: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A row of a plan."""
+
+    ordinal: int
+    change: Change
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What came of one planned change.
+
+    ``after`` is what is known of the object now (None: forget it); ``settled``: its ``seq`` is reached. A failure is
+    tried again after ``retry_seconds``. Member rows are (group, member, target id, added by us).
+    """
+
+    ordinal: int
+    source_id: str
+    seq: int
+    status: Status
+    after: Known | None
+    message: str | None = None
+    settled: bool = True
+    retry_seconds: float | None = None
+    members_put: list[tuple[str, str, str, bool]] = field(default_factory=list)
+    members_gone: list[tuple[str, str]] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Cycle:
+    """A cycle that was begun."""
+
+    id: UUID
+    number: int
+    kind: Literal["initial", "incremental"]
+    mode: Literal["plan", "cycle"]
+
+
+def detail_of(change: Change) -> Mapping[str, Any]:
+    """The parts of a change that have no column of their own."""
+    return {
+        "attributes": {name: list(pair) for name, pair in change.attributes.items()},
+        "kept": {name: list(pair) for name, pair in change.kept.items()},
+        "wanted": dict(change.wanted),
+        "members": list(change.members),
+        "adopts": change.adopts,
+    }
+
+
+def change_from(row: Mapping[str, Any]) -> Change:
+    detail = row["detail"]
+    return Change(
+        action=row["action"],
+        object_type=row["object_type"],
+        source_id=str(row["source_id"]),
+        source_name=row["source_name"],
+        reason=row["reason"],
+        seq=row["seq"],
+        phase=row["phase"],
+        target_id=row["target_id"],
+        attributes={name: (pair[0], pair[1]) for name, pair in detail["attributes"].items()},
+        kept={name: (pair[0], pair[1]) for name, pair in detail["kept"].items()},
+        wanted=detail["wanted"],
+        members=tuple(detail["members"]),
+        adopts=detail["adopts"],
+        retry=row["retry"],
+    )
+
+
+def known_from(row: Mapping[str, Any]) -> Known:
+    return Known(
+        source_id=str(row["source_id"]),
+        object_type=row["object_type"],
+        state=row["state"],
+        target_id=row["target_id"],
+        adopted=row["adopted"],
+        intent=row["intent"],
+        last_applied=row["last_applied"],
+        kept=row["kept"],
+        failures=row["failures"],
+        error=row["error"],
+    )

@@ -1,0 +1,167 @@
+"""References: members of groups and managers of users, once both ends have (or will have) an account.
+
+A group's members are a set of source ids; the target's ids are looked up when the requests are made. What a group
+that existed before has as members by hand is never touched: only memberships that the directory has, or that
+Provisor once added, are its business.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Final
+
+from provisor.provisioning.decide import ADDITIONS, REFERENCES, REMOVALS, Change, Known
+from provisor.provisioning.schema import AttributeRule, ObjectRules
+from provisor.sync.planning import Planning
+
+PAGE = 50
+MEMBERS: Final = "members"
+
+
+async def plan_references(planning: Planning) -> None:
+    """Plan members and managers of everything that was planned, and of whatever refers to it."""
+    await _include(planning, "Group", await planning.job.source.groups_of(_moving(planning)))
+    reports = await planning.job.source.reports_of(sorted(planning.linking["User"])) if _managed(planning) else []
+    await _include(planning, "User", reports)
+    await _plan_managers(planning)
+    await _plan_members(planning)
+
+
+def _moving(planning: Planning) -> list[str]:
+    return sorted(planning.linking["User"] | planning.linking["Group"])
+
+
+async def _include(planning: Planning, object_type: str, ids: list[str]) -> None:
+    """Objects that did not change themselves, but somebody they refer to gets an account now."""
+    others = [item for item in ids if item not in planning.referring and item not in planning.leaving]
+    if not others:
+        return
+    known = await planning.job.ledger.known(others)
+    sources = await planning.job.source.read(object_type, others)
+    linked = [item for item in others if item in sources and item in known and known[item].linked]
+    for item in linked:
+        source = sources[item]
+        base = Change("nothing", object_type, item, source.name, "", source.seq, REFERENCES)
+        planning.referring[item] = replace(base, target_id=known[item].target_id)
+        if object_type == "User":
+            planning.managers[item] = source.manager
+
+
+def _managed(planning: Planning) -> AttributeRule | None:
+    rules = planning.job.rules.users
+    return next((rule for rule in rules.references if rule.compiled and "manager" in rule.compiled.attributes), None)
+
+
+async def _plan_managers(planning: Planning) -> None:
+    rule = _managed(planning)
+    users = [change for change in planning.referring.values() if change.object_type == "User"]
+    if rule is None:
+        return
+    name = rule.target.name
+    for start in range(0, len(users), PAGE):
+        page = users[start : start + PAGE]
+        wanted = {planning.managers.get(change.source_id) for change in page} - {None}
+        known = await planning.job.ledger.known([*(change.source_id for change in page), *filter(None, wanted)])
+        changes = []
+        for change in page:
+            manager = planning.managers.get(change.source_id)
+            after = manager if manager and _has_account(planning, manager, known) else None
+            before = known[change.source_id].last_applied.get(name) if change.source_id in known else None
+            if before != after:
+                reason = "has another manager" if after else "has no manager with an account any more"
+                changes.append(_reference(change, "update references", reason, attributes={name: (before, after)}))
+        await planning.accept(changes, planning.job.rules.users)
+
+
+async def _plan_members(planning: Planning) -> None:
+    rules = planning.job.rules.groups
+    if not any(rule.target.name == MEMBERS for rule in rules.references):
+        return
+    groups = [change for change in planning.referring.values() if change.object_type == "Group"]
+    for start in range(0, len(groups), PAGE):
+        await _plan_members_of(planning, rules, groups[start : start + PAGE])
+
+
+async def _plan_members_of(planning: Planning, rules: ObjectRules, groups: list[Change]) -> None:
+    ids = [change.source_id for change in groups]
+    wanted = await planning.job.source.members(ids)
+    applied = await planning.job.ledger.members(ids)
+    people = {member for members in wanted.values() for member in members}
+    known = await planning.job.ledger.known(sorted(people))
+    changes: list[Change] = []
+    for group in groups:
+        had = applied[group.source_id]
+        if group.action == "unlink":
+            desired: list[str] = []
+            present = {member for member, (_, added) in had.items() if added}
+        else:
+            desired = [member for member in wanted[group.source_id] if _has_account(planning, member, known)]
+            present = await _present(planning, group, desired, known, had)
+        extra = sorted((present & had.keys()) - set(desired) - planning.leaving)
+        missing = sorted(set(desired) - present)
+        if extra:
+            reason = f"{_count(extra)} in the directory's group any more"
+            changes.append(_reference(group, "remove members", reason, members=tuple(extra), phase=REMOVALS))
+        if missing:
+            reason = f"{_count(missing)} in the target's group yet"
+            changes.append(_reference(group, "add members", reason, members=tuple(missing), phase=ADDITIONS))
+    await planning.accept(changes, rules)
+
+
+async def _present(
+    planning: Planning,
+    group: Change,
+    desired: list[str],
+    known: Mapping[str, Known],
+    had: Mapping[str, tuple[str, bool]],
+) -> set[str]:
+    """Which members the target's group has: as was last applied, or as read now when others may have changed it."""
+    if not group.target_id or not (planning.initial or group.adopts):
+        return set(had)
+    there = set(await planning.job.target.members(group.target_id) or ())
+    found = {
+        member: str(known[member].target_id)
+        for member in desired
+        if member in known and known[member].target_id in there
+    }
+    lost = {member for member, (target_id, _) in had.items() if target_id not in there}
+    if planning.cycle.mode == "cycle":
+        await planning.job.ledger.found_members(
+            group.source_id, {m: t for m, t in found.items() if m not in had}, sorted(lost)
+        )
+    return (set(had) - lost) | found.keys()
+
+
+def _has_account(planning: Planning, identity: str, known: Mapping[str, Known]) -> bool:
+    if identity in planning.leaving:
+        return False
+    if identity in planning.linking["User"] or identity in planning.linking["Group"]:
+        return True
+    return identity in known and known[identity].linked
+
+
+def _reference(
+    group: Change,
+    action: str,
+    reason: str,
+    *,
+    members: tuple[str, ...] = (),
+    attributes: Mapping[str, tuple[object, object]] | None = None,
+    phase: int = REFERENCES,
+) -> Change:
+    return replace(
+        group,
+        action=action,  # type: ignore[arg-type]
+        reason=reason,
+        phase=phase,
+        members=members,
+        attributes=attributes or {},
+        kept={},
+        adopts=False,
+        retry=False,
+    )
+
+
+def _count(members: list[str]) -> str:
+    return "1 member is not" if len(members) == 1 else f"{len(members)} members are not"

@@ -1,0 +1,91 @@
+"""The scheduler: which application's cycle is due, asked every second by the server.
+
+A cycle is due when the directory has changed since the last one, when an object's next try has come, when the
+application is new or restarted, and in any case every ``cycle_minutes``. A quarantined application is tried less and
+less often. Applications do not wait for each other; a process that stops finishes the page it is at.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Final
+from uuid import UUID
+
+import structlog
+
+from provisor.storage.pool import Database, Row
+from provisor.storage.queries import queries
+
+POLL_SECONDS: Final = 1.0
+#: Seconds between the tries of a quarantined application, by how many cycles in a row did not go through.
+QUARANTINED: Final = (60.0, 300.0, 900.0, 1800.0)
+_LOG = structlog.get_logger("provisor.schedule")
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    tenant: UUID
+    application: UUID
+
+
+#: Runs one cycle of an application; returns whether it went through.
+RunCycle = Callable[[Key], Awaitable[bool]]
+
+
+class Scheduler:
+    """Runs cycles until it is cancelled."""
+
+    def __init__(self, database: Database, run_cycle: RunCycle, cycle_minutes: float) -> None:
+        self._database = database
+        self._run_cycle = run_cycle
+        self._interval = timedelta(minutes=cycle_minutes)
+        self._running: dict[Key, asyncio.Task[None]] = {}
+        self._refused: dict[Key, int] = {}
+
+    async def run(self) -> None:
+        try:
+            while True:
+                await self._poll()
+                await asyncio.sleep(POLL_SECONDS)
+        finally:
+            for task in self._running.values():
+                task.cancel()
+            await asyncio.gather(*self._running.values(), return_exceptions=True)
+
+    async def _poll(self) -> None:
+        try:
+            async with self._database.reading() as tx:
+                rows = await tx.fetch(queries("applications").running)
+        except OSError as error:
+            _LOG.warning("database_unreachable", error=type(error).__name__)
+            return
+        for row in rows:
+            key = Key(row["tenant"], row["id"])
+            if key not in self._running and due(row, self._interval, self._refused.get(key, 0)):
+                self._running[key] = asyncio.create_task(self._one(key, row["name"]))
+
+    async def _one(self, key: Key, name: str) -> None:
+        try:
+            through = await self._run_cycle(key)
+            self._refused[key] = 0 if through else self._refused.get(key, 0) + 1
+        except asyncio.CancelledError:
+            raise
+        except Exception as error:
+            failures = self._refused[key] = self._refused.get(key, 0) + 1
+            _LOG.error("cycle_failed", application=name, error=type(error).__name__, detail=str(error)[:200])
+            await asyncio.sleep(min(2.0**failures, QUARANTINED[0]))
+        finally:
+            self._running.pop(key, None)
+
+
+def due(row: Row | Mapping[str, Any], interval: timedelta, refused: int) -> bool:
+    """Whether an application's cycle is due. ``refused``: cycles in a row that did not go through."""
+    if row["last_cycle"] is None:
+        return True
+    waited = row["now"] - row["last_cycle"]
+    if refused or row["quarantine"]:
+        return bool(waited >= timedelta(seconds=QUARANTINED[min(max(refused, 1), len(QUARANTINED)) - 1]))
+    return bool(row["initial"] or row["seq"] != row["watermark"] or row["retries"] or waited >= interval)

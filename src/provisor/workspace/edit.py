@@ -1,0 +1,78 @@
+"""One edit of a workspace: a transaction with its workspace, its actor and its audit rows.
+
+    async with edit(database, workspace, actor) as work:
+        await users.remove(work, "ada@contoso.com")
+
+Whoever has a transaction already (a door that recognised a token in it) makes the Edit and calls ``finish`` itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from provisor import audit
+from provisor.access.actors import Actor
+from provisor.access.roles import may, require
+from provisor.storage.pool import Database, Tx
+from provisor.storage.queries import queries
+
+QUERIES = queries("workspace")
+
+
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    """``id`` is what Databricks calls the organisation id; ``profile`` is ``databricks`` or ``standard``."""
+
+    id: int
+    name: str
+    profile: str
+    group_rename: str
+    created: datetime
+
+    @property
+    def databricks(self) -> bool:
+        return self.profile == "databricks"
+
+    @property
+    def realm(self) -> str:
+        """Whose audit log it is."""
+        return f"workspace/{self.name}"
+
+
+@dataclass(slots=True)
+class Edit:
+    tx: Tx
+    workspace: Workspace
+    actor: Actor
+    entries: list[audit.Entry] = field(default_factory=list)
+
+    def require_admin(self) -> None:
+        """Raise Forbidden unless the actor is an admin of this workspace, or operates the installation."""
+        if not may(self.actor, "workspace.operate"):
+            require(self.actor, "workspace.admin")
+
+    def record(self, action: str, what: str, identity: str, before: Any = None, after: Any = None) -> None:
+        self.entries.append(audit.Entry(action, what, identity, before=before, after=after))
+
+    def record_change(self, what: str, identity: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> None:
+        """One row with the attributes that differ; none when nothing does."""
+        names = [name for name in {**before, **after} if before.get(name) != after.get(name)]
+        if names:
+            old = {name: before.get(name) for name in names}
+            self.record("change", what, identity, old, {name: after.get(name) for name in names})
+
+    async def finish(self) -> None:
+        await audit.record(self.tx, self.workspace.realm, self.actor, self.entries)
+
+
+@asynccontextmanager
+async def edit(database: Database, workspace: Workspace, actor: Actor) -> AsyncIterator[Edit]:
+    """An edit that commits when the block ends and leaves nothing behind when it raises."""
+    async with database.transaction() as tx:
+        work = Edit(tx, workspace, actor)
+        yield work
+        await work.finish()

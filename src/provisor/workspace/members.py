@@ -1,0 +1,121 @@
+"""Who is in which group: the membership table, and nothing else, says so.
+
+Every user is a member of the reserved group ``users`` by a row like any other, so that members, groups and
+entitlements are each one question to one table. A change names only the members that come or go, whatever the size of
+the group.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from provisor.storage.pool import Row, Tx
+from provisor.workspace.edit import QUERIES, Edit, Workspace
+from provisor.workspace.refusals import Immutable, Unfit
+from provisor.workspace.resources import Group, User
+from provisor.workspace.rules import ADMINS, USERS, keep_an_admin
+
+
+async def of_groups(tx: Tx, workspace: Workspace, groups: Sequence[str]) -> dict[str, list[Row]]:
+    """Direct members (``value``, ``type``, ``name``, ``display``) by group id."""
+    found: dict[str, list[Row]] = {group: [] for group in groups}
+    for row in await tx.fetch(QUERIES.members_of, workspace.id, list(groups)):
+        found[row["group_id"]].append(row)
+    return found
+
+
+def ids(values: Iterable[Any]) -> list[str]:
+    """The ids in a list of member values, each once. Raises Unfit for one that has none."""
+    found: dict[str, None] = {}
+    for item in values:
+        value = item.get("value") if isinstance(item, Mapping) else item
+        if not isinstance(value, str | int) or isinstance(value, bool) or value == "":
+            raise Unfit("Every member needs a value: the id of a user or group.")
+        found[str(value)] = None
+    return list(found)
+
+
+async def add(work: Edit, group: Group, wanted: Sequence[str]) -> list[str]:
+    """Add users and groups by id; returns those that were not in it. Raises Unfit for ids that nobody has."""
+    if not wanted:
+        return []
+    users = {row["id"] for row in await work.tx.fetch(QUERIES.users_present, work.workspace.id, list(wanted))}
+    others = [identity for identity in wanted if identity not in users]
+    if others:
+        await _check_children(work, group, others)
+    rows = await work.tx.fetch(
+        QUERIES.member_insert,
+        work.workspace.id,
+        group.id,
+        list(wanted),
+        ["User" if identity in users else "Group" for identity in wanted],
+    )
+    return sorted(row["member_id"] for row in rows)
+
+
+async def remove(work: Edit, group: Group, unwanted: Sequence[str]) -> list[str]:
+    """Take users and groups out of a group by id; returns those that were in it."""
+    if not unwanted:
+        return []
+    if group.reserved and group.name == USERS:
+        raise Immutable("Everybody in the workspace is a member of users: remove the user from the workspace instead.")
+    if group.reserved and group.name == ADMINS:
+        await keep_an_admin(work, set(unwanted))
+    rows = await work.tx.fetch(QUERIES.member_delete, work.workspace.id, group.id, list(unwanted))
+    return sorted(row["member_id"] for row in rows)
+
+
+async def present(work: Edit, group: Group) -> set[str]:
+    """The ids of all members: what a whole new list is compared with."""
+    return {row["member_id"] for row in await work.tx.fetch(QUERIES.member_ids, work.workspace.id, group.id)}
+
+
+async def moved(work: Edit, groups: Iterable[str]) -> None:
+    """These groups look different now: their version counts on."""
+    await work.tx.execute(QUERIES.groups_moved, work.workspace.id, sorted(groups))
+
+
+async def join(work: Edit, user: User, groups: Sequence[str]) -> list[str]:
+    """Put a user into groups by id; returns those they were not in. Raises Unfit for ids that no group has."""
+    if not groups:
+        return []
+    found = {row["id"] for row in await work.tx.fetch(QUERIES.groups_present, work.workspace.id, list(groups))}
+    for identity in groups:
+        if identity not in found:
+            raise Unfit(f"There is no group {identity} in this workspace.")
+    rows = await work.tx.fetch(QUERIES.member_join, work.workspace.id, list(groups), user.id, "User")
+    joined = sorted(row["group_id"] for row in rows)
+    await moved(work, joined)
+    return joined
+
+
+async def leave(work: Edit, user: User, groups: Sequence[str]) -> list[str]:
+    """Take a user out of groups by id; returns those they were in. ``users`` cannot be left."""
+    names = {item["value"]: item["display"] for item in user.groups or ()}
+    leaving = [identity for identity in groups if names.get(identity, USERS) != USERS]
+    if not leaving:
+        return []
+    if any(names[identity] == ADMINS for identity in leaving):
+        await keep_an_admin(work, {user.id})
+    rows = await work.tx.fetch(QUERIES.member_leave, work.workspace.id, user.id, leaving)
+    left = sorted(row["group_id"] for row in rows)
+    await moved(work, left)
+    return left
+
+
+async def _check_children(work: Edit, group: Group, children: Sequence[str]) -> None:
+    """Whether these ids are groups that may stand below ``group``: none of them above it, none in ``admins``."""
+    await work.tx.execute(QUERIES.workspace_lock, work.workspace.id)
+    found = {
+        row["id"]: row["name"] for row in await work.tx.fetch(QUERIES.groups_present, work.workspace.id, list(children))
+    }
+    for identity in children:
+        if identity not in found:
+            raise Unfit(f"There is no user or group {identity} in this workspace.")
+    if group.reserved:
+        raise Immutable(f"The group {group.name} is reserved: groups cannot be members of it.")
+    above = {row["id"] for row in await work.tx.fetch(QUERIES.ancestors, work.workspace.id, group.id)}
+    for identity in children:
+        if identity in above:
+            raise Unfit(f"{found[identity]} contains {group.name} and cannot be a member of it.")

@@ -1,0 +1,121 @@
+"""Rows of users and groups, and what they look like in SCIM.
+
+A row keeps what a client wrote (``doc``: attributes in their canonical spelling) without what the server itself knows:
+id, meta, schemas, and memberships, which stand in their own table. Pure: rows in, plain dicts out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from provisor.scim.resource import assemble
+from provisor.storage.pool import Row
+from provisor.workspace.edit import Workspace
+from provisor.workspace.rules import group_type, user_type
+
+#: What the server says about a resource and no client writes into a row. A password is not kept at all: whoever
+#: signs in does so through the directory.
+_NOT_KEPT: Final = frozenset({"id", "meta", "schemas", "groups", "members", "password"})
+#: What somebody who is no admin may read of others.
+NAMES: Final = frozenset({"schemas", "id", "userName", "displayName"})
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """``groups`` are the direct memberships (``value``, ``display``); None when they were not asked for."""
+
+    id: str
+    active: bool
+    doc: Mapping[str, Any]
+    version: int
+    created: datetime
+    modified: datetime
+    groups: Sequence[Mapping[str, str]] | None = None
+
+    @property
+    def name(self) -> str:
+        return str(self.doc["userName"])
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """``groups`` are the parents, ``members`` the direct members (``value``, ``type``, ``display``), when asked for."""
+
+    id: str
+    reserved: bool
+    doc: Mapping[str, Any]
+    version: int
+    created: datetime
+    modified: datetime
+    groups: Sequence[Mapping[str, str]] | None = None
+    members: Sequence[Mapping[str, str]] | None = None
+
+    @property
+    def name(self) -> str:
+        return str(self.doc["displayName"])
+
+
+def user(row: Row) -> User:
+    return User(row["id"], row["active"], row["doc"], row["version"], row["created"], row["modified"], row["groups"])
+
+
+def group(row: Row, members: Sequence[Mapping[str, str]] | None = None) -> Group:
+    return Group(
+        row["id"],
+        row["reserved"],
+        row["doc"],
+        row["version"],
+        row["created"],
+        row["modified"],
+        row["groups"],
+        members,
+    )
+
+
+def kept(resource: Mapping[str, Any]) -> dict[str, Any]:
+    """What of a resource goes into its row."""
+    return {name: value for name, value in resource.items() if name not in _NOT_KEPT}
+
+
+def represent(workspace: Workspace, item: User | Group, base: str) -> dict[str, Any]:
+    """The whole representation (RFC 7643 §3); ``base`` is the address that the endpoints stand under."""
+    is_user = isinstance(item, User)
+    doc = dict(item.doc)
+    if isinstance(item, User):
+        doc["active"] = item.active
+    elif item.members:
+        doc["members"] = [_reference(workspace, member, base) for member in item.members]
+    if item.groups and (is_user or workspace.databricks):
+        doc["groups"] = [
+            _reference(workspace, {**parent, "type": "Group"}, base, direct=True) for parent in item.groups
+        ]
+    return assemble(
+        user_type(workspace) if is_user else group_type(workspace),
+        doc,
+        id=item.id,
+        created=item.created,
+        modified=item.modified,
+        version=item.version,
+        location=f"{base}/{'Users' if is_user else 'Groups'}/{item.id}",
+    )
+
+
+def only_names(resource: Mapping[str, Any]) -> dict[str, Any]:
+    """What somebody who is no admin sees."""
+    return {name: value for name, value in resource.items() if name in NAMES}
+
+
+def _reference(workspace: Workspace, item: Mapping[str, str], base: str, *, direct: bool = False) -> dict[str, str]:
+    # Databricks' clients test for the prefix "Users/", so there the reference is relative.
+    start = "" if workspace.databricks else f"{base}/"
+    reference = {"value": item["value"], "$ref": f"{start}{item['type']}s/{item['value']}"}
+    if item.get("display"):
+        reference["display"] = item["display"]
+    if direct:
+        reference["type"] = "direct"
+    elif not workspace.databricks:
+        reference["type"] = item["type"]
+    return reference

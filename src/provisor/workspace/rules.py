@@ -1,0 +1,108 @@
+"""What a workspace's profile refuses, ignores and reserves.
+
+``databricks`` is the page's workspace: decimal ids, small-letter user names that never change, e-mails that never
+change, groups that keep their names, ``admins`` and ``users`` reserved. ``standard`` is RFC 7643 without those, but
+``admins`` and ``users`` are what a workspace stands on and are reserved in both.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import cache
+from typing import Any, Final
+from uuid import uuid4
+
+from provisor.scim.profiles import resource_types
+from provisor.scim.schema import ResourceType
+from provisor.workspace.edit import QUERIES, Edit, Workspace
+from provisor.workspace.refusals import Immutable, Unfit
+
+ADMINS: Final = "admins"
+USERS: Final = "users"
+RESERVED: Final = frozenset({ADMINS, USERS})
+#: A longer one does not fit into an index entry whatever its script.
+LONGEST: Final = 256
+_IDS: Final = (10**15, 2**53)
+
+
+def new_id(workspace: Workspace) -> str:
+    """An id for a user or group. Decimal ones are below 2^53, which JavaScript and Go's float64 keep exactly."""
+    if not workspace.databricks:
+        return str(uuid4())
+    return str(new_number())
+
+
+def new_number() -> int:
+    """A random number of 16 digits."""
+    low, high = _IDS
+    return low + secrets.randbelow(high - low)
+
+
+def user_type(workspace: Workspace) -> ResourceType:
+    return resource_types(workspace.profile)["User"]
+
+
+def group_type(workspace: Workspace) -> ResourceType:
+    if workspace.databricks and workspace.group_rename == "allow":
+        return _renamable()
+    return resource_types(workspace.profile)["Group"]
+
+
+def fixed(workspace: Workspace) -> frozenset[str]:
+    """Attributes of a user whose change is ignored (in small letters); the answer shows them as they are."""
+    return frozenset({"username", "emails"}) if workspace.databricks else frozenset()
+
+
+def user_name(workspace: Workspace, name: str) -> str:
+    """The user name as it is kept: in small letters in a databricks workspace."""
+    return name.lower() if workspace.databricks else name
+
+
+def check_text(doc: Mapping[str, Any], *attributes: str) -> None:
+    """Refuse names that are blank or too long to be found again."""
+    for attribute in attributes:
+        value = doc.get(attribute)
+        if isinstance(value, str) and (len(value) > LONGEST or not value.strip()):
+            raise Unfit(f"{attribute} must have 1 to {LONGEST} characters.")
+
+
+def check_new_group(name: str) -> None:
+    if name.casefold() in RESERVED:
+        raise Immutable(f"The group name {name} is reserved: every workspace has that group already.")
+
+
+def check_group_name(workspace: Workspace, before: str, after: str, *, reserved: bool) -> None:
+    """Refuse another name for a reserved group, and for any group unless the workspace allows renaming."""
+    if before == after:
+        return
+    if reserved:
+        raise Immutable(f"The group {before} is reserved and cannot be renamed.")
+    if workspace.databricks and workspace.group_rename != "allow":
+        raise Immutable(f"Groups cannot be renamed: {before} keeps its name. Delete it and create {after} instead.")
+    check_new_group(after)
+
+
+async def keep_an_admin(work: Edit, losing: set[str]) -> None:
+    """Refuse when no active admin would be left without ``losing`` (ids of users).
+
+    The row of ``admins`` is locked first, so that two admins cannot remove each other at once.
+    """
+    group = await work.tx.fetchval(QUERIES.admins_lock, work.workspace.id)
+    admins = {row["id"] for row in await work.tx.fetch(QUERIES.admins, work.workspace.id, group)}
+    if admins and admins <= losing:
+        raise Immutable(
+            f"The last active admin of {work.workspace.name} cannot be removed, deactivated or demoted: "
+            "make somebody else an admin first."
+        )
+
+
+@cache
+def _renamable() -> ResourceType:
+    group = resource_types("databricks")["Group"]
+    attributes = tuple(
+        replace(item, mutability="readWrite") if item.name == "displayName" else item
+        for item in group.schema.attributes
+    )
+    return replace(group, schema=replace(group.schema, attributes=attributes))

@@ -1,0 +1,136 @@
+"""Access tokens of a workspace: made for a user, recognised with every request, dead with their owner.
+
+``arrive`` is the door's first statement: which workspace, whose token, and whether it is good, read together and never
+remembered, so that a revoked token and a deactivated owner count from the next request on.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from provisor.access import tokens
+from provisor.access.actors import Actor
+from provisor.access.tokens import NewToken
+from provisor.refusal import Invalid, NotFound
+from provisor.storage.pool import Database, Row, Tx
+from provisor.workspace.edit import QUERIES, Edit, Workspace
+from provisor.workspace.resources import User
+
+LIFETIME_DAYS: Final = 90
+_LONGEST_DAYS: Final = 36_500
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who sends a request; ``stale`` says that the token's last use was more than a minute ago."""
+
+    actor: Actor
+    user: str
+    user_name: str
+    token: str
+    admin: bool
+    stale: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A request at a workspace: from ``caller``, or refused for the reason in ``refused``."""
+
+    workspace: Workspace
+    caller: Caller | None
+    refused: str | None
+
+
+async def create(work: Edit, user: User, *, comment: str = "", lifetime_days: float | None = LIFETIME_DAYS) -> NewToken:
+    """A token for ``user``, whose value is known only to whoever made it. Without a lifetime it never expires."""
+    work.require_admin()
+    if lifetime_days is not None and not 0 < lifetime_days <= _LONGEST_DAYS:
+        raise Invalid(f"A token lives more than 0 and at most {_LONGEST_DAYS} days.")
+    if not user.active:
+        raise Invalid(f"{user.name} is inactive: a token of theirs would be refused.")
+    token = tokens.make()
+    expires = None if lifetime_days is None else datetime.now(UTC) + timedelta(days=lifetime_days)
+    await work.tx.execute(QUERIES.token_insert, work.workspace.id, token.id, user.id, token.hash, comment, expires)
+    after = {"owner": user.name, "comment": comment, "expires": expires and expires.isoformat()}
+    work.record("create token", f"token {token.id[:12]}", token.id, after=after)
+    return token
+
+
+async def everyone(tx: Tx, workspace: Workspace, owner: str | None = None) -> list[Row]:
+    """Tokens, of one owner's id or all: ``id``, ``owner``, ``user_name``, ``active``, ``admin``, ``comment``,
+    ``created``, ``expires``, ``revoked``, ``last_used``."""
+    rows: list[Row] = await tx.fetch(QUERIES.tokens, workspace.id, owner)
+    return rows
+
+
+async def revoke(work: Edit, token_id: str) -> None:
+    """End a token. Raises NotFound when there is none with this id that still counts."""
+    work.require_admin()
+    row = await work.tx.fetchrow(QUERIES.token_revoke, work.workspace.id, token_id)
+    if row is None:
+        raise NotFound(f"There is no token {token_id} that could be revoked.")
+    before = {"owner": row["owner"], "comment": row["comment"]}
+    work.record("revoke token", f"token {token_id[:12]}", token_id, before=before)
+
+
+async def arrive(tx: Tx, name: str | None, value: str | None) -> Arrival | None:
+    """Who comes with token ``value`` to workspace ``name`` (None: the first one); None when there is no such one."""
+    row = await tx.fetchrow(QUERIES.arrival, name, _hash(value))
+    return _arrival(row, value) if row else None
+
+
+async def arrive_at_user(tx: Tx, name: str | None, value: str | None, identity: str) -> tuple[Arrival, Row] | None:
+    """As :func:`arrive`, and the row of the user (``id`` None: nobody; ``removed``: a tombstone)."""
+    row = await tx.fetchrow(QUERIES.arrival_user, name, _hash(value), identity)
+    return (_arrival(row, value), row) if row else None
+
+
+async def authenticate(tx: Tx, workspace: Workspace, value: str) -> Caller | str:
+    """Whose token ``value`` is in ``workspace``, or the reason why it is refused."""
+    found = await arrive(tx, workspace.name, value)
+    if found is None:
+        raise NotFound(f"The workspace {workspace.name} was deleted meanwhile.")
+    return found.caller or found.refused or ""
+
+
+async def used(database: Database, workspace: Workspace, caller: Caller) -> None:
+    """Remember that a token is in use, at most once a minute."""
+    async with database.transaction() as tx:
+        await tx.execute(QUERIES.token_used, workspace.id, caller.token)
+
+
+def _hash(value: str | None) -> bytes | None:
+    return tokens.digest(value) if value is not None and tokens.well_formed(value) else None
+
+
+def _arrival(row: Row, value: str | None) -> Arrival:
+    workspace = Workspace(row["workspace"], row["name"], row["profile"], row["group_rename"], row["workspace_created"])
+    refused = _refused(row, value)
+    if refused:
+        return Arrival(workspace, None, refused)
+    actor = Actor(
+        id=f"token {row['token'][:12]}",
+        name=row["owner_name"],
+        roles=frozenset({"workspace admin" if row["admin"] else "workspace user"}),
+    )
+    caller = Caller(actor, row["owner"], row["owner_name"], row["token"], row["admin"], row["touch"])
+    return Arrival(workspace, caller, None)
+
+
+def _refused(row: Row, value: str | None) -> str | None:
+    """Only somebody who holds the token learns more than that it is invalid."""
+    if value is None:
+        return "Credential was not sent or was of an unsupported type for this API."
+    if row["token"] is None:
+        return "Invalid access token."
+    if row["owner_name"] is None:
+        return "The owner of this access token was removed from the workspace."
+    if row["revoked"]:
+        return "Access token has been revoked."
+    if row["expired"]:
+        return "Access token has expired."
+    if not row["owner_active"]:
+        return f"The owner of this access token, {row['owner_name']}, is inactive."
+    return None

@@ -1,0 +1,296 @@
+"""Users of a workspace: what the SCIM door and the admin console do with them.
+
+A user that SCIM deletes is gone. One that is removed in the console (``remove``) leaves a tombstone: reading its id
+answers ``REMOVED_BY_ADMIN``, which tells provisioning not to bring it back, and whoever creates the user name again
+gets that id again. Deactivation keeps everything and kills the user's tokens, which ask for an active owner.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any, NoReturn
+
+import asyncpg
+
+from provisor.refusal import Invalid
+from provisor.scim import dialects, patch
+from provisor.scim.errors import ScimError
+from provisor.scim.resource import accept
+from provisor.storage.pool import Row, Tx
+from provisor.workspace import members, resources, rules
+from provisor.workspace.edit import QUERIES, Edit, Workspace
+from provisor.workspace.refusals import Missing, Removed, Stale, Taken
+from provisor.workspace.resources import User
+
+
+async def get(tx: Tx, workspace: Workspace, identity: str) -> User:
+    """The user with this id. Raises Removed for a tombstone, Missing for nobody."""
+    row = await tx.fetchrow(f"{QUERIES.users_select} and r.id = $3", workspace.id, True, identity)
+    if row is None:
+        await absent(tx, workspace, identity)
+    return resources.user(row)
+
+
+async def find(tx: Tx, workspace: Workspace, name: str) -> User:
+    """The user with this user name, in any case, or with this id."""
+    key = name.casefold()
+    row = await tx.fetchrow(f"{QUERIES.users_select} and r.name_key = $3", workspace.id, True, key)
+    if row is None:
+        row = await tx.fetchrow(f"{QUERIES.users_select} and r.id = $3", workspace.id, True, name)
+    if row is None:
+        raise Missing(f"There is no user {name} in the workspace {workspace.name}.")
+    return resources.user(row)
+
+
+async def absent(tx: Tx, workspace: Workspace, identity: str) -> NoReturn:
+    """Raise what is true of an id that no user has."""
+    refuse_absent(identity, removed=await tx.fetchval(QUERIES.tombstone_exists, workspace.id, identity))
+
+
+def refuse_absent(identity: str, *, removed: bool) -> NoReturn:
+    """Raise Removed for an id with a tombstone, Missing for one that nobody has."""
+    if removed:
+        raise Removed(f"User {identity} was removed from the workspace by an administrator.")
+    raise Missing(f"User {identity} not found.")
+
+
+async def everyone(tx: Tx, workspace: Workspace, after: str = "", limit: int = 1000) -> list[User]:
+    """Users with their groups in the order of their names (in small letters), from ``after`` on."""
+    text = f"{QUERIES.users_select} and r.name_key > $3 order by r.name_key limit $4"
+    return [resources.user(row) for row in await tx.fetch(text, workspace.id, True, after, limit)]
+
+
+async def count(tx: Tx, workspace: Workspace) -> int:
+    """How many users the workspace has, inactive ones included."""
+    return int(await tx.fetchval(QUERIES.users_total, workspace.id))
+
+
+def is_admin(user: User) -> bool:
+    """Whether a user who was read with groups is an admin."""
+    return any(item["display"] == rules.ADMINS for item in user.groups or ())
+
+
+async def removed(tx: Tx, workspace: Workspace) -> list[Row]:
+    """The tombstones (``user_id``, ``user_name``, ``external_id``, ``removed``, ``removed_by``), newest first."""
+    rows: list[Row] = await tx.fetch(QUERIES.tombstones, workspace.id)
+    return rows
+
+
+async def create(work: Edit, body: Mapping[str, Any]) -> User:
+    """POST /Users (RFC 7644 §3.3). Raises Taken when the user name is another one's."""
+    work.require_admin()
+    accepted = accept(rules.user_type(work.workspace), dict(body))
+    doc = resources.kept(accepted)
+    doc["userName"] = rules.user_name(work.workspace, str(doc["userName"]))
+    doc.setdefault("active", True)
+    rules.check_text(doc, "userName", "displayName", "externalId")
+    user = await _insert(work, doc)
+    everybody = await work.tx.fetchrow(QUERIES.group_by_name, work.workspace.id, rules.USERS)
+    await work.tx.fetch(QUERIES.member_join, work.workspace.id, [everybody["id"]], user.id, "User")
+    joined = await members.join(work, user, members.ids(accepted.get("groups") or ()))
+    work.record("create", _what(user), user.id, after={**doc, **({"groups": joined} if joined else {})})
+    return await get(work.tx, work.workspace, user.id)
+
+
+async def replace(work: Edit, identity: str, body: Mapping[str, Any], expected: Collection[int] | None = None) -> User:
+    """PUT /Users/{id} (RFC 7644 §3.5.1). Groups that are named are joined, none is left."""
+    work.require_admin()
+    before = await _locked(work, identity, expected)
+    fixed = rules.fixed(work.workspace)
+    given = dict(body)
+    if "username" in fixed and not any(name.lower() == "username" for name in given):
+        given["userName"] = before.name
+    accepted = accept(rules.user_type(work.workspace), given)
+    doc = resources.kept(accepted)
+    # Who was deactivated stays so until somebody says otherwise.
+    doc.setdefault("active", before.active)
+    ignored = _hold(before.doc, doc, fixed)
+    known = {item["value"] for item in before.groups or ()}
+    wanted = [group for group in members.ids(accepted.get("groups") or ()) if group not in known]
+    return await _save(work, before, doc, join=wanted, ignored=ignored)
+
+
+async def change(work: Edit, identity: str, body: Mapping[str, Any], expected: Collection[int] | None = None) -> User:
+    """PATCH /Users/{id} (RFC 7644 §3.5.2)."""
+    work.require_admin()
+    before = await _locked(work, identity, expected)
+    return await _patch(work, before, dialects.patch_operations(body))
+
+
+async def delete(work: Edit, identity: str, expected: Collection[int] | None = None) -> None:
+    """DELETE /Users/{id} (RFC 7644 §3.6): gone for good, with memberships and tokens."""
+    work.require_admin()
+    user = await _locked(work, identity, expected)
+    await _delete(work, user)
+    work.record("delete", _what(user), user.id, before=user.doc)
+
+
+async def add(work: Edit, name: str, values: Mapping[str, Any], *, admin: bool = False) -> User:
+    """The console's *Add User*: ``values`` are SCIM attributes by path (``displayName``, ``name.givenName``)."""
+    try:
+        user = await create(work, {"userName": name})
+        user = await _patch(work, user, _replacements(values)) if values else user
+    except ScimError as error:
+        raise Invalid(error.detail) from None
+    return await set_admin(work, name, True) if admin else user
+
+
+async def set_values(work: Edit, name: str, values: Mapping[str, Any]) -> User:
+    """Change a user by name as the console does; None clears an attribute. The rules are those of PATCH."""
+    work.require_admin()
+    before = await _locked(work, (await find(work.tx, work.workspace, name)).id)
+    try:
+        return await _patch(work, before, _replacements(values))
+    except ScimError as error:
+        raise Invalid(error.detail) from None
+
+
+async def set_admin(work: Edit, name: str, admin: bool) -> User:
+    """The console's *Admin* check box."""
+    work.require_admin()
+    user = await _locked(work, (await find(work.tx, work.workspace, name)).id)
+    group = (await work.tx.fetchrow(QUERIES.group_by_name, work.workspace.id, rules.ADMINS))["id"]
+    is_admin = any(item["value"] == group for item in user.groups or ())
+    if admin == is_admin:
+        return user
+    return await _save(work, user, dict(user.doc), join=[group] if admin else [], leave=[] if admin else [group])
+
+
+async def remove(work: Edit, name: str) -> None:
+    """The console's *Delete User*: access ends at once, and provisioning does not bring the user back."""
+    work.require_admin()
+    user = await _locked(work, (await find(work.tx, work.workspace, name)).id)
+    await _delete(work, user)
+    await work.tx.execute(
+        QUERIES.tombstone_insert,
+        work.workspace.id,
+        user.id,
+        user.name,
+        user.name.casefold(),
+        user.doc.get("externalId"),
+        work.actor.name,
+    )
+    work.record("remove", _what(user), user.id, before=user.doc)
+
+
+async def _insert(work: Edit, doc: dict[str, Any]) -> User:
+    key = str(doc["userName"]).casefold()
+    revived = await work.tx.fetchval(QUERIES.tombstone_revive, work.workspace.id, key)
+    for identity in (revived, rules.new_id(work.workspace), rules.new_id(work.workspace)):
+        if identity is None:
+            continue
+        row = await work.tx.fetchrow(QUERIES.user_insert, work.workspace.id, identity, *_columns(doc))
+        if row is not None:
+            return User(identity, doc["active"], doc, row["version"], row["created"], row["modified"], [])
+        if await work.tx.fetchval(QUERIES.user_id_by_name, work.workspace.id, key):
+            break
+    raise Taken(f"User with username {doc['userName']} already exists.")
+
+
+async def _patch(work: Edit, before: User, operations: list[dialects.Operation]) -> User:
+    databricks = work.workspace.databricks
+    resource: dict[str, Any] = {**before.doc, "id": before.id}
+    known = [item["value"] for item in before.groups or ()]
+    if databricks and known:
+        resource["groups"] = [{"value": group} for group in known]
+    after, ignored = patch.apply(
+        rules.user_type(work.workspace), resource, operations, ignore=rules.fixed(work.workspace)
+    )
+    doc = resources.kept(after)
+    doc.setdefault("active", before.active)
+    wanted = members.ids(after.get("groups") or ()) if databricks else known
+    return await _save(
+        work,
+        before,
+        doc,
+        join=[group for group in wanted if group not in known],
+        leave=[group for group in known if group not in wanted],
+        ignored=sorted(ignored),
+    )
+
+
+async def _save(
+    work: Edit,
+    before: User,
+    doc: dict[str, Any],
+    *,
+    join: list[str],
+    leave: list[str] | None = None,
+    ignored: list[str] | None = None,
+) -> User:
+    """Write what differs, with one row in the audit log; a second one names what was asked and is never changed."""
+    if ignored:
+        work.record("change ignored", _what(before), before.id, after={"ignored": ignored})
+    if before.active and not doc["active"]:
+        await rules.keep_an_admin(work, {before.id})
+    joined = await members.join(work, before, join)
+    left = await members.leave(work, before, leave or [])
+    if doc != before.doc:
+        rules.check_text(doc, "userName", "displayName", "externalId")
+        await _update(work, before, doc)
+    elif not joined and not left:
+        return before
+    old, new = dict(before.doc), dict(doc)
+    if joined or left:
+        old["groups"] = sorted(item["value"] for item in before.groups or ())
+        new["groups"] = sorted(({*old["groups"]} | {*joined}) - {*left})
+    work.record_change(_what(before), before.id, old, new)
+    return await get(work.tx, work.workspace, before.id)
+
+
+async def _update(work: Edit, before: User, doc: dict[str, Any]) -> None:
+    try:
+        await work.tx.fetchrow(QUERIES.user_update, work.workspace.id, before.id, *_columns(doc))
+    except asyncpg.UniqueViolationError:
+        # Only the database can say so for certain: another edit may be committing the same name right now.
+        raise Taken(f"User with username {doc['userName']} already exists.") from None
+
+
+async def _delete(work: Edit, user: User) -> None:
+    await rules.keep_an_admin(work, {user.id})
+    rows = await work.tx.fetch(QUERIES.member_leave, work.workspace.id, user.id, None)
+    await members.moved(work, [row["group_id"] for row in rows])
+    await work.tx.execute(QUERIES.tokens_revoke, work.workspace.id, user.id)
+    await work.tx.execute(QUERIES.user_delete, work.workspace.id, user.id)
+
+
+async def _locked(work: Edit, identity: str, expected: Collection[int] | None = None) -> User:
+    row = await work.tx.fetchrow(QUERIES.user_lock, work.workspace.id, identity)
+    if row is None:
+        await absent(work.tx, work.workspace, identity)
+    if expected is not None and row["version"] not in expected:
+        raise Stale(f"User {identity} is version {row['version']} now, another one than was expected: read it again.")
+    return resources.user(row)
+
+
+def _hold(before: Mapping[str, Any], doc: dict[str, Any], fixed: frozenset[str]) -> list[str]:
+    """Put the attributes that never change back into ``doc``; returns those that were to be changed."""
+    ignored = []
+    for name in sorted({*before, *doc}):
+        if name.lower() not in fixed:
+            continue
+        old, new = before.get(name), doc.pop(name, None)
+        if old is not None:
+            doc[name] = old
+        # A user name in other letters is the same user name.
+        same = str(old).casefold() == str(new).casefold() if name == "userName" else old == new
+        if new is not None and not same:
+            ignored.append(name.lower())
+    return ignored
+
+
+def _columns(doc: dict[str, Any]) -> tuple[Any, ...]:
+    name, display = str(doc["userName"]), doc.get("displayName")
+    return name, name.casefold(), doc.get("externalId"), display and display.casefold(), doc["active"], doc
+
+
+def _replacements(values: Mapping[str, Any]) -> list[dialects.Operation]:
+    operations = [
+        {"op": "remove", "path": path} if value is None else {"op": "replace", "path": path, "value": value}
+        for path, value in values.items()
+    ]
+    return dialects.patch_operations({"Operations": operations})
+
+
+def _what(user: User) -> str:
+    return f"user {user.name}"

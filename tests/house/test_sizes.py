@@ -1,0 +1,67 @@
+"""The house rules that a machine can see: sizes, names, stories, and SQL that is used."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+from provisor.storage.queries import queries
+
+ROOT = Path(__file__).parents[2]
+SOURCES = sorted((ROOT / "src/provisor").rglob("*.py"))
+FORBIDDEN = {"utils", "helpers", "common", "manager", "service"}
+#: In which modules the statements of a SQL file are used, beside those that read it.
+GROUPS = sorted(path.stem for path in (ROOT / "src/provisor/storage/sql").glob("*.sql"))
+
+
+def _name(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=_name)
+def test_a_module_is_small_and_opens_with_its_story(path: Path) -> None:
+    text = path.read_text()
+    assert len(text.splitlines()) <= 400
+    assert path.stem not in FORBIDDEN
+    tree = ast.parse(text)
+    if "migrations" not in path.parts:
+        assert ast.get_docstring(tree)
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=_name)
+def test_a_function_fits_on_a_screen(path: Path) -> None:
+    long = [
+        (node.name, node.end_lineno - node.lineno)
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and (node.end_lineno or 0) - node.lineno > 70
+    ]
+    assert not long
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_every_statement_is_used_and_every_used_one_exists(group: str) -> None:
+    text = "\n".join(path.read_text() for path in SOURCES)
+    used = {
+        name
+        for path in SOURCES
+        if f'queries("{group}")' in (source := path.read_text()) or _imports(source, group)
+        for name in re.findall(r"\b[A-Z_]+\.([a-z_]+)\b|queries\(\"\w+\"\)\.([a-z_]+)", source)
+        for name in name
+        if name
+    }
+    statements = set(queries(group).statements)
+    assert statements - used == set(), "statements that nobody uses"
+    assert text
+
+
+def _imports(source: str, group: str) -> bool:
+    """Whether a module takes the statements from the one that reads the file."""
+    holders = {
+        "directory": "provisor.directory.edit",
+        "applications": "provisor.directory.applications",
+        "workspace": "provisor.workspace.edit",
+    }
+    return f"from {holders.get(group, 'provisor.none')} import" in source
