@@ -2,10 +2,13 @@
 
 import sys
 
-from demo.stage import Stage
+from demo.stage import Failed, Stage
 from demo.story import play
 
 if __name__ == "__main__":
     with Stage() as stage:
-        play(stage)
+        try:
+            play(stage)
+        except Failed as failure:
+            stage.check("", f"the story goes on: {failure}", False)
         sys.exit(stage.curtain())

@@ -14,6 +14,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import textwrap
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -35,6 +36,8 @@ class Stage:
     def __init__(self, folder: Path | None = None) -> None:
         self.keep = os.environ.get("KEEP") == "1"
         self.folder = folder or _folder()
+        #: What one part of the story leaves for a later one.
+        self.memory: dict[str, Any] = {}
         self.checks = self.failures = 0
         self.started = time.monotonic()
         self._server: subprocess.Popen[str] | None = None
@@ -86,6 +89,15 @@ class Stage:
         """Run a command with --json; returns what it printed, parsed."""
         return json.loads(self.provisor(*words, "--json", codes=codes))
 
+    def sync(self, app: str) -> Any:
+        """Run a cycle, with its progress bar where somebody watches; returns its result."""
+        out = io.StringIO()
+        with contextlib.redirect_stdout(out):
+            code = main(("sync", app, "--json"))
+        if code not in (0, 1):
+            raise Failed(f"provisor sync {app} ended with {code}")
+        return json.loads(out.getvalue())
+
     def refused(self, *words: str) -> str:
         """Run a command that must fail; returns its sentence."""
         err = io.StringIO()
@@ -104,7 +116,7 @@ class Stage:
         print(f"\n{text}")
 
     def say(self, text: str) -> None:
-        print(f"       {text}")
+        print(f"           {textwrap.shorten(text, 130, placeholder=' …')}")
 
     def check(self, number: str, text: str, holds: object) -> None:
         """A line of the story with the page's statement and a mark."""

@@ -21,7 +21,7 @@ from provisor.directory.edit import Tenant
 from provisor.directory.source import DirectorySource
 from provisor.provisioning.capabilities import from_json
 from provisor.provisioning.schema import compile_schema
-from provisor.refusal import Invalid
+from provisor.refusal import Conflict, Invalid
 from provisor.storage import embedded
 from provisor.storage.migrate import migrate
 from provisor.storage.pool import Database, connect
@@ -103,7 +103,13 @@ async def first_tenant(house: House, *, domain: str | None = None, administrator
     name = house.settings.tenant
     async with house.database.transaction() as tx:
         if await tenants.everyone(tx):
-            return await tenants.get(tx, name)
+            tenant = await tenants.get(tx, name)
+            if domain or administrator:
+                raise Conflict(
+                    f"The tenant {name} ({tenant.domain}) exists already and stays as it is: provisor tenant create "
+                    "makes another one."
+                )
+            return tenant
         domain = domain or FIRST_DOMAIN.format(tenant=name)
         return await tenants.create(tx, PROVISOR, name, domain, administrator or f"admin@{domain}")
 

@@ -101,7 +101,9 @@ def show(ctx: typer.Context, name: Name) -> None:
             "owners": [row["upn"] for row in owners],
             "quarantine": job.quarantine,
             "cycleRuns": job.held,
-            "lastCycle": {**{key: cycles[0][key] for key in ("number", "kind", "mode", "status", "started", "error")}}
+            "lastCycle": {
+                **{key: cycles[0][key] for key in ("number", "kind", "mode", "status", "started", "counts", "error")}
+            }
             if cycles
             else None,
         }

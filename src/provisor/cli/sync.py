@@ -60,7 +60,7 @@ def sync(ctx: typer.Context, name: Name) -> int:
 @contextmanager
 def progress(session: Session) -> Iterator[Callable[[str, int, int | None], None]]:
     """A progress bar on stderr when somebody is watching."""
-    if session.json or not sys.stderr.isatty():
+    if not sys.stderr.isatty():
         yield lambda stage, done, total: None
         return
     from rich.console import Console
