@@ -43,18 +43,15 @@ def test_a_function_fits_on_a_screen(path: Path) -> None:
 
 @pytest.mark.parametrize("group", GROUPS)
 def test_every_statement_is_used_and_every_used_one_exists(group: str) -> None:
-    text = "\n".join(path.read_text() for path in SOURCES)
-    used = {
-        name
-        for path in SOURCES
-        if f'queries("{group}")' in (source := path.read_text()) or _imports(source, group)
-        for name in re.findall(r"\b[A-Z_]+\.([a-z_]+)\b|queries\(\"\w+\"\)\.([a-z_]+)", source)
-        for name in name
-        if name
-    }
+    readers = [text for path in SOURCES if f'queries("{group}")' in (text := path.read_text())]
+    others = [text for path in SOURCES if _imports(text := path.read_text(), group)]
     statements = set(queries(group).statements)
+    name = r"\b(?:[A-Z]+|queries\(\"\w+\"\))\.([a-z_]+)\b"
+    used = {found for text in readers + others for found in re.findall(name, text)}
     assert statements - used == set(), "statements that nobody uses"
-    assert text
+    own = [text for text in readers if f'QUERIES = queries("{group}")' in text]
+    named = {found for text in own for found in re.findall(r"\bQUERIES\.([a-z_]+)\b", text)}
+    assert named - statements == set(), "statements that do not exist"
 
 
 def _imports(source: str, group: str) -> bool:

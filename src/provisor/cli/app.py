@@ -123,6 +123,8 @@ def configure(
     force: Force = False,
 ) -> None:
     """Set Tenant URL, Secret Token and scope, and save; credentials that fail the test need --force."""
+    if tenant_url is None and secret_token_file is None and scope is None:
+        raise Invalid("There is nothing to save: give --tenant-url, --secret-token-file or --scope.")
     if scope not in (None, "assigned", "all"):
         raise Invalid(f"{scope!r} is no scope: assigned (Sync only assigned users and groups) or all.")
     token = _read_token(secret_token_file) if secret_token_file else None

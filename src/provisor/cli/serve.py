@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from provisor.cli.session import Session
+from provisor.cli.session import Session, run_loop
 
 
 def register(root: typer.Typer) -> None:
@@ -25,7 +25,7 @@ def serve(
     tls_key: Annotated[Path | None, typer.Option(help="Private key of the certificate (PEM).")] = None,
 ) -> None:
     """Serve the workspaces and run the cycles until SIGTERM."""
-    asyncio.run(_serve(ctx.obj, host=host, port=port, tls_cert=tls_cert, tls_key=tls_key))
+    run_loop(_serve(ctx.obj, host=host, port=port, tls_cert=tls_cert, tls_key=tls_key))
 
 
 async def _serve(session: Session, **flags: object) -> None:

@@ -157,10 +157,6 @@ where c.tenant = $1 and c.application = $2 and y.mode = 'cycle'
   and ($4 is not null or c.action <> 'nothing' or c.status <> 'success')
 order by y.number desc, c.phase, c.ordinal limit $5
 
--- name: mine
-select source_id, state, target_id, kept, error, next_try from sync_object
-where tenant = $1 and application = $2 and source_id = $3
-
 -- name: managed_by
 -- Whose account is this, whatever the tenant.
 select a.name from sync_object o
