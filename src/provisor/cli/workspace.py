@@ -20,7 +20,10 @@ def register(root: typer.Typer) -> None:
         create=create,
         list=show_all,
         show=show,
+        set=configure,
         token=token,
+        tokens=tokens,
+        revoke_token=revoke_token,
         users=users,
         groups=groups,
         members=members,
@@ -129,6 +132,62 @@ def token(
     session.show(made, made["token"])
 
 
+def tokens(ctx: typer.Context, name: Name) -> None:
+    """List the access tokens with their owners; the values are known to nobody."""
+
+    async def work(desk: Desk) -> list[dict[str, Any]]:
+        from provisor.workspace import tokens as access
+
+        workspace = await find(desk, name)
+        async with desk.house.database.reading() as tx:
+            return [_token(row) for row in await access.everyone(tx, workspace)]
+
+    columns = {
+        "owner": "OWNER",
+        "state": "STATE",
+        "comment": "COMMENT",
+        "created": "CREATED",
+        "expires": "EXPIRES",
+        "lastUsed": "LAST USED",
+        "tokenId": "ID",
+    }
+    _table(ctx, ctx.obj.run(work), columns)
+
+
+def revoke_token(
+    ctx: typer.Context, name: Name, token_id: Annotated[str, typer.Argument(help="The token's id.")]
+) -> None:
+    """Revoke an access token: it is refused from now on."""
+
+    async def work(desk: Desk) -> None:
+        from provisor.workspace import tokens as access
+
+        async with desk.workspace_edit(await find(desk, name)) as edit:
+            await access.revoke(edit, token_id)
+
+    session: Session = ctx.obj
+    session.run(work)
+    session.show({"revoked": token_id}, f"The token {token_id[:12]} is revoked.")
+
+
+def configure(
+    ctx: typer.Context,
+    name: Name,
+    group_rename: Annotated[str, typer.Option(help="refuse or allow: may groups get another name.")],
+) -> None:
+    """Change what the workspace allows."""
+
+    async def work(desk: Desk) -> None:
+        from provisor.workspace import workspaces
+
+        async with desk.workspace_edit(await find(desk, name)) as edit:
+            await workspaces.set_group_rename(edit, group_rename)
+
+    session: Session = ctx.obj
+    session.run(work)
+    session.show({"name": name, "groupRename": group_rename}, f"{name} is saved.")
+
+
 def users(
     ctx: typer.Context,
     name: Name,
@@ -225,6 +284,25 @@ def _group(item: Any, members_: int) -> dict[str, Any]:
         "reserved": item.reserved,
         "members": members_,
         "entitlements": [grant["value"] for grant in item.doc.get("entitlements") or ()],
+    }
+
+
+def _token(row: Any) -> dict[str, Any]:
+    state = "good"
+    if row["revoked"]:
+        state = "revoked"
+    elif not row["active"]:
+        state = "owner inactive" if row["user_name"] else "owner removed"
+    elif not row["admin"]:
+        state = "owner is no admin"
+    return {
+        "tokenId": row["id"],
+        "owner": row["user_name"],
+        "state": state,
+        "comment": row["comment"],
+        "created": row["created"],
+        "expires": row["expires"],
+        "lastUsed": row["last_used"],
     }
 
 

@@ -1,6 +1,6 @@
 """SQL stands in files, by group of tables (``sql/*.sql``), each statement under a ``-- name:`` comment.
 
-``QUERIES = queries("workspace")`` then ``QUERIES.user_by_name``. A name that no file has fails when the module that
+``QUERIES = queries("workspace")`` then ``QUERIES.users_total``. A name that no file has fails when the module that
 uses it is tested, and ``tests/house`` checks that every name that is used exists and every one that exists is used.
 """
 

@@ -87,14 +87,6 @@ async def arrive_at_user(tx: Tx, name: str | None, value: str | None, identity: 
     return (_arrival(row, value), row) if row else None
 
 
-async def authenticate(tx: Tx, workspace: Workspace, value: str) -> Caller | str:
-    """Whose token ``value`` is in ``workspace``, or the reason why it is refused."""
-    found = await arrive(tx, workspace.name, value)
-    if found is None:
-        raise NotFound(f"The workspace {workspace.name} was deleted meanwhile.")
-    return found.caller or found.refused or ""
-
-
 async def used(database: Database, workspace: Workspace, caller: Caller) -> None:
     """Remember that a token is in use, at most once a minute."""
     async with database.transaction() as tx:

@@ -1,0 +1,46 @@
+"""One installation for all tests, with its server; each test works in a tenant and a workspace of its own."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+import pytest_asyncio
+
+from installation import Installation, installation
+from pair import Pair
+from provisor import compose
+from provisor.compose import House
+from provisor.config import Settings
+
+
+@pytest.fixture(scope="session")
+def shop() -> Iterator[Installation]:
+    """The installation that tests share, its server running."""
+    with installation() as made:
+        made.run("init", "--domain", "contoso.com", "--admin", "admin@contoso.com")
+        made.serve()
+        yield made
+
+
+@pytest_asyncio.fixture(scope="session")
+async def house(shop: Installation) -> AsyncIterator[House]:
+    """The shared installation, opened in this process."""
+    async with compose.opened(Settings(data=shop.folder)) as opened:
+        yield opened
+
+
+@pytest_asyncio.fixture
+async def pair(shop: Installation, house: House) -> AsyncIterator[Pair]:
+    """A new tenant with an application, and the new workspace that it provisions."""
+    made = await Pair.make(shop, house)
+    yield made
+    await made.close()
+
+
+@pytest_asyncio.fixture
+async def standard(shop: Installation, house: House) -> AsyncIterator[Pair]:
+    """As ``pair``, with a workspace of profile standard."""
+    made = await Pair.make(shop, house, profile="standard")
+    yield made
+    await made.close()

@@ -1,0 +1,216 @@
+"""Both ends of a provisioning: a tenant with an application, and a workspace, connected over real HTTP."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+from uuid import UUID
+
+import aiohttp
+
+from installation import Installation
+from provisor.access.actors import PROVISOR, Actor
+from provisor.compose import House
+from provisor.connectors.base import Resource, Target, TargetError
+from provisor.directory import applications, assignments, groups, tenants, users
+from provisor.directory.edit import Tenant, edit
+from provisor.scim.requests import Request
+from provisor.sync import connection, cycle
+from provisor.sync.cycle import Result
+from provisor.workspace import edit as workspace_edit
+from provisor.workspace import tokens, workspaces
+from provisor.workspace import users as accounts
+from provisor.workspace.edit import Workspace
+
+_NUMBERS = itertools.count(1)
+OPS = "ops@contoso.com"
+
+
+class Broken:
+    """A target of which some requests fail: ``fails`` says for each whether it is not sent (``lost``), sent but its
+    answer lost (``unheard``), or sent as it is (None)."""
+
+    def __init__(self, target: Target, fails: Callable[[Request], str | None]) -> None:
+        self._target, self._fails = target, fails
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._target, name)
+
+    async def send(self, request: Request) -> Resource | None:
+        how = self._fails(request)
+        if how == "lost":
+            raise TargetError("the line was cut", unclear=True, reached=True)
+        answer = await self._target.send(request)
+        if how == "unheard":
+            raise TargetError("the line was cut", unclear=True, reached=True)
+        return answer
+
+
+@dataclass(slots=True)
+class Pair:
+    """``session`` talks to the workspace as an admin; ``base`` is its SCIM address."""
+
+    house: House
+    tenant: Tenant
+    actor: Actor
+    application: UUID
+    workspace: Workspace
+    base: str
+    token: str
+    session: aiohttp.ClientSession
+
+    @classmethod
+    async def make(cls, shop: Installation, house: House, *, profile: str = "databricks") -> Pair:
+        name = f"t{next(_NUMBERS)}"
+        async with house.database.transaction() as tx:
+            tenant = await tenants.create(tx, PROVISOR, name, "contoso.com", "admin@contoso.com")
+            workspace = await workspaces.create(tx, PROVISOR, f"w-{name}", admin=OPS, profile=profile)
+        actor = await tenants.actor(house.database, tenant, None)
+        async with workspace_edit.edit(house.database, workspace, PROVISOR) as work:
+            token = (await tokens.create(work, await accounts.find(work.tx, workspace, OPS))).value
+        async with edit(house.database, tenant, actor) as work:
+            application = await applications.create(work, "app", "dataBricks")
+        base = f"{shop.url}/w/{workspace.name}/scim/v2"
+        made = cls(house, tenant, actor, application, workspace, base, token, _session(token))
+        await made.connect(base, token)
+        return made
+
+    async def close(self) -> None:
+        await self.session.close()
+
+    # ── the directory ────────────────────────────────────────────────────────────────────────────────────────
+
+    @asynccontextmanager
+    async def edit(self) -> Any:
+        async with edit(self.house.database, self.tenant, self.actor) as work:
+            yield work
+
+    async def user(self, name: str, *, assigned: bool = True, **values: Any) -> UUID:
+        """A user ``name``@contoso.com, assigned unless told otherwise."""
+        upn = name if "@" in name else f"{name}@contoso.com"
+        given = {"userPrincipalName": upn, "mail": upn, "givenName": name.title(), **values}
+        async with self.edit() as work:
+            identity = await users.create(work, {key: value for key, value in given.items() if value is not None})
+            if assigned:
+                await assignments.assign(
+                    work, await self.app(work.tx), [await users.find(work.tx, self.tenant, str(identity))]
+                )
+        return identity
+
+    async def group(self, name: str, *members: UUID, assigned: bool = True, **values: Any) -> UUID:
+        async with self.edit() as work:
+            identity = await groups.create(work, {"displayName": name, **values})
+            await groups.add_members(work, [(identity, member, "User") for member in members])
+            if assigned:
+                await assignments.assign(
+                    work, await self.app(work.tx), [await groups.find(work.tx, self.tenant, str(identity))]
+                )
+        return identity
+
+    async def set_user(self, identity: UUID, **values: Any) -> None:
+        async with self.edit() as work:
+            await users.change(work, identity, values)
+
+    async def unassign(self, identity: UUID) -> None:
+        async with self.edit() as work:
+            item = await _principal(work, self.tenant, identity)
+            await assignments.unassign(work, await self.app(work.tx), [item])
+
+    async def assign(self, identity: UUID, *, force: bool = False) -> None:
+        async with self.edit() as work:
+            item = await _principal(work, self.tenant, identity)
+            await assignments.assign(work, await self.app(work.tx), [item], force=force)
+
+    async def app(self, tx: Any = None) -> Any:
+        if tx is not None:
+            return await applications.by_id(tx, self.tenant, self.application)
+        async with self.house.database.reading() as reading:
+            return await applications.by_id(reading, self.tenant, self.application)
+
+    async def connect(self, url: str, token: str, *, force: bool = False) -> None:
+        before = await self.app()
+        after = applications.connect(before, self.house.box, tenant_url=url, secret_token=token)
+        await connection.save(
+            self.house.database,
+            self.tenant,
+            self.actor,
+            before,
+            lambda _: after,
+            lambda item: self.house.target(item, read_only=True),
+            force=force,
+        )
+
+    async def mapping(self, change: Callable[[Any], Any]) -> None:
+        """Change the mapping document."""
+        async with self.edit() as work:
+            before = await applications.locked(work, self.application)
+            await applications.set_schema(work, before, change(before.schema), "edit mappings")
+
+    async def restart(self, *, full: bool = False) -> None:
+        async with self.edit() as work:
+            await self.house.ledger(self.tenant, await self.app(work.tx)).restart(work.tx, full=full)
+            work.touch("Application", self.application)
+
+    # ── cycles ───────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def sync(self, fails: Callable[[Request], str | None] | None = None, *, backed_off: bool = True) -> Result:
+        async with self.house.job(self.tenant, await self.app()) as job:
+            if fails is not None:
+                job = replace(job, target=Broken(job.target, fails))
+            return await cycle.run(job, lambda stage, done, total: None, backed_off=backed_off)
+
+    async def plan(self) -> Result:
+        async with self.house.job(self.tenant, await self.app(), read_only=True) as job:
+            return await cycle.dry_run(job, lambda stage, done, total: None)
+
+    async def log(self, identity: UUID | None = None) -> list[Any]:
+        return await self.house.ledger(self.tenant, await self.app()).log(cycle=None, source_id=identity, limit=1000)
+
+    async def known(self, identity: UUID) -> Any:
+        """What the ledger knows of a source object; None when nothing."""
+        ledger = self.house.ledger(self.tenant, await self.app())
+        return (await ledger.known([str(identity)])).get(str(identity))
+
+    # ── the workspace ────────────────────────────────────────────────────────────────────────────────────────
+
+    async def call(self, method: str, path: str, body: Any = None, **more: Any) -> tuple[int, Any]:
+        async with self.session.request(method, self.base + path, json=body, **more) as response:
+            return response.status, (await response.json(content_type=None)) if await response.read() else None
+
+    async def account(self, name: str) -> Any:
+        """The workspace's user with this user name; None when there is none."""
+        name = name if "@" in name else f"{name}@contoso.com"
+        _, found = await self.call("GET", "/Users", params={"filter": f'userName eq "{name}"'})
+        return found["Resources"][0] if found["Resources"] else None
+
+    async def team(self, name: str) -> Any:
+        """The workspace's group with this name, its members as a set of user names; None when there is none."""
+        _, found = await self.call("GET", "/Groups", params={"filter": f'displayName eq "{name}"'})
+        return found["Resources"][0] if found["Resources"] else None
+
+    async def everything(self) -> Any:
+        """All that the workspace shows, to compare with later."""
+        _, people = await self.call("GET", "/Users")
+        _, teams = await self.call("GET", "/Groups")
+        return people["Resources"], teams["Resources"]
+
+
+def members(team: Any) -> set[str]:
+    """The ids of a group's members."""
+    return {member["value"] for member in team.get("members") or ()}
+
+
+async def _principal(work: Any, tenant: Tenant, identity: UUID) -> Any:
+    from provisor.refusal import NotFound
+
+    try:
+        return await users.find(work.tx, tenant, str(identity))
+    except NotFound:
+        return await groups.find(work.tx, tenant, str(identity))
+
+
+def _session(token: str) -> aiohttp.ClientSession:
+    return aiohttp.ClientSession(headers={"Authorization": f"Bearer {token}"})
