@@ -198,7 +198,10 @@ async def _touch_groups(work: Edit, identity: UUID) -> None:
 
 
 async def _keep_an_administrator(work: Edit, losing: list[UUID]) -> None:
-    administrators = {row["id"] for row in await work.tx.fetch(QUERIES.administrators_lock, work.tenant.id)}
+    # The lock is a statement of its own: one that also read the administrators would see them as they were before it
+    # waited, and two who disable each other at once would both succeed.
+    await work.tx.execute(QUERIES.tenant_lock, work.tenant.id)
+    administrators = {row["id"] for row in await work.tx.fetch(QUERIES.administrators, work.tenant.id)}
     if administrators and administrators <= set(losing):
         raise Conflict(
             "The last enabled Global Administrator cannot be disabled or deleted: appoint another one first."

@@ -76,7 +76,7 @@ def unreachable(path: Path, owner: Account) -> Path | None:
     if not owner.switched:
         return None
     for folder in reversed(path.resolve().parents):
-        if folder.exists():
+        if folder.is_dir():
             found = folder.stat()
             bit = 0o100 if found.st_uid == owner.uid else 0o010 if found.st_gid == owner.gid else 0o001
             if not found.st_mode & bit:

@@ -122,13 +122,12 @@ select u.upn from directory_role r join directory_user u on u.tenant = r.tenant 
 where r.tenant = $1 and r.role = 'Global Administrator' and u.enabled and u.deleted is null
 order by u.created, u.upn limit 1
 
--- name: administrators_lock
--- The tenant's row first, so that two administrators cannot remove each other at once.
-select u.id from tenant t
-join directory_role r on r.tenant = t.id and r.role = 'Global Administrator'
-join directory_user u on u.tenant = r.tenant and u.id = r.user_id
-where t.id = $1 and u.enabled and u.deleted is null
-for update of t
+-- name: tenant_lock
+select id from tenant where id = $1 for update
+
+-- name: administrators
+select u.id from directory_role r join directory_user u on u.tenant = r.tenant and u.id = r.user_id
+where r.tenant = $1 and r.role = 'Global Administrator' and u.enabled and u.deleted is null
 
 -- name: owned_by
 select application from application_owner where tenant = $1 and user_id = $2
