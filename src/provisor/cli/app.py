@@ -14,7 +14,7 @@ from provisor.cli.groups import group
 from provisor.cli.session import Desk, Session
 from provisor.refusal import Conflict, Invalid
 
-Name = Annotated[str, typer.Argument(help="The application's name.")]
+Name = Annotated[str, typer.Argument(metavar="NAME", help="The application's name.")]
 Force = Annotated[bool, typer.Option("--force", help="Do it although a check says no.")]
 Users = Annotated[list[str] | None, typer.Option("--user", help="User principal name; may be given several times.")]
 Groups = Annotated[list[str] | None, typer.Option("--group", help="Group; may be given several times.")]

@@ -13,7 +13,7 @@ from provisor.cli.groups import group
 from provisor.cli.session import Desk, Session
 from provisor.refusal import Invalid
 
-Name = Annotated[str, typer.Argument(help="The application's name.")]
+Name = Annotated[str, typer.Argument(metavar="NAME", help="The application's name.")]
 ObjectOption = Annotated[str, typer.Option("--object", help="user or group.")]
 Source = Annotated[str | None, typer.Option(help="Source attribute (mapping type Direct).")]
 Expression = Annotated[str | None, typer.Option(help='An expression, like Join(" ", [givenName], [surname]).')]
@@ -224,7 +224,7 @@ def export(
     """Write the document as it is."""
     text = json.dumps(ctx.obj.run(_document(name)), indent=2, ensure_ascii=False)
     if output is None:
-        print(text)
+        ctx.obj.write(text)
     else:
         output.write_text(text + "\n")
 

@@ -13,6 +13,8 @@ from uuid import UUID
 from provisor.config import Settings, load
 
 T = TypeVar("T")
+#: Characters whose bytes fit into PIPE_BUF (4,096), whatever they are.
+_PIECE = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +72,21 @@ class Session:
         if self.json:
             import orjson
 
-            print(orjson.dumps(value, default=_plain, option=orjson.OPT_INDENT_2).decode())
+            self.write(orjson.dumps(value, default=_plain, option=orjson.OPT_INDENT_2).decode())
         elif text is not None:
-            print(text)
+            self.write(text)
+
+    @staticmethod
+    def write(text: str) -> None:
+        """Print ``text``, all of it.
+
+        With PYTHONUNBUFFERED, Python drops what a write to a pipe did not take, and a write can be cut short by what
+        uvloop leaves running in the kernel. One that is smaller than PIPE_BUF cannot.
+        """
+        text += "\n"
+        for start in range(0, len(text), _PIECE):
+            sys.stdout.write(text[start : start + _PIECE])
+        sys.stdout.flush()
 
     def table(self, rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str]) -> None:
         """Print rows under headings (key → heading), or with --json as a list of objects."""
@@ -82,8 +96,8 @@ class Session:
         cells = [list(columns.values())]
         cells += [[self.cell(row.get(key)) for key in columns] for row in rows]
         widths = [max(len(line[place]) for line in cells) for place in range(len(columns))]
-        for line in cells:
-            print("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+        lines = ("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) for line in cells)
+        self.write("\n".join(line.rstrip() for line in lines))
 
     @staticmethod
     def cell(value: Any) -> str:
