@@ -141,6 +141,8 @@ class Stage:
 
 def _folder() -> Path:
     """A folder that also the database's account can reach; root's own home is closed to it."""
+    if "DEMO_FOLDER" in os.environ:
+        return Path(os.environ["DEMO_FOLDER"])
     if os.geteuid() == 0:
         return Path("/var/lib/provisor/demo")
     return ROOT / ".demo"

@@ -1,0 +1,205 @@
+"""What every ledger must do. An implementation's test makes an empty ``ledger`` and inherits the rest."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from provisor.connectors.base import SourceChange
+from provisor.provisioning.decide import ADDITIONS, LEAVERS, USERS, Change, Known
+from provisor.sync.ledger import LeaseLost
+from provisor.sync.records import Outcome, Planned
+
+
+def create(identity: str, seq: int = 1, **more: Any) -> Change:
+    attributes = {"userName": (None, "ada@contoso.com")}
+    return Change("create", "User", identity, "ada", "is new", seq, USERS, attributes=attributes, **more)
+
+
+async def leased(ledger: Any) -> int:
+    await ledger.job()
+    epoch = await ledger.take("me", 30)
+    assert epoch is not None
+    return int(epoch)
+
+
+async def marked(ledger: Any, *ids: str, seq: int = 1, kind: str = "User") -> None:
+    await ledger.job()
+    await ledger.mark([SourceChange(identity, kind, seq) for identity in ids], watermark=seq)  # type: ignore[arg-type]
+
+
+async def dirty(ledger: Any, kind: str = "User", **more: Any) -> list[str]:
+    found = await ledger.due(kind, None, 100, backed_off=more.get("backed_off", False))
+    return [due.known.source_id for due in found]
+
+
+class LedgerConformance:
+    async def test_marking_makes_dirty_and_moves_the_watermark_at_once(self, ledger: Any) -> None:
+        ada, team = str(uuid4()), str(uuid4())
+        await marked(ledger, ada, seq=7)
+        await marked(ledger, team, seq=9, kind="Group")
+        assert (await ledger.job()).watermark == 9
+        assert (await dirty(ledger), await dirty(ledger, "Group")) == ([ada], [team])
+        await ledger.mark([], watermark=3)
+        assert (await ledger.job()).watermark == 9
+
+    async def test_due_objects_come_in_pages_by_id(self, ledger: Any) -> None:
+        ids = sorted(str(uuid4()) for _ in range(5))
+        await marked(ledger, *ids)
+        first = await ledger.due("User", None, 3, backed_off=False)
+        rest = await ledger.due("User", first[-1].known.source_id, 3, backed_off=False)
+        assert [due.known.source_id for due in (*first, *rest)] == ids
+
+    async def test_one_worker_at_a_time_holds_the_lease(self, ledger: Any) -> None:
+        first = await leased(ledger)
+        assert await ledger.take("other", 30) is None
+        await ledger.keep(first, 30)
+        await ledger.give_back(first)
+        second = await ledger.take("other", 30)
+        assert second > first
+        with pytest.raises(LeaseLost):
+            await ledger.keep(first, 30)
+
+    async def test_a_lease_that_ran_out_is_taken_and_its_old_holder_writes_nothing(self, ledger: Any) -> None:
+        ada = str(uuid4())
+        await marked(ledger, ada)
+        old = await leased(ledger)
+        await ledger.keep(old, -1)
+        new = await ledger.take("other", 30)
+        assert new is not None
+        cycle = await ledger.begin("initial", "cycle")
+        await ledger.append(cycle, [Planned(1, create(ada))])
+        known = Known(ada, "User", "linked", "42")
+        for write in (
+            lambda: ledger.intend(old, {ada: {"userName": "x"}}),
+            lambda: ledger.settle(old, cycle, [Outcome(1, ada, 1, "success", known)]),
+            lambda: ledger.open_references(old, cycle),
+            lambda: ledger.end(cycle, status="done", plan_hash="", counts={}, requests=0, epoch=old),
+        ):
+            with pytest.raises(LeaseLost):
+                await write()
+        assert (await ledger.known([ada]))[ada] == Known(ada, "User")
+        assert await dirty(ledger) == [ada]
+
+    async def test_what_is_settled_is_known_and_not_due(self, ledger: Any) -> None:
+        ada = str(uuid4())
+        await marked(ledger, ada, seq=5)
+        epoch = await leased(ledger)
+        cycle = await ledger.begin("initial", "cycle")
+        await ledger.append(cycle, [Planned(1, create(ada, 5))])
+        after = Known(ada, "User", "linked", "42", adopted=True, last_applied={"userName": "a"}, kept={"id": "4711"})
+        await ledger.settle(epoch, cycle, [Outcome(1, ada, 5, "success", after, "well done")])
+        assert (await ledger.known([ada]))[ada] == after
+        assert await dirty(ledger) == []
+        row = (await ledger.log(cycle=None, source_id=None, limit=10))[0]
+        assert (row["status"], row["message"], row["target_id"]) == ("success", "well done", "42")
+
+    async def test_a_change_during_a_cycle_stays_dirty(self, ledger: Any) -> None:
+        ada = str(uuid4())
+        await marked(ledger, ada, seq=5)
+        epoch = await leased(ledger)
+        cycle = await ledger.begin("initial", "cycle")
+        await ledger.append(cycle, [Planned(1, create(ada, 5))])
+        await marked(ledger, ada, seq=6)
+        await ledger.settle(epoch, cycle, [Outcome(1, ada, 5, "success", Known(ada, "User", "linked", "42"))])
+        assert await dirty(ledger) == [ada]
+
+    async def test_a_failure_waits_for_its_next_try_and_a_change_ends_the_wait(self, ledger: Any) -> None:
+        ada = str(uuid4())
+        await marked(ledger, ada, seq=5)
+        epoch = await leased(ledger)
+        cycle = await ledger.begin("initial", "cycle")
+        await ledger.append(cycle, [Planned(1, create(ada, 5))])
+        after = Known(ada, "User", failures=1, error="no")
+        await ledger.settle(epoch, cycle, [Outcome(1, ada, 5, "failure", after, "no", settled=False, retry_seconds=60)])
+        assert await dirty(ledger) == []
+        assert await dirty(ledger, backed_off=True) == [ada]
+        await marked(ledger, ada, seq=6)
+        assert await dirty(ledger) == [ada]
+
+    async def test_an_intent_is_kept_until_it_is_settled(self, ledger: Any) -> None:
+        ada = str(uuid4())
+        await marked(ledger, ada)
+        epoch = await leased(ledger)
+        await ledger.intend(epoch, {ada: {"userName": "ada@contoso.com", "active": True}})
+        assert (await ledger.known([ada]))[ada].intent == {"userName": "ada@contoso.com", "active": True}
+
+    async def test_a_plan_is_done_phase_by_phase(self, ledger: Any) -> None:
+        ada, bob, team = (str(uuid4()) for _ in range(3))
+        await marked(ledger, ada, bob)
+        cycle = await ledger.begin("initial", "plan")
+        members = Change("add members", "Group", team, "g", "", 1, ADDITIONS, members=(ada, bob))
+        leaver = replace(create(bob), action="disable", phase=LEAVERS, attributes={"active": (True, False)})
+        await ledger.append(cycle, [Planned(1, create(ada)), Planned(2, members)])
+        await ledger.append(cycle, [Planned(3, leaver)])
+        pages = [page async for page in ledger.planned(cycle, 10)]
+        assert [[row.change.action for row in page] for page in pages] == [["disable"], ["create"], ["add members"]]
+        assert pages[1][0].change == create(ada)
+        assert pages[2][0].change.members == (ada, bob)
+
+    async def test_members_are_remembered_with_who_added_them(self, ledger: Any) -> None:
+        team, ada, bob = (str(uuid4()) for _ in range(3))
+        await marked(ledger, ada)
+        epoch = await leased(ledger)
+        cycle = await ledger.begin("initial", "cycle")
+        await ledger.append(cycle, [Planned(1, create(ada))])
+        outcome = Outcome(1, ada, 1, "success", Known(ada, "User", "linked", "42"))
+        outcome.members_put = [(team, ada, "42", True)]
+        await ledger.settle(epoch, cycle, [outcome])
+        await ledger.found_members(team, {bob: "43", ada: "42"}, [])
+        assert (await ledger.members([team]))[team] == {ada: ("42", True), bob: ("43", False)}
+        outcome.members_put, outcome.members_gone = [], [(team, bob)]
+        await ledger.settle(epoch, cycle, [outcome])
+        assert (await ledger.members([team]))[team] == {ada: ("42", True)}
+        await ledger.settle(epoch, cycle, [Outcome(1, ada, 1, "success", None)])
+        assert (await ledger.members([team]))[team] == {}
+        assert await ledger.known([ada]) == {}
+
+    async def test_references_stay_due_until_every_row_is_done(self, ledger: Any) -> None:
+        team = str(uuid4())
+        await marked(ledger, team, kind="Group")
+        epoch = await leased(ledger)
+        known = Known(team, "Group", "linked", "7")
+        members = Change("add members", "Group", team, "g", "", 1, ADDITIONS, members=())
+        for status, expected in (("failure", [team]), ("success", [])):
+            cycle = await ledger.begin("incremental", "cycle")
+            await ledger.append(cycle, [Planned(1, replace(members, action="link", phase=USERS)), Planned(2, members)])
+            await ledger.open_references(epoch, cycle)
+            await ledger.settle(epoch, cycle, [Outcome(1, team, 1, "success", known)])
+            await ledger.settle(epoch, cycle, [Outcome(2, team, 1, status, known, settled=False)])
+            await ledger.settle_references(epoch, cycle)
+            assert await dirty(ledger, "Group") == expected
+
+    async def test_a_restart_is_initial_and_only_a_full_one_forgets_links(self, ledger: Any) -> None:
+        ada = str(uuid4())
+        await marked(ledger, ada, seq=5)
+        epoch = await leased(ledger)
+        cycle = await ledger.begin("initial", "cycle")
+        await ledger.append(cycle, [Planned(1, create(ada, 5))])
+        linked = Known(ada, "User", "linked", "42")
+        await ledger.settle(epoch, cycle, [Outcome(1, ada, 5, "success", linked)])
+        await ledger.end(cycle, status="done", plan_hash="h", counts={"create": 1}, requests=1, epoch=epoch)
+        state = await ledger.job()
+        assert (state.initial, state.last_cycle is not None, state.quarantine) == (False, True, None)
+        await ledger.clear(full=False)
+        state = await ledger.job()
+        assert (state.initial, state.last_cycle, state.watermark) == (True, None, 5)
+        assert (await ledger.known([ada]))[ada] == linked
+        await ledger.clear(full=True)
+        assert (await ledger.job()).watermark == 0
+        assert await ledger.known([ada]) == {}
+        assert (await ledger.cycles(5))[0]["counts"] == {"create": 1}
+
+    async def test_a_quarantine_stands_with_the_job_until_a_cycle_goes_through(self, ledger: Any) -> None:
+        epoch = await leased(ledger)
+        for quarantine in ("the token has expired", None):
+            cycle = await ledger.begin("initial", "cycle")
+            status = "quarantined" if quarantine else "done"
+            await ledger.end(
+                cycle, status=status, plan_hash="", counts={}, requests=1, epoch=epoch, quarantine=quarantine
+            )
+            state = await ledger.job()
+            assert (state.quarantine, state.initial) == (quarantine, quarantine is not None)
