@@ -1,10 +1,15 @@
-"""What the documents say exists: commands, settings, files, tests."""
+"""What the documents say exists: commands, settings, files, tests; and what they tell to run, runs."""
 
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from pathlib import Path
+from typing import Any
 
+from installation import Installation, installation
+from provisor.cli.line import _application
 from provisor.config import Settings
 
 ROOT = Path(__file__).parents[2]
@@ -17,19 +22,96 @@ def test_every_setting_is_described() -> None:
         assert f"PROVISOR_{name.upper()}" in text, name
 
 
-def test_every_statement_of_the_page_that_is_done_names_a_test_that_exists() -> None:
+def test_every_command_is_described_with_its_options_and_no_other() -> None:
+    text = (ROOT / "docs/reference/commands.md").read_text()
+    parts = re.split(r"^### `provisor ([^`]+)`$", text, flags=re.MULTILINE)
+    described = dict(zip(parts[1::2], parts[2::2], strict=True))
+    commands = dict(_commands(_application(None), ()))
+    assert described.keys() == commands.keys()
+    for name, command in commands.items():
+        options = {option for parameter in command.params for option in parameter.opts if option.startswith("--")}
+        for option in options - {"--help"}:
+            assert option in described[name], f"{name} {option}"
+
+
+def _commands(command: Any, path: tuple[str, ...]) -> Any:
+    if not hasattr(command, "commands"):
+        yield " ".join(path), command
+        return
+    for name, inner in command.commands.items():
+        yield from _commands(inner, (*path, name))
+
+
+def test_every_command_that_the_documents_show_exists() -> None:
+    commands = dict(_commands(_application(None), ()))
+    firsts = {name.split()[0] for name in commands}
+    for path in [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]:
+        for shown in re.findall(r"provisor ((?:[a-z-]+ ?)+)", path.read_text()):
+            words = shown.split()
+            if words[0] in firsts and path.name != "glossary.md":
+                known = any(" ".join(words[:length]) in commands for length in range(1, len(words) + 1))
+                assert known or any(name.startswith(" ".join(words)) for name in commands), f"{path.name}: {shown}"
+
+
+def test_every_statement_of_the_page_names_tests_that_exist() -> None:
     tests = "\n".join(path.read_text() for path in (ROOT / "tests").rglob("*.py"))
-    tests += (ROOT / "demo/story.py").read_text()
-    for line in (ROOT / "docs/the-page.md").read_text().splitlines():
-        for name in re.findall(r"`(test_\w+)`", line):
-            assert f"def {name}" in tests, name
+    named = re.findall(r"`(test_\w+)`", (ROOT / "docs/the-page.md").read_text())
+    assert len(named) > 30
+    for name in named:
+        assert f"def {name}(" in tests, name
+
+
+def test_every_statement_of_the_page_has_its_row() -> None:
+    rows = re.findall(r"^\| ([\d, –]+) \|", (ROOT / "docs/the-page.md").read_text(), flags=re.MULTILINE)
+    numbers: set[int] = set()
+    for row in rows:
+        for part in row.split(","):
+            first, _, last = part.partition("–")
+            numbers |= set(range(int(first), int(last or first) + 1))
+    assert numbers == set(range(1, 62))
 
 
 def test_links_between_documents_lead_somewhere() -> None:
-    for path in [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]:
+    for path in [ROOT / "README.md", *(ROOT / "docs").rglob("*.md"), ROOT / "examples/contoso/README.md"]:
         for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", path.read_text()):
             if not target.startswith("http"):
                 assert (path.parent / target).exists(), f"{path.name}: {target}"
+
+
+def test_the_lifecycle_names_functions_that_exist() -> None:
+    for place, name in re.findall(r"\]\(\.\./(src/[\w/.]+)\), `([\w.]+)`", (ROOT / "docs/lifecycle.md").read_text()):
+        assert re.search(rf"def {name.rpartition('.')[2]}\(", (ROOT / place).read_text()), f"{place}: {name}"
+
+
+def test_the_readme_shows_what_the_demo_prints() -> None:
+    readme, story = (ROOT / "README.md").read_text(), (ROOT / "demo/story.py").read_text()
+    numbers = re.findall(r"✓ (#\d+)", readme)
+    assert numbers == re.findall(r'stage\.check\(\s*"(#\d+)"', story)
+    assert "✗" not in readme
+
+
+def test_the_quickstart_runs_as_it_stands() -> None:
+    text = (ROOT / "docs/quickstart.md").read_text()
+    lines = [line for block in re.findall(r"```bash\n(.*?)```", text, flags=re.DOTALL) for line in block.splitlines()]
+    kept = [line for line in lines if not line.startswith(("make install", "export PATH"))]
+    script = "\n".join(kept).replace("--port 8080", "--port 0").replace("server.log &", "server.log > ready &")
+    # Whoever reads it needs longer than the server to the next line.
+    script = re.sub(r"(> ready &.*)", r"\1\nuntil grep -q ready ready; do sleep 0.1; done", script)
+    with installation() as made:
+        done = _bash(made, f"set -euo pipefail; trap 'kill $(jobs -p)' EXIT\n{script}")
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert "ada@contoso.com" in done.stdout
+
+
+def _bash(made: Installation, script: str) -> subprocess.CompletedProcess[str]:
+    with made.environment():
+        return subprocess.run(
+            ["bash", "-c", f'export PATH="{Path(sys.executable).parent}:$PATH"\n{script}'],
+            cwd=made.folder.parent,
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
 
 
 def test_nothing_names_a_place_outside_the_repository() -> None:
