@@ -237,8 +237,10 @@ def test_programs_that_the_account_cannot_reach_are_copied_to_where_it_can(
 ) -> None:
     owner = postgres.account()
     install = postgres.programs(owner).parent
-    private = tmp_path / "private"
+    private = tmp_path / install.parent.name / install.name
     shutil.copytree(install, private, symlinks=True)
+    libraries = f"{install.parent.name}.libs"
+    shutil.copytree(install.parents[1] / libraries, tmp_path / libraries, symlinks=True)
     tmp_path.chmod(0o700)
     with tempfile.TemporaryDirectory(prefix="provisor-test-") as place:
         Path(place).chmod(0o755)

@@ -99,27 +99,34 @@ def _make_account() -> pwd.struct_passwd:
 
 
 def _runs(folder: Path, owner: Account) -> bool:
+    """Whether the account can run the programs, each with the libraries that it needs."""
     try:
-        done = subprocess.run([folder / "postgres", "--version"], capture_output=True, cwd="/", **owner.switch())
-    except OSError:
+        for name in ("postgres", "initdb"):
+            subprocess.run([folder / name, "--version"], capture_output=True, cwd="/", check=True, **owner.switch())
+    except (OSError, subprocess.CalledProcessError):
         return False
-    return done.returncode == 0
+    return True
 
 
 def _copy(install: Path, owner: Account) -> Path:
+    """Copy the programs, and the libraries beside the package that they find by their relative place."""
     found = (install / "bin" / "postgres").stat()
     version = hashlib.sha256(f"{install} {found.st_size} {found.st_mtime_ns}".encode()).hexdigest()[:16]
     place = _COPIES / version
+    binaries = place / _WHEEL / _FOLDER / "bin"
     if not place.exists():
         fresh = _COPIES / f"{version}.{os.getpid()}"
-        shutil.copytree(install, fresh, symlinks=True)
-        for path in (_COPIES.parent, _COPIES, fresh):
+        shutil.copytree(install, fresh / _WHEEL / _FOLDER, symlinks=True)
+        libraries = f"{_WHEEL}.libs"
+        if (install.parents[1] / libraries).is_dir():
+            shutil.copytree(install.parents[1] / libraries, fresh / libraries, symlinks=True)
+        for path in (_COPIES.parent, _COPIES, fresh, fresh / _WHEEL):
             path.chmod(0o755)
         try:
             fresh.rename(place)
         except OSError:
             # Another process was first.
             shutil.rmtree(fresh)
-    if not _runs(place / "bin", owner):
+    if not _runs(binaries, owner):
         raise Unavailable(f"The account {owner.name} can run PostgreSQL neither from {install} nor from {place}.")
-    return place / "bin"
+    return binaries
