@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -20,6 +20,7 @@ from provisor.directory.edit import Tenant, edit
 from provisor.scim.requests import Request
 from provisor.sync import connection, cycle
 from provisor.sync.cycle import Result
+from provisor.sync.job import Job
 from provisor.workspace import edit as workspace_edit
 from provisor.workspace import tokens, workspaces
 from provisor.workspace import users as accounts
@@ -151,27 +152,38 @@ class Pair:
 
     async def restart(self, *, full: bool = False) -> None:
         async with self.edit() as work:
-            await self.house.ledger(self.tenant, await self.app(work.tx)).restart(work.tx, full=full)
+            await self.house.ledger(self.tenant, self.application).restart(work.tx, full=full)
             work.touch("Application", self.application)
 
     # ── cycles ───────────────────────────────────────────────────────────────────────────────────────────────
 
     async def sync(self, fails: Callable[[Request], str | None] | None = None, *, backed_off: bool = True) -> Result:
-        async with self.house.job(self.tenant, await self.app()) as job:
-            if fails is not None:
-                job = replace(job, target=Broken(job.target, fails))
-            return await cycle.run(job, lambda stage, done, total: None, backed_off=backed_off)
+        def wrap(target: Target) -> Any:
+            return Broken(target, fails) if fails is not None else target
+
+        return await self.cycle(wrap, backed_off=backed_off)
+
+    async def cycle(self, wrap: Callable[[Target], Any], *, backed_off: bool = True, **more: Any) -> Result:
+        """A cycle whose target is wrapped."""
+
+        @asynccontextmanager
+        async def load() -> AsyncIterator[Job]:
+            async with self.house.job(self.tenant, self.application) as job:
+                yield replace(job, target=wrap(job.target))
+
+        ledger = self.house.ledger(self.tenant, self.application)
+        return await cycle.run(ledger, load, lambda stage, done, total: None, backed_off=backed_off, **more)
 
     async def plan(self) -> Result:
-        async with self.house.job(self.tenant, await self.app(), read_only=True) as job:
+        async with self.house.job(self.tenant, self.application, read_only=True) as job:
             return await cycle.dry_run(job, lambda stage, done, total: None)
 
     async def log(self, identity: UUID | None = None) -> list[Any]:
-        return await self.house.ledger(self.tenant, await self.app()).log(cycle=None, source_id=identity, limit=1000)
+        return await self.house.ledger(self.tenant, self.application).log(cycle=None, source_id=identity, limit=1000)
 
     async def known(self, identity: UUID) -> Any:
         """What the ledger knows of a source object; None when nothing."""
-        ledger = self.house.ledger(self.tenant, await self.app())
+        ledger = self.house.ledger(self.tenant, self.application)
         return (await ledger.known([str(identity)])).get(str(identity))
 
     # ── the workspace ────────────────────────────────────────────────────────────────────────────────────────

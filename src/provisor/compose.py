@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 from provisor.access.actors import PROVISOR, Actor
 from provisor.access.secrets import SecretBox, key_from_file, key_from_text
@@ -49,8 +50,8 @@ class House:
     box: SecretBox
     warning: str | None = None
 
-    def ledger(self, tenant: Tenant, application: Application) -> Ledger:
-        return Ledger(self.database, tenant.id, application.id)
+    def ledger(self, tenant: Tenant, application: UUID) -> Ledger:
+        return Ledger(self.database, tenant.id, application)
 
     def target(self, application: Application, *, read_only: bool = False, token: str | None = None) -> ScimTarget:
         """The application's target; ``token`` instead of the saved one."""
@@ -64,8 +65,12 @@ class House:
         return ScimTarget(application.tenant_url, secret, read_only=read_only)
 
     @asynccontextmanager
-    async def job(self, tenant: Tenant, application: Application, *, read_only: bool = False) -> AsyncIterator[Job]:
-        """Everything that a cycle of ``application`` needs; ``read_only`` keeps all but GET from being sent."""
+    async def job(self, tenant: Tenant, identity: UUID, *, read_only: bool = False) -> AsyncIterator[Job]:
+        """Everything that a cycle of an application needs; ``read_only`` keeps all but GET from being sent."""
+        source = DirectorySource(self.database, tenant, identity)
+        as_of = await source.head()
+        async with self.database.reading() as tx:
+            application = await applications.by_id(tx, tenant, identity)
         target = self.target(application, read_only=read_only)
         try:
             yield Job(
@@ -74,9 +79,10 @@ class House:
                 rules=compile_schema(application.schema),
                 capabilities=from_json(application.capabilities),
                 all_objects=application.scope == "all",
-                source=DirectorySource(self.database, tenant, application.id),
+                source=source,
                 target=target,
-                ledger=self.ledger(tenant, application),
+                ledger=self.ledger(tenant, identity),
+                as_of=as_of,
             )
         finally:
             await target.close()
@@ -136,9 +142,12 @@ def scheduler(house: House) -> Scheduler:
     async def cycle(key: Key) -> bool:
         async with house.database.reading() as tx:
             tenant = await tenants.by_id(tx, key.tenant)
-            application = await applications.by_id(tx, tenant, key.application)
-        async with house.job(tenant, application) as job:
-            result = await run(job, lambda stage, done, total: None, backed_off=False)
+        result = await run(
+            house.ledger(tenant, key.application),
+            lambda: house.job(tenant, key.application),
+            lambda stage, done, total: None,
+            backed_off=False,
+        )
         return result.status == "done"
 
     return Scheduler(house.database, cycle, house.settings.cycle_minutes)

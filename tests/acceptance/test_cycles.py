@@ -245,12 +245,12 @@ async def test_seed_10_a_deactivated_owner_quarantines_and_the_reason_says_so(pa
     result = await pair.sync()
     assert result.status == "quarantined"
     assert f"{OPS}, is inactive" in str(result.error)
-    job = await pair.house.ledger(pair.tenant, await pair.app()).job()
+    job = await pair.house.ledger(pair.tenant, pair.application).job()
     assert job.quarantine == result.error
     async with workspace_edit.edit(pair.house.database, pair.workspace, pair.actor) as work:
         await accounts.set_values(work, OPS, {"active": "true"})
     assert (await pair.sync()).status == "done"
-    assert (await pair.house.ledger(pair.tenant, await pair.app()).job()).quarantine is None
+    assert (await pair.house.ledger(pair.tenant, pair.application).job()).quarantine is None
 
 
 async def test_two_people_cannot_be_promised_the_same_unique_name(pair: Pair) -> None:

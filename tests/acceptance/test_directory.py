@@ -220,7 +220,7 @@ async def test_a_restored_dump_loses_no_change(pair: Pair) -> None:
     await pair.user("ada")
     await pair.sync()
     source = DirectorySource(pair.house.database, pair.tenant, pair.application)
-    watermark = (await pair.house.ledger(pair.tenant, await pair.app()).job()).watermark
+    watermark = (await pair.house.ledger(pair.tenant, pair.application).job()).watermark
     assert watermark == await source.head()
     dump = await _dumped(pair)
     await _restored(pair, dump)

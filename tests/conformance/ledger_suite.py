@@ -9,9 +9,9 @@ from uuid import uuid4
 import pytest
 
 from provisor.connectors.base import SourceChange
-from provisor.provisioning.decide import ADDITIONS, LEAVERS, USERS, Change, Known
+from provisor.provisioning.change import ADDITIONS, LEAVERS, USERS, Change, Known
 from provisor.sync.ledger import LeaseLost
-from provisor.sync.records import Outcome, Planned
+from provisor.sync.records import Membership, Outcome, Planned
 
 
 def create(identity: str, seq: int = 1, **more: Any) -> Change:
@@ -70,11 +70,11 @@ class LedgerConformance:
         await ledger.keep(old, -1)
         new = await ledger.take("other", 30)
         assert new is not None
-        cycle = await ledger.begin("initial", "cycle")
+        cycle = await ledger.begin("initial", "cycle", 0)
         await ledger.append(cycle, [Planned(1, create(ada))])
         known = Known(ada, "User", "linked", "42")
         for write in (
-            lambda: ledger.intend(old, {ada: {"userName": "x"}}),
+            lambda: ledger.promise(old, {ada: {"userName": "x"}}),
             lambda: ledger.settle(old, cycle, [Outcome(1, ada, 1, "success", known)]),
             lambda: ledger.open_references(old, cycle),
             lambda: ledger.end(cycle, status="done", plan_hash="", counts={}, requests=0, epoch=old),
@@ -88,7 +88,7 @@ class LedgerConformance:
         ada = str(uuid4())
         await marked(ledger, ada, seq=5)
         epoch = await leased(ledger)
-        cycle = await ledger.begin("initial", "cycle")
+        cycle = await ledger.begin("initial", "cycle", 0)
         await ledger.append(cycle, [Planned(1, create(ada, 5))])
         after = Known(ada, "User", "linked", "42", adopted=True, last_applied={"userName": "a"}, kept={"id": "4711"})
         await ledger.settle(epoch, cycle, [Outcome(1, ada, 5, "success", after, "well done")])
@@ -101,7 +101,7 @@ class LedgerConformance:
         ada = str(uuid4())
         await marked(ledger, ada, seq=5)
         epoch = await leased(ledger)
-        cycle = await ledger.begin("initial", "cycle")
+        cycle = await ledger.begin("initial", "cycle", 0)
         await ledger.append(cycle, [Planned(1, create(ada, 5))])
         await marked(ledger, ada, seq=6)
         await ledger.settle(epoch, cycle, [Outcome(1, ada, 5, "success", Known(ada, "User", "linked", "42"))])
@@ -111,7 +111,7 @@ class LedgerConformance:
         ada = str(uuid4())
         await marked(ledger, ada, seq=5)
         epoch = await leased(ledger)
-        cycle = await ledger.begin("initial", "cycle")
+        cycle = await ledger.begin("initial", "cycle", 0)
         await ledger.append(cycle, [Planned(1, create(ada, 5))])
         after = Known(ada, "User", failures=1, error="no")
         await ledger.settle(epoch, cycle, [Outcome(1, ada, 5, "failure", after, "no", settled=False, retry_seconds=60)])
@@ -124,13 +124,17 @@ class LedgerConformance:
         ada = str(uuid4())
         await marked(ledger, ada)
         epoch = await leased(ledger)
-        await ledger.intend(epoch, {ada: {"userName": "ada@contoso.com", "active": True}})
-        assert (await ledger.known([ada]))[ada].intent == {"userName": "ada@contoso.com", "active": True}
+        promised = {"userName": "ada@contoso.com", "active": True}
+        await ledger.promise(epoch, {ada: promised})
+        known = (await ledger.known([ada]))[ada]
+        assert (known.intent, known.unsettled) == (promised, True)
+        await ledger.promise(epoch, {ada: None})
+        assert (await ledger.known([ada]))[ada].intent == promised
 
     async def test_a_plan_is_done_phase_by_phase(self, ledger: Any) -> None:
         ada, bob, team = (str(uuid4()) for _ in range(3))
         await marked(ledger, ada, bob)
-        cycle = await ledger.begin("initial", "plan")
+        cycle = await ledger.begin("initial", "plan", 0)
         members = Change("add members", "Group", team, "g", "", 1, ADDITIONS, members=(ada, bob))
         leaver = replace(create(bob), action="disable", phase=LEAVERS, attributes={"active": (True, False)})
         await ledger.append(cycle, [Planned(1, create(ada)), Planned(2, members)])
@@ -144,16 +148,22 @@ class LedgerConformance:
         team, ada, bob = (str(uuid4()) for _ in range(3))
         await marked(ledger, ada)
         epoch = await leased(ledger)
-        cycle = await ledger.begin("initial", "cycle")
+        cycle = await ledger.begin("initial", "cycle", 0)
         await ledger.append(cycle, [Planned(1, create(ada))])
         outcome = Outcome(1, ada, 1, "success", Known(ada, "User", "linked", "42"))
         outcome.members_put = [(team, ada, "42", True)]
         await ledger.settle(epoch, cycle, [outcome])
         await ledger.found_members(team, {bob: "43", ada: "42"}, [])
-        assert (await ledger.members([team]))[team] == {ada: ("42", True), bob: ("43", False)}
-        outcome.members_put, outcome.members_gone = [], [(team, bob)]
+        assert (await ledger.members([team]))[team] == {ada: Membership("42", True), bob: Membership("43", False)}
+        eve = str(uuid4())
+        await ledger.promise_members(epoch, team, {eve: "44", bob: "43"})
+        found = (await ledger.members([team]))[team]
+        assert (found[eve], found[bob]) == (Membership("44", True, False), Membership("43", False))
+        await ledger.found_members(team, {eve: "44"}, [])
+        assert (await ledger.members([team]))[team][eve] == Membership("44", True)
+        outcome.members_put, outcome.members_gone = [], [(team, bob), (team, eve)]
         await ledger.settle(epoch, cycle, [outcome])
-        assert (await ledger.members([team]))[team] == {ada: ("42", True)}
+        assert (await ledger.members([team]))[team] == {ada: Membership("42", True)}
         await ledger.settle(epoch, cycle, [Outcome(1, ada, 1, "success", None)])
         assert (await ledger.members([team]))[team] == {}
         assert await ledger.known([ada]) == {}
@@ -165,7 +175,7 @@ class LedgerConformance:
         known = Known(team, "Group", "linked", "7")
         members = Change("add members", "Group", team, "g", "", 1, ADDITIONS, members=())
         for status, expected in (("failure", [team]), ("success", [])):
-            cycle = await ledger.begin("incremental", "cycle")
+            cycle = await ledger.begin("incremental", "cycle", 0)
             await ledger.append(cycle, [Planned(1, replace(members, action="link", phase=USERS)), Planned(2, members)])
             await ledger.open_references(epoch, cycle)
             await ledger.settle(epoch, cycle, [Outcome(1, team, 1, "success", known)])
@@ -177,7 +187,7 @@ class LedgerConformance:
         ada = str(uuid4())
         await marked(ledger, ada, seq=5)
         epoch = await leased(ledger)
-        cycle = await ledger.begin("initial", "cycle")
+        cycle = await ledger.begin("initial", "cycle", 0)
         await ledger.append(cycle, [Planned(1, create(ada, 5))])
         linked = Known(ada, "User", "linked", "42")
         await ledger.settle(epoch, cycle, [Outcome(1, ada, 5, "success", linked)])
@@ -193,10 +203,55 @@ class LedgerConformance:
         assert await ledger.known([ada]) == {}
         assert (await ledger.cycles(5))[0]["counts"] == {"create": 1}
 
+    async def test_a_restart_while_a_cycle_runs_is_not_forgotten(self, ledger: Any) -> None:
+        epoch = await leased(ledger)
+        cycle = await ledger.begin("initial", "cycle", (await ledger.job()).generation)
+        await ledger.clear(full=False)
+        await ledger.end(cycle, status="done", plan_hash="", counts={}, requests=1, epoch=epoch)
+        assert (await ledger.job()).initial is True
+
+    async def test_what_changed_again_is_not_forgotten(self, ledger: Any) -> None:
+        team = str(uuid4())
+        await marked(ledger, team, seq=5, kind="Group")
+        epoch = await leased(ledger)
+        cycle = await ledger.begin("incremental", "cycle", 0)
+        gone = Change("delete", "Group", team, "g", "", 5, USERS, target_id="7")
+        await ledger.append(cycle, [Planned(1, gone)])
+        await ledger.settle(epoch, cycle, [Outcome(1, team, 5, "success", Known(team, "Group", "linked", "7"))])
+        await marked(ledger, team, seq=6, kind="Group")
+        await ledger.settle(epoch, cycle, [Outcome(1, team, 5, "success", None)])
+        assert (await ledger.known([team]))[team] == Known(team, "Group")
+        assert await dirty(ledger, "Group") == [team]
+
+    async def test_whose_account_it_is(self, ledger: Any) -> None:
+        ada, bob = str(uuid4()), str(uuid4())
+        await marked(ledger, ada, bob, seq=5)
+        epoch = await leased(ledger)
+        cycle = await ledger.begin("initial", "cycle", 0)
+        await ledger.append(cycle, [Planned(1, create(ada, 5)), Planned(2, create(bob, 5))])
+        held = Known(ada, "User", "disabled", "42")
+        await ledger.settle(epoch, cycle, [Outcome(1, ada, 5, "success", held)])
+        assert await ledger.holders("User", ["42", "43"]) == {"42": held}
+        assert await ledger.holders("Group", ["42"]) == {}
+        taken = Known(bob, "User", "linked", "42")
+        await ledger.settle(epoch, cycle, [Outcome(2, bob, 5, "success", taken, releases=ada)])
+        assert await ledger.holders("User", ["42"]) == {"42": taken}
+        assert (await ledger.known([ada]))[ada] == Known(ada, "User")
+
+    async def test_everything_that_is_known_is_marked(self, ledger: Any) -> None:
+        ada = str(uuid4())
+        await marked(ledger, ada, seq=5)
+        epoch = await leased(ledger)
+        cycle = await ledger.begin("initial", "cycle", 0)
+        await ledger.append(cycle, [Planned(1, create(ada, 5))])
+        await ledger.settle(epoch, cycle, [Outcome(1, ada, 5, "success", Known(ada, "User", "linked", "42"))])
+        await ledger.mark_known(6)
+        assert await dirty(ledger) == [ada]
+
     async def test_a_quarantine_stands_with_the_job_until_a_cycle_goes_through(self, ledger: Any) -> None:
         epoch = await leased(ledger)
         for quarantine in ("the token has expired", None):
-            cycle = await ledger.begin("initial", "cycle")
+            cycle = await ledger.begin("initial", "cycle", 0)
             status = "quarantined" if quarantine else "done"
             await ledger.end(
                 cycle, status=status, plan_hash="", counts={}, requests=1, epoch=epoch, quarantine=quarantine

@@ -93,7 +93,7 @@ def show(ctx: typer.Context, name: Name) -> None:
         async with desk.house.database.reading() as tx:
             assigned = await assignments.assignments(tx, desk.tenant, application)
             owners = await assignments.owners(tx, desk.tenant, application)
-        ledger = desk.house.ledger(desk.tenant, application)
+        ledger = desk.house.ledger(desk.tenant, application.id)
         job, cycles = await ledger.job(), await ledger.cycles(1)
         return {
             **application.to_json(),
@@ -224,7 +224,7 @@ def restart(
 
         application = await found(desk, name, "provisioning.run")
         async with desk.edit() as edit:
-            await desk.house.ledger(desk.tenant, application).restart(edit.tx, full=clear == "full")
+            await desk.house.ledger(desk.tenant, application.id).restart(edit.tx, full=clear == "full")
             edit.touch("Application", application.id)
             edit.record(audit.Entry("restart", f"application {name}", str(application.id), after={"clear": clear}))
         return str(application.provisioning)

@@ -32,7 +32,7 @@ def log(
         if user is not None:
             async with desk.house.database.reading() as tx:
                 identity = (await users.find(tx, desk.tenant, user)).id
-        ledger = desk.house.ledger(desk.tenant, application)
+        ledger = desk.house.ledger(desk.tenant, application.id)
         return [_row(row) for row in await ledger.log(cycle=cycle, source_id=identity, limit=limit)]
 
     columns = {

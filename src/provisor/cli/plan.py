@@ -30,7 +30,7 @@ def plan(
         from provisor.sync.cycle import dry_run
 
         application = await found(desk, name, "provisioning.run")
-        async with desk.house.job(desk.tenant, application, read_only=True) as job:
+        async with desk.house.job(desk.tenant, application.id, read_only=True) as job:
             result = await dry_run(job, lambda stage, done, total: None)
             return result, await changes(job.ledger, result.cycle)
 

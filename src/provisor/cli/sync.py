@@ -30,10 +30,16 @@ def sync(ctx: typer.Context, name: Name) -> int:
         def waiting() -> None:
             session.note(f"a cycle of {name} is running; waiting for it to end")
 
-        async with desk.house.job(desk.tenant, application) as job:
-            with progress(session) as report:
-                result = await run(job, report, backed_off=True, waiting=waiting)
-            return result, await changes(job.ledger, result.cycle) if session.json else []
+        ledger = desk.house.ledger(desk.tenant, application.id)
+        with progress(session) as report:
+            result = await run(
+                ledger,
+                lambda: desk.house.job(desk.tenant, application.id),
+                report,
+                backed_off=True,
+                waiting=waiting,
+            )
+        return result, await changes(ledger, result.cycle) if session.json else []
 
     result, rows = session.run(work)
     shown = {

@@ -23,6 +23,8 @@ from provisor.storage.pool import Row, Tx
 from provisor.storage.queries import queries
 
 QUERIES = queries("applications")
+#: What a cycle decides by, beside the directory itself.
+_DECIDING = ("schema", "scope", "tenant_url", "capabilities")
 #: What a SCIM address ends in, in the spellings that people paste.
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
@@ -136,7 +138,7 @@ async def save(work: Edit, before: Application, after: Application, action: str)
         dict(after.capabilities),
         dict(after.schema),
     )
-    if (before.schema, before.scope, before.tenant_url) != (after.schema, after.scope, after.tenant_url):
+    if any(getattr(before, name) != getattr(after, name) for name in _DECIDING):
         work.touch("Application", after.id)
     old, new = _audited(before), _audited(after)
     names = [name for name in new if old[name] != new[name]]

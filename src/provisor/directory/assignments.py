@@ -22,6 +22,7 @@ from provisor.storage.pool import Row, Tx
 async def assign(work: Edit, app: Application, principals: Sequence[User | Group], *, force: bool = False) -> int:
     """Assign users and groups; returns how many were not assigned before."""
     work.require("provisioning.write", app.id)
+    await _lock(work, principals)
     owner = app.capabilities.get("owner_name")
     if owner and not force:
         await _refuse_the_owner(work, app, principals, owner)
@@ -35,6 +36,7 @@ async def assign(work: Edit, app: Application, principals: Sequence[User | Group
 async def unassign(work: Edit, app: Application, principals: Sequence[User | Group]) -> int:
     """Take assignments away; returns how many there were."""
     work.require("provisioning.write", app.id)
+    await _lock(work, principals)
     rows = await work.tx.fetch(QUERIES.unassign, work.tenant.id, app.id, [item.id for item in principals])
     await _changed(work, app, principals, {row["principal_id"] for row in rows}, "unassign")
     return len(rows)
@@ -65,6 +67,12 @@ async def owners(tx: Tx, tenant: Tenant, app: Application) -> list[Row]:
 
 def kind(principal: User | Group) -> str:
     return "User" if isinstance(principal, User) else "Group"
+
+
+async def _lock(work: Edit, principals: Sequence[User | Group]) -> None:
+    """Nobody joins these groups before this edit is done: whoever is in one must be touched with it."""
+    groups = [item.id for item in principals if isinstance(item, Group)]
+    await work.tx.execute(DIRECTORY.groups_lock, work.tenant.id, groups)
 
 
 async def _changed(

@@ -70,6 +70,7 @@ async def change(work: Edit, before: Group, given: Mapping[str, Any]) -> None:
 async def delete(work: Edit, group: Group) -> None:
     """Delete a group for good; whoever was in it is touched, as their scope may change."""
     work.require("directory.write")
+    await work.tx.execute(QUERIES.groups_lock, work.tenant.id, [group.id])
     members = await work.tx.fetch(QUERIES.members_of, work.tenant.id, [group.id])
     parents = await work.tx.fetch(QUERIES.leave_groups, work.tenant.id, group.id)
     await work.tx.execute(QUERIES.forget_assignments, work.tenant.id, group.id)
@@ -91,6 +92,7 @@ async def add_members(work: Edit, rows: Sequence[tuple[UUID, UUID, str]]) -> int
     if any(group == member for group, member, _ in rows):
         raise Invalid("A group cannot be a member of itself.")
     kinds = {(group, member): kind for group, member, kind in rows}
+    await work.tx.execute(QUERIES.users_keep, work.tenant.id, [member for _, member, kind in rows if kind == "User"])
     added = await work.tx.fetch(
         QUERIES.member_insert,
         work.tenant.id,

@@ -71,11 +71,12 @@ async def _known_users(work: Edit, found: list[Row]) -> tuple[dict[str, User], d
     by_id: dict[UUID, User] = {}
     for page in _pages(found):
         keys = [str(row.values["userPrincipalName"]).casefold() for row in page]
-        for record in await work.tx.fetch(QUERIES.users_by_key, work.tenant.id, keys):
+        # Locked until the import is done: what a file does not say must not go back to what it was.
+        for record in await work.tx.fetch(QUERIES.users_by_key_lock, work.tenant.id, keys):
             # The living one comes first.
             by_key.setdefault(record["upn"].casefold(), users.from_row(record))
         ids = [row.id for row in page if row.id]
-        for record in await work.tx.fetch(QUERIES.users_by_id, work.tenant.id, ids):
+        for record in await work.tx.fetch(QUERIES.users_lock, work.tenant.id, ids):
             by_id[record["id"]] = users.from_row(record)
     return by_key, by_id
 

@@ -2,16 +2,18 @@
 
 The table of entra.md's decision rules for users and groups, as a pure function of what the directory says (source and
 scope), what the ledger knows (link, what was applied), and what the target answered (match or snapshot). Where the
-answer of the target is missing nothing is decided to be absent.
+answer of the target is missing nothing is decided to be absent; where somebody should lose access and nothing can be
+done about it, that is a refusal that comes back, never *done already*.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any, Final, Literal
+from dataclasses import dataclass, replace
+from typing import Any, Final
 
 from provisor.provisioning.capabilities import Capabilities
+from provisor.provisioning.change import GONE_GROUPS, GROUPS, LEAVERS, USERS, Answer, Change, Known
 from provisor.provisioning.diff import Difference, differences
 from provisor.provisioning.map import Desired
 from provisor.provisioning.match import Match
@@ -19,84 +21,39 @@ from provisor.provisioning.schema import ObjectRules
 from provisor.provisioning.scope import Scope, SourceObject
 from provisor.scim.resource import value_at
 
-Action = Literal[
-    "create",
-    "update",
-    "link",
-    "disable",
-    "delete",
-    "unlink",
-    "removed",
-    "add members",
-    "remove members",
-    "update references",
-    "nothing",
-    "refuse",
-]
-#: The order in which a cycle does things: whoever leaves first, accounts before groups, objects before references.
-LEAVERS, USERS, GROUPS, REMOVALS, ADDITIONS, REFERENCES, GONE_GROUPS = range(1, 8)
 #: How often a promised account of a leaver is looked for before it counts as never made.
 LOOKS: Final = 6
 #: Groups of a Databricks workspace whose members have rights by being members.
 RESERVED_GROUPS: Final = frozenset({"admins", "users", "account users"})
+_REMOVED: Final = "was removed at the target; it is not created again until it is allowed"
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
-    """What the ledger knows of one source object for one application."""
+class _Case:
+    """Everything that one decision is made from; ``base`` is the change that does nothing."""
 
-    source_id: str
-    object_type: str
-    state: Literal["none", "linked", "disabled", "removed"] = "none"
-    target_id: str | None = None
-    adopted: bool = False
-    intent: Mapping[str, Any] | None = None
-    last_applied: Mapping[str, Any] = field(default_factory=dict)
-    kept: Mapping[str, Any] = field(default_factory=dict)
-    failures: int = 0
-    error: str | None = None
+    base: Change
+    known: Known
+    rules: ObjectRules
+    scope: Scope
+    desired: Desired
+    answer: Answer
+    capabilities: Capabilities
 
-    @property
-    def linked(self) -> bool:
-        return self.target_id is not None and self.state in ("linked", "disabled")
+    def nothing(self, reason: str, **more: Any) -> Change:
+        return replace(self.base, reason=reason, **more)
 
+    def refuse(self, reason: str, *, retry: bool = False) -> Change:
+        return replace(self.base, action="refuse", reason=reason, retry=retry)
 
-@dataclass(frozen=True, slots=True)
-class Change:
-    """What a cycle does about one object. ``attributes`` and ``kept``: target path → (before, after or wanted).
-
-    ``wanted`` is all that the account should say, of which ``attributes`` is what it does not say yet.
-    ``members`` are source ids; ``adopts`` marks an account that existed before and becomes this object's; ``retry``
-    marks a refusal that the target or another object may mend, so that a later cycle decides again.
-    """
-
-    action: Action
-    object_type: str
-    source_id: str
-    source_name: str
-    reason: str
-    seq: int
-    phase: int
-    target_id: str | None = None
-    attributes: Mapping[str, tuple[Any, Any]] = field(default_factory=dict)
-    kept: Mapping[str, tuple[Any, Any]] = field(default_factory=dict)
-    wanted: Mapping[str, Any] = field(default_factory=dict)
-    members: tuple[str, ...] = ()
-    adopts: bool = False
-    retry: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What the target said: the match of an object without a link, or the account of one with a link.
-
-    ``snapshot``: the account as read in this cycle; ``gone``: the target, asked for it by id, said that it is not
-    there.
-    """
-
-    match: Match | None = None
-    snapshot: Mapping[str, Any] | None = None
-    gone: bool = False
+    def compare(self, wanted: Desired, *, kept: Mapping[str, Any]) -> Difference:
+        """Against the account as read in this cycle where there is one, else against what was last applied."""
+        snapshot = self.answer.snapshot or (self.answer.match.resource if self.answer.match else None)
+        if snapshot is None:
+            current = self.known.last_applied
+        else:
+            current = {name: value_at(snapshot, name) for name in wanted.attributes}
+        return differences(self.rules, wanted, current, self.capabilities, owned=self.known.last_applied, kept=kept)
 
 
 def decide(
@@ -111,7 +68,9 @@ def decide(
     seq: int,
 ) -> Change:
     """The change for one object. ``source`` None: it was deleted in the directory for good."""
-    user = rules.object_type == "User"
+    lost = known.intent is not None and not known.linked
+    if lost and answer.holder is None:
+        known = _found_after_a_lost_create(known, answer)
     base = Change(
         action="nothing",
         object_type=rules.object_type,
@@ -119,23 +78,29 @@ def decide(
         source_name=source.name if source else str(known.last_applied.get(_name_of(rules)) or known.source_id),
         reason="",
         seq=seq,
-        phase=USERS if user else GROUPS,
+        phase=USERS if rules.object_type == "User" else GROUPS,
         target_id=known.target_id if known.linked else None,
     )
-    lost, known = known.intent is not None and not known.linked, _after_lost_create(known, answer)
+    case = _Case(base, known, rules, scope, desired, answer, capabilities)
     if answer.gone and known.linked:
-        return replace(
-            base, action="removed", reason="was removed at the target; it is not created again until it is allowed"
-        )
+        return replace(base, action="removed", reason=_REMOVED)
     if source is None:
-        change = _deleted(base, known, rules)
+        change = _deleted(case)
     elif not scope.inside:
-        change = _outside(base, known, rules, scope, desired, answer, capabilities)
+        change = _outside(case)
     else:
-        change = _inside(base, known, rules, scope, desired, answer, capabilities)
+        change = _inside(case)
     if lost and change.action == "nothing":
         change = _resolve(change, known)
     return _spare_the_owner(change, capabilities)
+
+
+def _found_after_a_lost_create(known: Known, answer: Answer) -> Known:
+    """A create that was promised, and an account that matches it: that account is ours."""
+    match = answer.match
+    if match is None or match.resource is None:
+        return known
+    return replace(known, state="linked", target_id=str(match.resource["id"]), last_applied=known.intent or {})
 
 
 def _resolve(change: Change, known: Known) -> Change:
@@ -149,168 +114,130 @@ def _resolve(change: Change, known: Known) -> Change:
         reason = f"the account that was promised is there, and {change.reason}"
         return replace(change, action="link", target_id=known.target_id, wanted=wanted, reason=reason)
     if known.failures < LOOKS:
-        reason = (
-            f"{change.reason}; the create that was promised before has no answer, so the account is looked for again"
-        )
+        reason = f"{change.reason}; a create that was promised has no answer, so the account is looked for again"
         return replace(change, retry=True, reason=reason)
     return change
 
 
-def _after_lost_create(known: Known, answer: Answer) -> Known:
-    """A create that was promised, and an account that matches it: that account is ours."""
-    match = answer.match
-    if known.intent is None or known.linked or match is None or match.resource is None:
-        return known
-    return replace(known, state="linked", target_id=str(match.resource["id"]), last_applied=known.intent)
-
-
-def _deleted(base: Change, known: Known, rules: ObjectRules) -> Change:
+def _deleted(case: _Case) -> Change:
     gone = "was deleted from the directory for good"
-    if not known.linked:
-        return replace(base, reason=f"{gone} and has no account")
-    if "Delete" not in rules.flow:
-        return replace(base, reason=f"{gone}, and the object mapping does not delete")
-    if known.adopted and rules.object_type == "Group":
-        return _unlink(base, known, gone)
-    phase = LEAVERS if rules.object_type == "User" else GONE_GROUPS
-    return replace(base, action="delete", reason=gone, phase=phase, target_id=known.target_id)
+    if not case.known.linked:
+        return case.nothing(f"{gone} and has no account")
+    if "Delete" not in case.rules.flow:
+        return _close(case, f"{gone}, and the object mapping does not delete")
+    return _delete(case, gone)
 
 
-def _outside(
-    base: Change,
-    known: Known,
-    rules: ObjectRules,
-    scope: Scope,
-    desired: Desired,
-    answer: Answer,
-    capabilities: Capabilities,
-) -> Change:
-    if not known.linked:
-        return replace(base, reason=scope.reason)
-    if rules.object_type == "Group":
-        if "Delete" not in rules.flow:
-            return replace(base, reason=f"{scope.reason}, and the object mapping does not delete")
-        if known.adopted:
-            return _unlink(base, known, scope.reason)
-        return replace(base, action="delete", reason=scope.reason, phase=GONE_GROUPS, target_id=known.target_id)
-    leaving = [rule for rule in rules.values if rule.reads_soft_deletion]
-    if not leaving or "Update" not in rules.flow:
-        return replace(base, reason=f"{scope.reason}, but no mapping reads IsSoftDeleted: nothing disables the account")
-    wanted = Desired({rule.target.name: desired.attributes.get(rule.target.name) for rule in leaving})
-    found = _compare(rules, wanted, known, answer, capabilities)
+def _outside(case: _Case) -> Change:
+    if not case.known.linked:
+        return case.nothing(case.scope.reason)
+    if case.rules.object_type == "Group" and "Delete" in case.rules.flow:
+        return _delete(case, case.scope.reason)
+    return _close(case, case.scope.reason)
+
+
+def _delete(case: _Case, reason: str) -> Change:
+    if case.rules.object_type == "User":
+        return replace(case.base, action="delete", reason=reason, phase=LEAVERS)
+    if not case.known.adopted:
+        return replace(case.base, action="delete", reason=reason, phase=GONE_GROUPS)
+    reason = f"{reason}; the group was there before, so it stays, without the members that were added"
+    return replace(case.base, action="unlink", reason=reason, phase=GONE_GROUPS)
+
+
+def _close(case: _Case, reason: str) -> Change:
+    """Disable the account of somebody who is out of scope, by the mappings that read IsSoftDeleted alone."""
+    if case.rules.object_type == "Group":
+        return case.nothing(f"{reason}; groups that stay are not changed")
+    names = [rule.target.name for rule in case.rules.closing]
+    if not names or "Update" not in case.rules.flow:
+        return case.nothing(f"{reason}, but no mapping reads IsSoftDeleted: nothing disables the account")
+    wanted = Desired({name: case.desired.attributes.get(name) for name in names})
+    mute = next((name for name, value in wanted.attributes.items() if value is None), None)
+    if mute is not None:
+        return case.refuse(f"{reason}, but the mapping of {mute} gives no value that closes the account", retry=True)
+    # What the target once refused counts for nothing here: it is asked again.
+    found = case.compare(wanted, kept={})
+    if found.kept:
+        return case.refuse(f"{reason}, but the account stays open: {_kept_reason(found)}", retry=True)
+    closed = {**case.known.last_applied, **wanted.attributes}
     if not found.changes:
-        return replace(base, reason=f"{scope.reason} and is disabled already")
+        return case.nothing(f"{reason} and is disabled already", wanted=closed, closes=True)
     return replace(
-        base,
+        case.base,
         action="disable",
-        reason=scope.reason,
+        reason=reason,
         phase=LEAVERS,
-        target_id=known.target_id,
         attributes=found.changes,
+        wanted=closed,
+        closes=True,
     )
 
 
-def _unlink(base: Change, known: Known, reason: str) -> Change:
-    return replace(
-        base,
-        action="unlink",
-        reason=f"{reason}; the group was there before, so it stays, without the members that were added",
-        phase=GONE_GROUPS,
-        target_id=known.target_id,
-    )
-
-
-def _inside(
-    base: Change,
-    known: Known,
-    rules: ObjectRules,
-    scope: Scope,
-    desired: Desired,
-    answer: Answer,
-    capabilities: Capabilities,
-) -> Change:
+def _inside(case: _Case) -> Change:
+    known, desired, rules = case.known, case.desired, case.rules
     if known.state == "removed":
-        return replace(base, reason="was removed at the target; it is not created again until it is allowed")
+        return case.nothing(_REMOVED)
     if desired.problem:
-        return replace(base, action="refuse", reason=desired.problem)
-    base = replace(base, wanted={name: value for name, value in desired.attributes.items() if value is not None})
+        return case.refuse(desired.problem)
+    wanted = {name: value for name, value in desired.attributes.items() if value is not None}
+    case = replace(case, base=replace(case.base, wanted=wanted))
     if known.linked:
-        return _update(base, known, rules, scope, desired, answer, capabilities)
-    match = answer.match or Match()
+        return _update(case)
+    match = case.answer.match or Match()
     if match.problem:
-        return replace(base, action="refuse", reason=match.problem, retry=True)
+        return case.refuse(match.problem, retry=True)
     if match.resource is not None:
-        return _adopt(base, known, rules, desired, match, capabilities)
+        return _adopt(case, match)
     if "Add" not in rules.flow:
-        return replace(base, reason="has no account, and the object mapping does not create")
+        return case.nothing("has no account, and the object mapping does not create")
     # A create whose answer was lost is repeated as it was promised, even if the object changed meanwhile.
     values = dict(known.intent) if known.intent is not None else {**desired.attributes, **desired.defaults}
     attributes = {name: (None, value) for name, value in values.items() if value is not None}
-    return replace(base, action="create", reason=f"{scope.reason} and has no account", attributes=attributes)
+    reason = f"{case.scope.reason} and has no account"
+    return replace(case.base, action="create", reason=reason, attributes=attributes)
 
 
-def _update(
-    base: Change,
-    known: Known,
-    rules: ObjectRules,
-    scope: Scope,
-    desired: Desired,
-    answer: Answer,
-    capabilities: Capabilities,
-) -> Change:
-    found = _compare(rules, desired, known, answer, capabilities)
-    base = replace(base, target_id=known.target_id, kept=found.kept)
+def _update(case: _Case) -> Change:
+    found = case.compare(case.desired, kept=case.known.kept)
+    case = replace(case, base=replace(case.base, kept=found.kept))
     if not found.changes:
-        return replace(base, reason=_kept_reason(found) or "is as it should be")
-    if "Update" not in rules.flow:
-        return replace(base, reason="differs, and the object mapping does not update")
-    back = known.state == "disabled" and any(after is True for _, after in found.changes.values())
-    reason = f"{scope.reason} again" if back else f"changed: {', '.join(found.changes)}"
-    return replace(base, action="update", reason=_with_kept(reason, found), attributes=found.changes)
+        return case.nothing(_kept_reason(found) or "is as it should be")
+    if "Update" not in case.rules.flow:
+        return case.nothing("differs, and the object mapping does not update")
+    back = case.known.state == "disabled" and any(after is True for _, after in found.changes.values())
+    reason = f"{case.scope.reason} again" if back else f"changed: {', '.join(found.changes)}"
+    return replace(case.base, action="update", reason=_with_kept(reason, found), attributes=found.changes)
 
 
-def _adopt(
-    base: Change,
-    known: Known,
-    rules: ObjectRules,
-    desired: Desired,
-    match: Match,
-    capabilities: Capabilities,
-) -> Change:
-    resource, question = match.resource, match.question
+def _adopt(case: _Case, match: Match) -> Change:
+    resource, question, holder = match.resource, match.question, case.answer.holder
     assert resource is not None and question is not None
+    which = f"an account with {question.path} {question.value!r}"
+    if holder is not None and not holder.gone:
+        reason = f"{which} is there, but it is another object's ({holder.source_id}): two cannot share one account"
+        return case.refuse(reason, retry=True)
     name = str(resource.get("displayName") or "")
     reserved = (resource.get("meta") or {}).get("resourceType") == "WorkspaceGroup" and name in RESERVED_GROUPS
-    if rules.object_type == "Group" and reserved:
-        return replace(
-            base, action="refuse", reason=f"matches the reserved group {name}, whose members have rights by being in it"
-        )
-    found = _compare(rules, desired, known, Answer(snapshot=resource), capabilities)
-    how = f"an account with {question.path} {question.value!r} was there before and is merged"
+    if case.rules.object_type == "Group" and reserved:
+        return case.refuse(f"matches the reserved group {name}, whose members have rights by being in it")
+    found = replace(case, answer=Answer(snapshot=resource)).compare(case.desired, kept=case.known.kept)
+    how = f"{which} was there before and is merged"
     if question.precedence > 1:
         how += f" (found by matching precedence {question.precedence})"
-    changes = found.changes if "Update" in rules.flow else {}
+    if holder is not None:
+        how += f"; it was that of {holder.source_id}, who is gone"
+    changes = found.changes if "Update" in case.rules.flow else {}
     return replace(
-        base,
+        case.base,
         action="update" if changes else "link",
         reason=_with_kept(how, found),
         target_id=str(resource["id"]),
         attributes=changes,
         kept=found.kept,
         adopts=True,
+        releases=holder.source_id if holder is not None else None,
     )
-
-
-def _compare(
-    rules: ObjectRules, desired: Desired, known: Known, answer: Answer, capabilities: Capabilities
-) -> Difference:
-    """Against the account as read in this cycle where there is one, else against what was last applied."""
-    snapshot = answer.snapshot or (answer.match.resource if answer.match else None)
-    if snapshot is None:
-        current = known.last_applied
-    else:
-        current = {name: value_at(snapshot, name) for name in desired.attributes}
-    return differences(rules, desired, current, capabilities, owned=known.last_applied, kept=known.kept)
 
 
 def _kept_reason(found: Difference) -> str:
@@ -329,12 +256,8 @@ def _spare_the_owner(change: Change, capabilities: Capabilities) -> Change:
     """The account whose token is used is never disabled or deleted: that would end provisioning itself."""
     harms = change.action in ("disable", "delete") or change.attributes.get("active", (None, True))[1] is False
     if change.object_type == "User" and harms and change.target_id and change.target_id == capabilities.owner_id:
-        return replace(
-            change,
-            action="refuse",
-            attributes={},
-            reason=f"{change.reason}, but {capabilities.owner_name} owns the secret token: use another admin's token",
-        )
+        reason = f"{change.reason}, but {capabilities.owner_name} owns the secret token: use another admin's token"
+        return replace(change, action="refuse", attributes={}, closes=False, retry=True, reason=reason)
     return change
 
 

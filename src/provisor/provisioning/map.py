@@ -24,10 +24,15 @@ class Desired:
 
 
 def desire(rules: ObjectRules, source: SourceObject, *, soft_deleted: bool) -> Desired:
-    """The desired target attributes of ``source``; ``soft_deleted`` is whether it is out of scope for this app."""
+    """The desired target attributes of ``source``; ``soft_deleted`` is whether it is out of scope for this app.
+
+    A mapping that fails is named and the rest is evaluated all the same: somebody who leaves is disabled, whatever is
+    wrong with their job title.
+    """
     inputs = {**source.attributes, "IsSoftDeleted": soft_deleted, "objectId": source.id}
     attributes: dict[str, Any] = {}
     defaults: dict[str, Any] = {}
+    problem: str | None = None
     for rule in rules.values:
         name = rule.target.name
         try:
@@ -36,13 +41,14 @@ def desire(rules: ObjectRules, source: SourceObject, *, soft_deleted: bool) -> D
             if attributes[name] is None and rule.default:
                 defaults[name] = typed(rule, rule.default)
         except (ExpressionError, ValueError) as error:
-            return Desired(attributes, defaults, f"the mapping of {name} gives no usable value: {error}")
+            problem = problem or f"the mapping of {name} gives no usable value: {error}"
+            continue
         if rule.target.required and not rule.target.anchor and attributes[name] is None and name not in defaults:
-            return Desired(attributes, defaults, f"{name} is required and has no value")
+            problem = problem or f"{name} is required and has no value"
     matching = [rule.target.name for rule in rules.matching]
     if matching and all(attributes.get(name) is None for name in matching):
-        return Desired(attributes, defaults, f"no matching attribute has a value ({', '.join(matching)})")
-    return Desired(attributes, defaults)
+        problem = problem or f"no matching attribute has a value ({', '.join(matching)})"
+    return Desired(attributes, defaults, problem)
 
 
 def typed(rule: AttributeRule, value: Any) -> Any:

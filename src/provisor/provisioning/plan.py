@@ -13,9 +13,20 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from provisor.provisioning.capabilities import MEMBERS_PER_REQUEST
-from provisor.provisioning.decide import Change
+from provisor.provisioning.change import Change
 from provisor.provisioning.schema import ObjectRules
 
+#: Actions that concern a whole account, which must be one object's.
+_WHOLE: Final = frozenset({"create", "update", "link", "disable", "delete", "unlink"})
+#: What is left of a change that is refused.
+_NOT_DONE: Final[dict[str, Any]] = {
+    "attributes": {},
+    "members": (),
+    "adopts": False,
+    "closes": False,
+    "releases": None,
+    "retry": True,
+}
 #: Attributes that no two accounts of one kind may share, beside the matching ones.
 _UNIQUE: Final = {"User": ("userName",), "Group": ()}
 
@@ -33,9 +44,7 @@ class Plan:
         """Count ``change`` in and return it, or the refusal that takes its place."""
         problem = self._breaks_a_promise(change, rules)
         if problem:
-            change = replace(
-                change, action="refuse", reason=problem, attributes={}, members=(), adopts=False, retry=True
-            )
+            change = replace(change, action="refuse", reason=problem, **_NOT_DONE)
         if change.action != "nothing":
             self.counts[change.action] += 1
             self.writes += requests_of(change)
@@ -53,7 +62,7 @@ class Plan:
         return not any(count for action, count in self.counts.items() if action != "refuse")
 
     def _breaks_a_promise(self, change: Change, rules: ObjectRules) -> str | None:
-        if change.action not in ("create", "update", "link"):
+        if change.action not in _WHOLE:
             return None
         names = {*_UNIQUE[rules.object_type], *(rule.target.name for rule in rules.matching)}
         promises = [
@@ -61,7 +70,7 @@ class Plan:
             for name in sorted(names & change.attributes.keys())
             if change.attributes[name][1] is not None
         ]
-        if change.adopts and change.target_id:
+        if change.target_id:
             promises.append((rules.object_type, "id", change.target_id))
         for promise in promises:
             holder = self._promised.get(promise)

@@ -73,6 +73,11 @@ class ObjectRules:
         return tuple(rule for rule in self.attributes if not rule.reference)
 
     @property
+    def closing(self) -> tuple[AttributeRule, ...]:
+        """The mappings that disable an account: they read IsSoftDeleted, and not only when it is created."""
+        return tuple(rule for rule in self.values if rule.reads_soft_deletion and rule.flow != "ObjectAddOnly")
+
+    @property
     def references(self) -> tuple[AttributeRule, ...]:
         return tuple(rule for rule in self.attributes if rule.reference)
 

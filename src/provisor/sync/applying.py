@@ -1,26 +1,32 @@
 """Applying: the plan's changes become requests, phase by phase and page by page.
 
-Each page: promise the creates (durable before the first POST), send many requests at a time, then write links, outcomes
-and log rows in one transaction that checks the lease. An object that changed since it was planned is left for the next
-cycle. A failure concerns its object alone, unless the target refuses or cannot be reached: then the cycle stops.
+Each page: promise what is sent (durable before the first request), send many requests at a time, then write links,
+outcomes and log rows in one transaction that checks the lease. An object that changed since it was planned is left for
+the next cycle. A failure concerns its object alone, unless the target refuses or cannot be reached: then the cycle
+stops.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 
 from provisor.connectors.base import TargetError
 from provisor.provisioning.capabilities import MEMBERS_PER_REQUEST
-from provisor.provisioning.decide import Change, Known
+from provisor.provisioning.change import Change, Known
 from provisor.scim import requests
+from provisor.scim.requests import Request
 from provisor.sync import outcomes
 from provisor.sync.answers import gather
 from provisor.sync.job import Job
 from provisor.sync.records import Cycle, Outcome, Planned
 
 PAGE = 100
-_WITHOUT_REQUEST = frozenset({"nothing", "refuse", "link", "unlink", "removed"})
+#: Actions on an account of whose answer it must be known whether it was heard.
+_WITH_REQUEST = frozenset({"create", "update", "disable", "delete", "update references"})
+_STILL_RIGHT = frozenset({"disable", "delete", "unlink", "removed", "nothing", "remove members"})
+_MEMBERS = frozenset({"add members", "remove members"})
+#: Answers to adding several members that one of them alone may have caused.
+_ONE_OF_THEM = frozenset({400, 404, 409, 422})
 #: Called with the number of rows that are done.
 Report = Callable[[int], None]
 
@@ -45,14 +51,16 @@ async def _apply_page(job: Job, cycle: Cycle, epoch: int, page: list[Planned]) -
     ids = [row.change.source_id for row in page]
     known = await job.ledger.known(ids)
     seqs = await _now(job, page)
-    creates = {
+    promised = {
         row.change.source_id: {name: after for name, (_, after) in row.change.attributes.items()}
+        if row.change.action == "create"
+        else None
         for row in page
-        if row.change.action == "create" and not _moved(row.change, seqs)
+        if row.change.action in _WITH_REQUEST and not _moved(row.change, seqs)
     }
-    if creates:
-        await job.ledger.intend(epoch, creates)
-    worker = _Worker(job, known, seqs, creates)
+    if promised:
+        await job.ledger.promise(epoch, promised)
+    worker = _Worker(job, epoch, known, seqs)
     settled: list[Outcome] = await gather(worker.do(row) for row in page)
     await job.ledger.settle(epoch, cycle, settled)
     if worker.stopped_by is not None:
@@ -74,21 +82,19 @@ async def _now(job: Job, page: list[Planned]) -> dict[str, int]:
 def _moved(change: Change, seqs: Mapping[str, int]) -> bool:
     seq = seqs.get(change.source_id)
     if seq is None:
-        # Deleted for good since, unless that is what was planned.
-        return change.action not in ("delete", "unlink", "removed", "nothing", "remove members")
+        # Deleted for good: whatever takes something away goes on, the rest is decided again.
+        return change.action not in _STILL_RIGHT
     return seq > change.seq
 
 
 class _Worker:
     """Sends the requests of one page; ``stopped_by`` is the failure after which nothing more is sent."""
 
-    def __init__(
-        self, job: Job, known: Mapping[str, Known], seqs: Mapping[str, int], creates: Mapping[str, Mapping[str, object]]
-    ) -> None:
+    def __init__(self, job: Job, epoch: int, known: Mapping[str, Known], seqs: Mapping[str, int]) -> None:
         self._job = job
+        self._epoch = epoch
         self._known = known
         self._seqs = seqs
-        self._creates = creates
         self.stopped_by: TargetError | None = None
 
     async def do(self, row: Planned) -> Outcome:
@@ -96,7 +102,9 @@ class _Worker:
         known = self._known.get(change.source_id) or Known(change.source_id, change.object_type)
         if _moved(change, self._seqs):
             return outcomes.moved(row, known)
-        if change.action in _WITHOUT_REQUEST:
+        if change.action not in _WITH_REQUEST | _MEMBERS:
+            if change.action == "unlink" and await self._has_added_members(change.source_id):
+                return outcomes.failed(row, known, TargetError("members that were added are still in the group"))
             return outcomes.without_request(row, known, exists=change.source_id in self._seqs)
         if self.stopped_by is not None:
             return outcomes.failed(row, known, self.stopped_by)
@@ -107,8 +115,6 @@ class _Worker:
                 self.stopped_by = error
             if error.status == 404 and change.action != "create" and await self._is_gone(change, known):
                 return outcomes.lost(row, known)
-            if change.action == "create":
-                known = replace(known, intent=self._creates.get(change.source_id))
             return outcomes.failed(row, known, error)
 
     async def _send(self, row: Planned, known: Known) -> Outcome:
@@ -159,25 +165,58 @@ class _Worker:
         change = row.change
         if known.target_id is None:
             return outcomes.failed(row, known, TargetError("the group has no account yet"))
-        adding = change.action == "add members"
-        if adding:
-            accounts = await self._job.ledger.known(change.members)
-            ids = {member: target for member in change.members if (target := _account(accounts, member))}
-        else:
+        if change.action == "remove members":
             had = (await self._job.ledger.members([change.source_id]))[change.source_id]
-            ids = {member: had[member][0] for member in change.members if member in had}
-        make = requests.add_members if adding else requests.remove_members
-        for request in make(known.target_id, list(ids.values()), MEMBERS_PER_REQUEST):
-            await self._job.target.send(request)
-        missing = len(change.members) - len(ids)
-        outcome = Outcome(row.ordinal, change.source_id, change.seq, "success", known, settled=False)
-        if adding and missing:
-            outcome.status, outcome.message = "skipped", f"{missing} of the members have no account yet"
-        if adding:
-            outcome.members_put = [(change.source_id, member, target, True) for member, target in ids.items()]
-        else:
+            ids = [had[member].target_id for member in change.members if member in had]
+            for request in requests.remove_members(known.target_id, ids, MEMBERS_PER_REQUEST):
+                await self._job.target.send(request)
+            outcome = Outcome(row.ordinal, change.source_id, change.seq, "success", known, settled=False)
             outcome.members_gone = [(change.source_id, member) for member in change.members]
+            return outcome
+        return await self._add_members(row, known, known.target_id)
+
+    async def _add_members(self, row: Planned, known: Known, group: str) -> Outcome:
+        change = row.change
+        accounts = await self._job.ledger.known(change.members)
+        ids = {member: target for member in change.members if (target := _account(accounts, member))}
+        await self._job.ledger.promise_members(self._epoch, change.source_id, ids)
+        refused: dict[str, TargetError] = {}
+        for request in requests.add_members(group, list(ids.values()), MEMBERS_PER_REQUEST):
+            try:
+                await self._job.target.send(request)
+            except TargetError as error:
+                if error.status not in _ONE_OF_THEM:
+                    raise
+                refused |= await self._add_one_by_one(group, request)
+        taken = {member: target for member, target in ids.items() if target not in refused}
+        if refused:
+            first = next(iter(refused.values()))
+            outcome = outcomes.failed(row, known, TargetError(f"{len(refused)} members were not taken: {first}"))
+        else:
+            missing = len(change.members) - len(ids)
+            outcome = Outcome(row.ordinal, change.source_id, change.seq, "success", known, settled=False)
+            if missing:
+                outcome.status, outcome.message = "skipped", f"{missing} of the members have no account yet"
+        outcome.members_put = [(change.source_id, member, target, True) for member, target in taken.items()]
         return outcome
+
+    async def _add_one_by_one(self, group: str, request: Request) -> dict[str, TargetError]:
+        """The members of a refused request each by itself, so that one who is gone keeps nobody else out."""
+        assert request.body is not None
+        refused: dict[str, TargetError] = {}
+        for item in request.body["Operations"][0]["value"]:
+            (single,) = requests.add_members(group, [item["value"]], 1)
+            try:
+                await self._job.target.send(single)
+            except TargetError as error:
+                if error.status not in _ONE_OF_THEM:
+                    raise
+                refused[item["value"]] = error
+        return refused
+
+    async def _has_added_members(self, group: str) -> bool:
+        found = await self._job.ledger.members([group])
+        return any(membership.added for membership in found[group].values())
 
     async def _is_gone(self, change: Change, known: Known) -> bool:
         target_id = known.target_id or change.target_id

@@ -13,6 +13,7 @@ import os
 import socket
 import time
 from collections.abc import Callable, Coroutine, Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Any, Literal
 from uuid import uuid4
@@ -22,7 +23,7 @@ from provisor.provisioning.plan import Plan
 from provisor.sync.applying import apply
 from provisor.sync.intake import intake
 from provisor.sync.job import Job
-from provisor.sync.ledger import LeaseLost
+from provisor.sync.ledger import LeaseLost, Ledger
 from provisor.sync.planning import Planning, plan_objects
 from provisor.sync.records import Cycle
 from provisor.sync.references import plan_references
@@ -76,13 +77,24 @@ async def dry_run(job: Job, report: Report) -> Result:
     return _result(job, run, "planned", started)
 
 
-async def run(job: Job, report: Report, *, backed_off: bool, waiting: Callable[[], None] = lambda: None) -> Result:
-    """A cycle, now; waits for one that is running (``waiting`` is called once then)."""
-    epoch = await _lease(job, waiting)
+async def run(
+    ledger: Ledger,
+    load: Callable[[], AbstractAsyncContextManager[Job]],
+    report: Report,
+    *,
+    backed_off: bool,
+    waiting: Callable[[], None] = lambda: None,
+) -> Result:
+    """A cycle, now; waits for one that is running (``waiting`` is called once then).
+
+    ``load`` makes the job, once the lease is held: whatever was configured while it was waited for counts.
+    """
+    epoch = await _lease(ledger, waiting)
     try:
-        return await _kept(job, epoch, _cycle(job, epoch, report, backed_off))
+        async with load() as job:
+            return await _kept(ledger, epoch, _cycle(job, epoch, report, backed_off))
     finally:
-        await job.ledger.give_back(epoch)
+        await ledger.give_back(epoch)
 
 
 async def _cycle(job: Job, epoch: int, report: Report, backed_off: bool) -> Result:
@@ -105,8 +117,9 @@ async def _cycle(job: Job, epoch: int, report: Report, backed_off: bool) -> Resu
 
 
 async def _begin(job: Job, mode: Literal["plan", "cycle"]) -> tuple[_Run, bool]:
-    initial = await intake(job)
-    return _Run(await job.ledger.begin("initial" if initial else "incremental", mode)), initial
+    state = await intake(job)
+    cycle = await job.ledger.begin("initial" if state.initial else "incremental", mode, state.generation)
+    return _Run(cycle), state.initial
 
 
 async def _plan(job: Job, run: _Run, initial: bool, backed_off: bool, report: Report) -> None:
@@ -145,11 +158,11 @@ def _result(job: Job, run: _Run, status: Any, started: float, error: str | None 
     )
 
 
-async def _lease(job: Job, waiting: Callable[[], None]) -> int:
+async def _lease(ledger: Ledger, waiting: Callable[[], None]) -> int:
     holder = f"{socket.gethostname()}/{os.getpid()}"
-    await job.ledger.job()
+    await ledger.job()
     told = False
-    while (epoch := await job.ledger.take(holder, LEASE_SECONDS)) is None:
+    while (epoch := await ledger.take(holder, LEASE_SECONDS)) is None:
         if not told:
             waiting()
             told = True
@@ -157,10 +170,10 @@ async def _lease(job: Job, waiting: Callable[[], None]) -> int:
     return epoch
 
 
-async def _kept(job: Job, epoch: int, work: Coroutine[Any, Any, Result]) -> Result:
+async def _kept(ledger: Ledger, epoch: int, work: Coroutine[Any, Any, Result]) -> Result:
     """Do ``work`` while a heartbeat keeps the lease; whichever breaks first ends the other."""
     main = asyncio.create_task(work)
-    beat = asyncio.create_task(_beat(job, epoch))
+    beat = asyncio.create_task(_beat(ledger, epoch))
     try:
         await asyncio.wait({main, beat}, return_when=asyncio.FIRST_COMPLETED)
         if not main.done():
@@ -172,7 +185,7 @@ async def _kept(job: Job, epoch: int, work: Coroutine[Any, Any, Result]) -> Resu
         await asyncio.gather(main, beat, return_exceptions=True)
 
 
-async def _beat(job: Job, epoch: int) -> None:
+async def _beat(ledger: Ledger, epoch: int) -> None:
     while True:
         await asyncio.sleep(BEAT_SECONDS)
-        await job.ledger.keep(epoch, LEASE_SECONDS)
+        await ledger.keep(epoch, LEASE_SECONDS)

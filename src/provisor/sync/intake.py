@@ -8,27 +8,27 @@ from __future__ import annotations
 
 from provisor.connectors.base import SourceChange
 from provisor.sync.job import Job
+from provisor.sync.records import JobState
 
 PAGE = 1000
 
 
-async def intake(job: Job) -> bool:
-    """Bring the ledger up to the source; returns whether the next cycle is an initial one."""
+async def intake(job: Job) -> JobState:
+    """Bring the ledger up to the source as it was when the job was made; returns where the job stands then."""
     state = await job.ledger.job()
-    head = await job.source.head()
     if state.watermark == 0:
-        await _mark_everything(job, head)
-        return True
+        await _mark_everything(job, job.as_of)
+        return await job.ledger.job()
     watermark, configured = state.watermark, False
-    while page := await job.source.changes(watermark, PAGE):
+    while page := [change for change in await job.source.changes(watermark, PAGE) if change.seq <= job.as_of]:
         watermark = page[-1].seq
         configured = configured or any(change.id == job.application for change in page)
         objects = [change for change in page if change.object_type != "Application"]
         # A changed configuration marks everything below: until then the watermark must not pass it.
         await job.ledger.mark(objects, watermark=None if configured else watermark)
     if configured:
-        await _mark_everything(job, max(head, watermark))
-    return configured or state.initial
+        await _mark_everything(job, job.as_of)
+    return await job.ledger.job()
 
 
 async def _mark_everything(job: Job, seq: int) -> None:
@@ -36,6 +36,8 @@ async def _mark_everything(job: Job, seq: int) -> None:
     while page := await job.source.everything(after, PAGE):
         await job.ledger.mark([_change(item, seq) for item in page], watermark=None)
         after = page[-1][0]
+    # Also what the source has no more: a person who was deleted while nobody looked still has an account.
+    await job.ledger.mark_known(seq)
     await job.ledger.mark([], watermark=seq, initial=True)
 
 

@@ -12,7 +12,11 @@ from provisor.sync.ledger import Ledger
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """``all_objects``: the scope is *Sync all users and groups*; else assigned ones only."""
+    """``all_objects``: the scope is *Sync all users and groups*; else assigned ones only.
+
+    ``as_of``: the source's head, read before the application's configuration was. A cycle takes in nothing later, so
+    what changes while it runs, rules included, is left for the next one.
+    """
 
     application: str
     name: str
@@ -22,3 +26,4 @@ class Job:
     source: Source
     target: Target
     ledger: Ledger
+    as_of: int

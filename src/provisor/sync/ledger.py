@@ -13,10 +13,20 @@ from typing import Any, Literal
 from uuid import UUID, uuid4
 
 from provisor.connectors.base import SourceChange
-from provisor.provisioning.decide import Known
+from provisor.provisioning.change import Known
 from provisor.storage.pool import Database, Row, Tx
 from provisor.storage.queries import queries
-from provisor.sync.records import Cycle, Due, JobState, Outcome, Planned, change_from, detail_of, known_from
+from provisor.sync.records import (
+    Cycle,
+    Due,
+    JobState,
+    Membership,
+    Outcome,
+    Planned,
+    change_from,
+    detail_of,
+    known_from,
+)
 
 QUERIES = queries("sync")
 _FIRST = UUID(int=0)
@@ -52,6 +62,7 @@ class Ledger:
         return JobState(
             watermark=row["watermark"],
             initial=row["initial"],
+            generation=row["generation"],
             cycles=row["cycles"],
             last_cycle=row["last_cycle"],
             quarantine=row["quarantine"],
@@ -102,6 +113,11 @@ class Ledger:
             if watermark is not None:
                 await tx.execute(QUERIES.job_advance, *self._key, watermark, initial)
 
+    async def mark_known(self, seq: int) -> None:
+        """Mark everything that the ledger knows dirty, what the source has no more included."""
+        async with self._database.transaction() as tx:
+            await tx.execute(QUERIES.mark_known, *self._key, seq)
+
     # ── what is known ────────────────────────────────────────────────────────────────────────────────────────
 
     async def due(self, object_type: str, after: str | None, limit: int, *, backed_off: bool) -> list[Due]:
@@ -126,23 +142,32 @@ class Ledger:
             rows = await tx.fetch(QUERIES.known, *self._key, [UUID(item) for item in ids])
         return {str(row["source_id"]): known_from(row) for row in rows}
 
-    async def members(self, groups: Sequence[str]) -> dict[str, dict[str, tuple[str, bool]]]:
-        """Group → member → (target id, added by us)."""
+    async def holders(self, object_type: str, target_ids: Sequence[str]) -> dict[str, Known]:
+        """Target id → whose account it is, for those that are somebody's."""
+        async with self._database.reading() as tx:
+            rows = await tx.fetch(QUERIES.holders, *self._key, object_type, list(target_ids))
+        return {row["target_id"]: known_from(row) for row in rows}
+
+    async def members(self, groups: Sequence[str]) -> dict[str, dict[str, Membership]]:
+        """Group → member → membership."""
         async with self._database.reading() as tx:
             rows = await tx.fetch(QUERIES.members, *self._key, [UUID(item) for item in groups])
-        found: dict[str, dict[str, tuple[str, bool]]] = {group: {} for group in groups}
+        found: dict[str, dict[str, Membership]] = {group: {} for group in groups}
         for row in rows:
-            found[str(row["group_id"])][str(row["member_id"])] = (row["target_id"], row["added"])
+            membership = Membership(row["target_id"], row["added"], row["confirmed"])
+            found[str(row["group_id"])][str(row["member_id"])] = membership
         return found
 
     # ── plan and log ─────────────────────────────────────────────────────────────────────────────────────────
 
-    async def begin(self, kind: Literal["initial", "incremental"], mode: Literal["plan", "cycle"]) -> Cycle:
+    async def begin(
+        self, kind: Literal["initial", "incremental"], mode: Literal["plan", "cycle"], generation: int
+    ) -> Cycle:
         identity = uuid4()
         async with self._database.transaction() as tx:
             number = await tx.fetchval(QUERIES.cycle_begin, *self._key, identity, kind, mode)
             await tx.execute(QUERIES.changes_prune, *self._key, number - CYCLES_KEPT)
-        return Cycle(identity, number, kind, mode)
+        return Cycle(identity, number, kind, mode, generation)
 
     async def append(self, cycle: Cycle, rows: Sequence[Planned]) -> None:
         """Add rows to the cycle's plan."""
@@ -177,14 +202,28 @@ class Ledger:
             phase, ordinal = page[-1].change.phase, page[-1].ordinal
             yield page
 
-    async def intend(self, epoch: int, intents: Mapping[str, Mapping[str, Any]]) -> None:
-        """Promise creates: durable before the first of them is sent."""
+    async def promise(self, epoch: int, intents: Mapping[str, Mapping[str, Any] | None]) -> None:
+        """Durable before the first request of a page is sent: whose accounts it touches, and what it creates.
+
+        ``intents``: source id → the attributes of a create, None for any other request.
+        """
         async with self._fenced(epoch) as tx:
             await tx.execute(
-                QUERIES.intend,
+                QUERIES.promise,
                 *self._key,
                 [UUID(item) for item in intents],
-                [dict(value) for value in intents.values()],
+                [dict(value) if value is not None else None for value in intents.values()],
+            )
+
+    async def promise_members(self, epoch: int, group: str, members: Mapping[str, str]) -> None:
+        """Durable before members (id → target id) are added: they may be in the group from now on."""
+        async with self._fenced(epoch) as tx:
+            await tx.execute(
+                QUERIES.promise_members,
+                *self._key,
+                UUID(group),
+                [UUID(member) for member in members],
+                list(members.values()),
             )
 
     async def settle(self, epoch: int, cycle: Cycle, outcomes: Sequence[Outcome]) -> None:
@@ -222,7 +261,7 @@ class Ledger:
             if epoch is not None:
                 await self._check(tx, epoch)
                 done = status == "done" and cycle.kind == "initial"
-                await tx.execute(QUERIES.job_done, *self._key, quarantine, done)
+                await tx.execute(QUERIES.job_done, *self._key, quarantine, done, cycle.generation)
 
     async def cycles(self, limit: int = 20) -> list[Row]:
         async with self._database.reading() as tx:
@@ -261,11 +300,15 @@ async def _write_log(tx: Tx, key: tuple[UUID, UUID], cycle: Cycle, outcomes: Seq
 async def _write_objects(tx: Tx, key: tuple[UUID, UUID], outcomes: Sequence[Outcome]) -> None:
     kept = [(outcome, outcome.after) for outcome in outcomes if outcome.after is not None]
     gone = [UUID(outcome.source_id) for outcome in outcomes if outcome.after is None]
+    released = [UUID(outcome.releases) for outcome in outcomes if outcome.releases is not None]
     unlinked = [UUID(outcome.source_id) for outcome, after in kept if not after.linked]
     if gone:
-        await tx.execute(QUERIES.forget, *key, gone)
-    if gone or unlinked:
-        await tx.execute(QUERIES.forget_member, *key, [*gone, *unlinked])
+        await tx.execute(QUERIES.forget, *key, gone, [outcome.seq for outcome in outcomes if outcome.after is None])
+    if gone or released:
+        # Whatever of them is left has no account any more.
+        await tx.execute(QUERIES.release, *key, [*gone, *released])
+    if gone or released or unlinked:
+        await tx.execute(QUERIES.forget_member, *key, [*gone, *released, *unlinked])
     if kept:
         await tx.execute(
             QUERIES.settle,
@@ -281,6 +324,7 @@ async def _write_objects(tx: Tx, key: tuple[UUID, UUID], outcomes: Sequence[Outc
             [after.failures for _, after in kept],
             [after.error for _, after in kept],
             [outcome.retry_seconds for outcome, _ in kept],
+            [after.unsettled for _, after in kept],
         )
 
 

@@ -11,13 +11,18 @@ from dataclasses import replace
 from typing import Any, Final
 
 from provisor.connectors.base import Resource, TargetError
-from provisor.provisioning.decide import Change, Known
+from provisor.provisioning.change import Change, Known
 from provisor.provisioning.diff import same
 from provisor.provisioning.schema import ObjectRules
 from provisor.scim.resource import value_at
 from provisor.sync.records import Outcome, Planned
 
 #: Seconds until an object that failed is tried again: one failure, two, three and so on.
+#: Whoever should lose access is tried at least this often.
+LEAVERS_EVERY: Final = 300.0
+#: Answers after which it is certain that a create was not done.
+_CONCLUSIVE: Final = frozenset({400, 404, 405, 413, 415, 422, 501})
+_TAKES_AWAY: Final = frozenset({"disable", "delete", "remove members", "unlink"})
 BACKOFF: Final = (60.0, 300.0, 1800.0, 7200.0, 21600.0, 86400.0)
 MOVED: Final = "changed since it was planned: the next cycle decides again"
 
@@ -34,7 +39,7 @@ def without_request(row: Planned, known: Known, *, exists: bool) -> Outcome:
         after = replace(known, state="removed", failures=0, error=change.reason)
     elif change.action == "link" or (change.action == "nothing" and known.linked and change.wanted):
         after = _linked(change, known, dict(change.wanted), {})
-    return Outcome(row.ordinal, change.source_id, change.seq, "success", after)
+    return Outcome(row.ordinal, change.source_id, change.seq, "success", after, releases=change.releases)
 
 
 def created(row: Planned, known: Known, rules: ObjectRules, answer: Resource) -> Outcome:
@@ -55,18 +60,11 @@ def updated(row: Planned, known: Known, rules: ObjectRules, answer: Resource | N
     change = row.change
     sent = {name: after for name, (_, after) in change.attributes.items()}
     kept = _not_taken(rules, sent, answer) if answer is not None else {}
-    if change.action == "disable":
-        if kept:
-            return failed(row, known, TargetError(f"the target answered with success, but {_kept_message(kept)}"))
-        # An account whose create was promised and never answered says what was promised.
-        applied = {**known.last_applied, **(known.intent or {}), **sent}
-        target_id = known.target_id or change.target_id
-        after = replace(
-            known, state="disabled", target_id=target_id, last_applied=applied, failures=0, error=None, intent=None
-        )
-        return Outcome(row.ordinal, change.source_id, change.seq, "success", after)
+    if change.closes and kept:
+        return failed(row, known, TargetError(f"the target answered with success, but {_kept_message(kept)}"))
     after = _linked(change, known, dict(change.wanted), kept)
-    return Outcome(row.ordinal, change.source_id, change.seq, "success", after, _kept_message(kept))
+    message = _kept_message(kept)
+    return Outcome(row.ordinal, change.source_id, change.seq, "success", after, message, releases=change.releases)
 
 
 def deleted(row: Planned) -> Outcome:
@@ -81,15 +79,23 @@ def lost(row: Planned, known: Known) -> Outcome:
 
 
 def failed(row: Planned, known: Known, error: TargetError) -> Outcome:
-    """Tried again later; a create whose answer is unclear keeps its intent, any other gives it up."""
+    """Tried again later, and read before that: whatever was sent may have been done.
+
+    ``known.intent`` is a create that was promised *before* this page. It is given up only when the answer is
+    conclusive: a conflict may be with the very account that the first try made.
+    """
     change = row.change
     again = 0.0 if error.status == 409 and known.failures == 0 else backoff(known.failures)
-    after = replace(
-        known,
-        intent=known.intent if error.unclear or change.action != "create" else None,
-        failures=known.failures + 1,
-        error=str(error),
-    )
+    if change.action in _TAKES_AWAY:
+        again = min(again, LEAVERS_EVERY)
+    intent = known.intent
+    if change.action == "create":
+        promised = {name: after for name, (_, after) in change.attributes.items()}
+        if error.unclear:
+            intent = promised
+        elif error.status in _CONCLUSIVE or (known.intent is None and error.status is not None):
+            intent = None
+    after = replace(known, intent=intent, failures=known.failures + 1, error=str(error), unsettled=known.linked)
     return Outcome(
         row.ordinal, change.source_id, change.seq, "failure", after, str(error), settled=False, retry_seconds=again
     )
@@ -102,7 +108,8 @@ def moved(row: Planned, known: Known) -> Outcome:
 def references_updated(row: Planned, known: Known) -> Outcome:
     """A manager that was set or cleared; what is remembered is the manager's source id."""
     applied = {**known.last_applied, **{name: after for name, (_, after) in row.change.attributes.items()}}
-    after = replace(known, last_applied={name: value for name, value in applied.items() if value is not None})
+    applied = {name: value for name, value in applied.items() if value is not None}
+    after = replace(known, last_applied=applied, unsettled=False)
     return Outcome(row.ordinal, row.change.source_id, row.change.seq, "success", after, settled=False)
 
 
@@ -113,8 +120,14 @@ def backoff(failures: int) -> float:
 def _put_off(row: Planned, known: Known) -> Outcome:
     """Refused for good, or to be decided again later."""
     change = row.change
-    after = replace(known, error=change.reason, failures=known.failures + 1 if change.retry else 0)
-    again = backoff(known.failures) if change.retry else None
+    after = replace(
+        known,
+        error=change.reason,
+        failures=known.failures + 1 if change.retry else 0,
+        # Who could not be looked at now is looked at when the time comes, whatever kind of cycle that is.
+        unsettled=known.unsettled or (change.retry and known.linked),
+    )
+    again = min(backoff(known.failures), LEAVERS_EVERY if known.linked else BACKOFF[-1]) if change.retry else None
     return Outcome(
         row.ordinal,
         change.source_id,
@@ -137,7 +150,7 @@ def _linked(change: Change, known: Known, applied: dict[str, Any], kept: Mapping
         applied[name] = has
     return replace(
         known,
-        state="linked",
+        state="disabled" if change.closes else "linked",
         target_id=known.target_id or change.target_id,
         adopted=known.adopted or change.adopts,
         intent=None,
@@ -145,6 +158,7 @@ def _linked(change: Change, known: Known, applied: dict[str, Any], kept: Mapping
         kept={name: wish for name, wish in wishes.items() if change.wanted.get(name) == wish},
         failures=0,
         error=None,
+        unsettled=False,
     )
 
 

@@ -8,16 +8,18 @@ with the number and the configuration it saw. Nothing is written to the target: 
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from provisor.connectors.base import Resource, TargetError
-from provisor.provisioning.decide import Answer, Change, decide
+from provisor.provisioning.change import USERS, Answer, Change, Holder
+from provisor.provisioning.decide import decide
 from provisor.provisioning.map import Desired, desire
 from provisor.provisioning.match import Match, Question, pick, questions
 from provisor.provisioning.plan import Plan
 from provisor.provisioning.schema import OBJECT_TYPES, ObjectRules
 from provisor.provisioning.scope import Scope, SourceObject, evaluate
+from provisor.refusal import Invalid
 from provisor.sync.answers import Answers, gather, prepare
 from provisor.sync.job import Job
 from provisor.sync.records import Cycle, Due, Planned
@@ -29,7 +31,11 @@ Report = Callable[[int], None]
 
 @dataclass(slots=True)
 class Planning:
-    """A plan in the making. ``linking``, ``leaving``: ids that get or lose an account by it."""
+    """A plan in the making.
+
+    Ids: ``linking`` get an account by it, ``leaving`` lose theirs because it is deleted, ``unlinking`` are groups that
+    stay at the target and are nobody's any more.
+    """
 
     job: Job
     cycle: Cycle
@@ -39,6 +45,7 @@ class Planning:
     plan: Plan = field(default_factory=Plan)
     linking: dict[str, set[str]] = field(default_factory=lambda: {"User": set(), "Group": set()})
     leaving: set[str] = field(default_factory=set)
+    unlinking: set[str] = field(default_factory=set)
     #: Objects in scope that have (or will have) an account and whose references must be looked at: id → change.
     referring: dict[str, Change] = field(default_factory=dict)
     managers: dict[str, str | None] = field(default_factory=dict)
@@ -64,6 +71,7 @@ class _Read:
     desired: Desired
     asked: tuple[Question, ...]
     compare: bool
+    problem: str | None = None
 
     @property
     def asks(self) -> bool:
@@ -82,8 +90,12 @@ async def plan_objects(planning: Planning) -> None:
             asking += sum(read.asks for read in page)
         answers = await prepare(planning.job.target, rules, asking)
         async for page in _pages(planning, rules):
-            found = await gather(_decide(planning, rules, answers, read) for read in page)
-            accepted = await planning.accept(found, rules)
+            answered = await gather(_answer(answers, read) for read in page)
+            holders = await _holders(planning, rules, page, answered)
+            changes = [
+                _change(planning, rules, read, answer, holders) for read, answer in zip(page, answered, strict=True)
+            ]
+            accepted = await planning.accept(changes, rules)
             for read, change in zip(page, accepted, strict=True):
                 _remember(planning, read, change)
 
@@ -115,52 +127,97 @@ def _ignored(due: Due, rules: ObjectRules) -> Change:
 
 def _read(planning: Planning, rules: ObjectRules, due: Due, source: SourceObject | None) -> _Read:
     known = due.known
-    if source is None:
-        scope, desired = Scope(False, "was deleted from the directory for good"), Desired({})
-    else:
-        scope = evaluate(source, rules, all_objects=planning.job.all_objects)
-        desired = desire(rules, source, soft_deleted=not scope.inside)
+    problem = None
+    scope = Scope(False, "was deleted from the directory for good")
+    if source is not None:
+        try:
+            scope = evaluate(source, rules, all_objects=planning.job.all_objects)
+        except Invalid as error:
+            problem = str(error)
+    # Of somebody who is deleted only what closes the account matters.
+    values = source or SourceObject(known.source_id, rules.object_type, known.source_id, {}, due.seq)
+    desired = desire(rules, values, soft_deleted=not scope.inside)
     asked: tuple[Question, ...] = ()
-    if known.linked:
+    if known.linked or problem:
         pass
     elif known.intent is not None:
         # A create whose answer was lost: whatever was promised is looked for first, even if nobody wants it any more.
-        asked = (*questions(rules, Desired(dict(known.intent))), *questions(rules, desired))
+        promised = questions(rules, Desired(dict(known.intent)))
+        asked = (*promised, *(questions(rules, desired) if source is not None else ()))
     elif scope.inside and known.state != "removed" and desired.problem is None:
         asked = questions(rules, desired)
-    compare = known.linked and planning.initial and source is not None
-    return _Read(due, source, scope, desired, tuple(dict.fromkeys(asked)), compare)
+    deletes = source is None and "Delete" in rules.flow
+    compare = known.linked and (planning.initial or known.unsettled) and not deletes and problem is None
+    return _Read(due, source, scope, desired, tuple(dict.fromkeys(asked)), compare, problem)
 
 
-async def _decide(planning: Planning, rules: ObjectRules, answers: Answers, read: _Read) -> Change:
-    known = read.due.known
-    seq = max(read.due.seq, read.source.seq if read.source else 0)
+async def _answer(answers: Answers, read: _Read) -> Answer | TargetError:
+    """What the target says of one object; an error that concerns this object alone is an answer too."""
     try:
-        answer = await _answer(answers, read)
+        if read.asked:
+            found = await answers.find(read.asked)
+            return Answer(match=pick([question for question in read.asked if question in found], found))
+        if read.compare:
+            snapshot: Resource | None = await answers.get(str(read.due.known.target_id))
+            return Answer(snapshot=snapshot, gone=snapshot is None)
     except TargetError as error:
         if error.hopeless:
             raise
-        name = read.source.name if read.source else known.source_id
-        return Change(
-            "refuse", rules.object_type, known.source_id, name, f"could not be looked up: {error}", seq, 2, retry=True
-        )
-    return decide(known, read.source, rules, read.scope, read.desired, answer, planning.job.capabilities, seq=seq)
-
-
-async def _answer(answers: Answers, read: _Read) -> Answer:
-    if read.asked:
-        found = await answers.find(read.asked)
-        return Answer(match=pick([question for question in read.asked if question in found], found))
-    if read.compare:
-        snapshot: Resource | None = await answers.get(str(read.due.known.target_id))
-        return Answer(snapshot=snapshot, gone=snapshot is None)
+        return error
     return Answer(match=Match())
+
+
+async def _holders(
+    planning: Planning, rules: ObjectRules, page: Sequence[_Read], answered: Sequence[Answer | TargetError]
+) -> dict[str, Holder]:
+    """Target id → the object whose account it is already, for the accounts that were found."""
+    found = {
+        str(answer.match.resource["id"])
+        for answer in answered
+        if isinstance(answer, Answer) and answer.match is not None and answer.match.resource is not None
+    }
+    if not found:
+        return {}
+    known = await planning.job.ledger.holders(rules.object_type, sorted(found))
+    sources = await planning.job.source.read(rules.object_type, [item.source_id for item in known.values()])
+    return {
+        target_id: Holder(
+            item.source_id,
+            # A person who left for good and whose account is closed. Of a group nobody knows who relies on it.
+            gone=rules.object_type == "User"
+            and item.state == "disabled"
+            and (item.source_id not in sources or sources[item.source_id].recycled),
+        )
+        for target_id, item in known.items()
+    }
+
+
+def _change(
+    planning: Planning,
+    rules: ObjectRules,
+    read: _Read,
+    answer: Answer | TargetError,
+    holders: Mapping[str, Holder],
+) -> Change:
+    known = read.due.known
+    # Whatever happened after the job was made is left for the next cycle, whoever marked it.
+    seq = min(max(read.due.seq, read.source.seq if read.source else 0), planning.job.as_of)
+    problem = read.problem or (f"could not be looked up: {answer}" if isinstance(answer, TargetError) else None)
+    if problem is not None or isinstance(answer, TargetError):
+        name = read.source.name if read.source else known.source_id
+        refused = Change("refuse", rules.object_type, known.source_id, name, str(problem), seq, USERS)
+        return replace(refused, target_id=known.target_id, retry=True)
+    if answer.match is not None and answer.match.resource is not None:
+        answer = replace(answer, holder=holders.get(str(answer.match.resource["id"])))
+    return decide(known, read.source, rules, read.scope, read.desired, answer, planning.job.capabilities, seq=seq)
 
 
 def _remember(planning: Planning, read: _Read, change: Change) -> None:
     identity = change.source_id
-    if change.action in ("delete", "removed", "unlink"):
+    if change.action in ("delete", "removed"):
         planning.leaving.add(identity)
+    elif change.action == "unlink":
+        planning.unlinking.add(identity)
     elif not read.due.known.linked and change.action in ("create", "update", "link"):
         planning.linking[change.object_type].add(identity)
     has_account = read.due.known.linked or identity in planning.linking[change.object_type]

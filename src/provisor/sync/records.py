@@ -8,17 +8,21 @@ from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
-from provisor.provisioning.decide import Change, Known
+from provisor.provisioning.change import Change, Known
 
 Status = Literal["success", "failure", "skipped"]
 
 
 @dataclass(frozen=True, slots=True)
 class JobState:
-    """``quarantine`` is the reason why cycles do not go through; ``held``: a cycle is running."""
+    """``quarantine`` is the reason why cycles do not go through; ``held``: a cycle is running.
+
+    ``generation`` counts how often ``initial`` was set.
+    """
 
     watermark: int
     initial: bool
+    generation: int
     cycles: int
     last_cycle: datetime | None
     quarantine: str | None
@@ -43,12 +47,22 @@ class Planned:
     change: Change
 
 
+@dataclass(frozen=True, slots=True)
+class Membership:
+    """A member of a group at the target: ``added`` by us or found there; ``confirmed``: it is known to be in it."""
+
+    target_id: str
+    added: bool
+    confirmed: bool = True
+
+
 @dataclass(slots=True)
 class Outcome:
     """What came of one planned change.
 
     ``after`` is what is known of the object now (None: forget it); ``settled``: its ``seq`` is reached. A failure is
-    tried again after ``retry_seconds``. Member rows are (group, member, target id, added by us).
+    tried again after ``retry_seconds``. ``releases``: whose account it was before. Member rows are (group, member,
+    target id, added by us).
     """
 
     ordinal: int
@@ -59,6 +73,7 @@ class Outcome:
     message: str | None = None
     settled: bool = True
     retry_seconds: float | None = None
+    releases: str | None = None
     members_put: list[tuple[str, str, str, bool]] = field(default_factory=list)
     members_gone: list[tuple[str, str]] = field(default_factory=list)
 
@@ -71,6 +86,7 @@ class Cycle:
     number: int
     kind: Literal["initial", "incremental"]
     mode: Literal["plan", "cycle"]
+    generation: int
 
 
 def detail_of(change: Change) -> Mapping[str, Any]:
@@ -81,6 +97,8 @@ def detail_of(change: Change) -> Mapping[str, Any]:
         "wanted": dict(change.wanted),
         "members": list(change.members),
         "adopts": change.adopts,
+        "closes": change.closes,
+        "releases": change.releases,
     }
 
 
@@ -100,6 +118,8 @@ def change_from(row: Mapping[str, Any]) -> Change:
         wanted=detail["wanted"],
         members=tuple(detail["members"]),
         adopts=detail["adopts"],
+        closes=detail["closes"],
+        releases=detail["releases"],
         retry=row["retry"],
     )
 
@@ -116,4 +136,5 @@ def known_from(row: Mapping[str, Any]) -> Known:
         kept=row["kept"],
         failures=row["failures"],
         error=row["error"],
+        unsettled=row["unsettled"],
     )

@@ -11,9 +11,12 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final
 
-from provisor.provisioning.decide import ADDITIONS, REFERENCES, REMOVALS, Change, Known
+from provisor.provisioning.change import ADDITIONS, REFERENCES, REMOVALS, Change, Known
 from provisor.provisioning.schema import AttributeRule, ObjectRules
+from provisor.provisioning.scope import SourceObject, evaluate
+from provisor.refusal import Invalid
 from provisor.sync.planning import Planning
+from provisor.sync.records import Membership
 
 PAGE = 50
 MEMBERS: Final = "members"
@@ -34,18 +37,31 @@ def _moving(planning: Planning) -> list[str]:
 
 async def _include(planning: Planning, object_type: str, ids: list[str]) -> None:
     """Objects that did not change themselves, but somebody they refer to gets an account now."""
-    others = [item for item in ids if item not in planning.referring and item not in planning.leaving]
+    moving = planning.referring.keys() | planning.leaving | planning.unlinking
+    others = [item for item in ids if item not in moving]
     if not others:
         return
     known = await planning.job.ledger.known(others)
     sources = await planning.job.source.read(object_type, others)
-    linked = [item for item in others if item in sources and item in known and known[item].linked]
+    linked = [
+        item
+        for item in others
+        if item in known and known[item].linked and item in sources and _inside(planning, sources[item])
+    ]
     for item in linked:
         source = sources[item]
         base = Change("nothing", object_type, item, source.name, "", source.seq, REFERENCES)
         planning.referring[item] = replace(base, target_id=known[item].target_id)
         if object_type == "User":
             planning.managers[item] = source.manager
+
+
+def _inside(planning: Planning, source: SourceObject) -> bool:
+    try:
+        rules = planning.job.rules.of(source.object_type)
+        return evaluate(source, rules, all_objects=planning.job.all_objects).inside
+    except Invalid:
+        return False
 
 
 def _managed(planning: Planning) -> AttributeRule | None:
@@ -67,8 +83,9 @@ async def _plan_managers(planning: Planning) -> None:
         for change in page:
             manager = planning.managers.get(change.source_id)
             after = manager if manager and _has_account(planning, manager, known) else None
-            before = known[change.source_id].last_applied.get(name) if change.source_id in known else None
-            if before != after:
+            mine = known.get(change.source_id)
+            before = mine.last_applied.get(name) if mine is not None else None
+            if before != after or (mine is not None and mine.unsettled and mine.linked):
                 reason = "has another manager" if after else "has no manager with an account any more"
                 changes.append(_reference(change, "update references", reason, attributes={name: (before, after)}))
         await planning.accept(changes, planning.job.rules.users)
@@ -94,11 +111,11 @@ async def _plan_members_of(planning: Planning, rules: ObjectRules, groups: list[
         had = applied[group.source_id]
         if group.action == "unlink":
             desired: list[str] = []
-            present = {member for member, (_, added) in had.items() if added}
+            present, maybe = set[str](), {member for member, membership in had.items() if membership.added}
         else:
             desired = [member for member in wanted[group.source_id] if _has_account(planning, member, known)]
-            present = await _present(planning, group, desired, known, had)
-        extra = sorted((present & had.keys()) - set(desired) - planning.leaving)
+            present, maybe = await _present(planning, group, desired, known, had)
+        extra = sorted(maybe - set(desired) - planning.leaving)
         missing = sorted(set(desired) - present)
         if extra:
             reason = f"{_count(extra)} in the directory's group any more"
@@ -114,27 +131,28 @@ async def _present(
     group: Change,
     desired: list[str],
     known: Mapping[str, Known],
-    had: Mapping[str, tuple[str, bool]],
-) -> set[str]:
-    """Which members the target's group has: as was last applied, or as read now when others may have changed it."""
+    had: Mapping[str, Membership],
+) -> tuple[set[str], set[str]]:
+    """Members that the target's group has, and all that it may have; read now when others may have changed it."""
+    confirmed = {member for member, membership in had.items() if membership.confirmed}
     if not group.target_id or not (planning.initial or group.adopts):
-        return set(had)
+        return confirmed, set(had)
     there = set(await planning.job.target.members(group.target_id) or ())
     found = {
         member: str(known[member].target_id)
         for member in desired
         if member in known and known[member].target_id in there
     }
-    lost = {member for member, (target_id, _) in had.items() if target_id not in there}
+    lost = {member for member, membership in had.items() if membership.target_id not in there}
     if planning.cycle.mode == "cycle":
         await planning.job.ledger.found_members(
-            group.source_id, {m: t for m, t in found.items() if m not in had}, sorted(lost)
+            group.source_id, {m: t for m, t in found.items() if m not in confirmed}, sorted(lost)
         )
-    return (set(had) - lost) | found.keys()
+    return (confirmed - lost) | found.keys(), (set(had) - lost) | found.keys()
 
 
 def _has_account(planning: Planning, identity: str, known: Mapping[str, Known]) -> bool:
-    if identity in planning.leaving:
+    if identity in planning.leaving or identity in planning.unlinking:
         return False
     if identity in planning.linking["User"] or identity in planning.linking["Group"]:
         return True
@@ -159,6 +177,8 @@ def _reference(
         attributes=attributes or {},
         kept={},
         adopts=False,
+        closes=False,
+        releases=None,
         retry=False,
     )
 

@@ -2,7 +2,8 @@
 
 A cycle is due when the directory has changed since the last one, when an object's next try has come, when the
 application is new or restarted, and in any case every ``cycle_minutes``. A quarantined application is tried less and
-less often. Applications do not wait for each other; a process that stops finishes the page it is at.
+less often. Applications do not wait for each other. A process that stops ends its cycles at once: what was sent and not
+recorded yet is read again by the next one.
 """
 
 from __future__ import annotations

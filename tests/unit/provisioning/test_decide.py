@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from provisor.provisioning.capabilities import Capabilities
-from provisor.provisioning.decide import Answer, Change, Known, decide
+from provisor.provisioning.change import Answer, Change, Known
+from provisor.provisioning.decide import decide
 from provisor.provisioning.map import desire
 from provisor.provisioning.match import Match, Question, pick, questions
 from provisor.provisioning.schema import Rules, compile_schema

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from provisor.provisioning.decide import ADDITIONS, USERS, Change
+from provisor.provisioning.change import ADDITIONS, USERS, Change
 from provisor.provisioning.plan import Plan
 from provisor.provisioning.schema import compile_schema
 from provisor.provisioning.templates import template

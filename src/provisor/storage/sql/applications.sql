@@ -15,7 +15,7 @@ select a.tenant, a.id, a.name, j.initial, j.watermark, j.last_cycle, j.quarantin
        exists (
            select from sync_object o
            where o.tenant = a.tenant and o.application = a.id
-             and (o.desired_seq > o.applied_seq or o.references_due) and o.next_try <= now()
+             and (o.desired_seq > o.applied_seq or o.references_due) and (o.next_try is null or o.next_try <= now())
        ) as retries
 from application a
 join tenant t on t.id = a.tenant

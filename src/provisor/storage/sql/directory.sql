@@ -46,6 +46,16 @@ select id, upn, enabled, deleted, doc from directory_user where tenant = $1 and 
 -- name: users_lock
 select id, upn, enabled, deleted, doc from directory_user where tenant = $1 and id = any($2::uuid[]) order by id for update
 
+-- name: users_keep
+-- They cannot be recycled or deleted before this transaction ends.
+select id from directory_user where tenant = $1 and id = any($2::uuid[]) order by id for share
+
+-- name: users_by_key_lock
+select id, upn, enabled, deleted, doc from directory_user
+where tenant = $1 and upn_key = any($2::text[])
+order by deleted nulls first, id
+for update
+
 -- name: users_page
 select id, upn, enabled, deleted, doc from directory_user
 where tenant = $1 and upn_key > $2 and ($4::boolean is null or (deleted is not null) = $4)
@@ -80,6 +90,10 @@ select id, doc from directory_group where tenant = $1 and name_key = any($2::tex
 
 -- name: groups_by_id
 select id, doc from directory_group where tenant = $1 and id = any($2::uuid[])
+
+-- name: groups_lock
+-- Whoever joins one of them waits: membership rows take a key-share lock on their group.
+select id from directory_group where tenant = $1 and id = any($2::uuid[]) order by id for update
 
 -- name: groups_page
 select g.id, g.doc, g.name_key, count(m.member_id) as members

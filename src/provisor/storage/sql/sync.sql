@@ -2,14 +2,15 @@
 insert into sync_job (tenant, application) values ($1, $2) on conflict do nothing
 
 -- name: job
-select watermark, epoch, holder, cycles, initial, last_cycle, quarantine, lease_until > now() as held
+select watermark, epoch, holder, cycles, initial, generation, last_cycle, quarantine, lease_until > now() as held
 from sync_job where tenant = $1 and application = $2
 
 -- name: job_lock
 select watermark from sync_job where tenant = $1 and application = $2 for update
 
 -- name: job_advance
-update sync_job set watermark = greatest(watermark, $3), initial = initial or $4
+update sync_job
+set watermark = greatest(watermark, $3), initial = initial or $4, generation = generation + $4::boolean::integer
 where tenant = $1 and application = $2
 
 -- name: lease_take
@@ -37,6 +38,12 @@ on conflict (tenant, application, source_id) do update
 set desired_seq = greatest(sync_object.desired_seq, excluded.desired_seq),
     next_try = case when excluded.desired_seq > sync_object.desired_seq then null else sync_object.next_try end
 
+-- name: mark_known
+-- Whatever is known, whether or not the source still has it.
+update sync_object
+set next_try = case when $3 > desired_seq then null else next_try end, desired_seq = greatest(desired_seq, $3)
+where tenant = $1 and application = $2
+
 -- name: due
 select * from sync_object
 where tenant = $1 and application = $2 and object_type = $3 and source_id > $4
@@ -46,8 +53,13 @@ order by source_id limit $5
 -- name: known
 select * from sync_object where tenant = $1 and application = $2 and source_id = any($3::uuid[])
 
+-- name: holders
+select * from sync_object
+where tenant = $1 and application = $2 and object_type = $3 and target_id = any($4::text[])
+  and state in ('linked', 'disabled')
+
 -- name: members
-select group_id, member_id, target_id, added from sync_member
+select group_id, member_id, target_id, added, confirmed from sync_member
 where tenant = $1 and application = $2 and group_id = any($3::uuid[])
 
 -- name: references_open
@@ -72,11 +84,13 @@ set status = $4, ended = now(), hash = $5, counts = $6, requests = $7, error = $
 where tenant = $1 and application = $2 and id = $3
 
 -- name: job_done
-update sync_job set last_cycle = now(), quarantine = $3, initial = initial and not $4
+update sync_job set last_cycle = now(), quarantine = $3, initial = initial and not ($4 and generation = $5)
 where tenant = $1 and application = $2
 
 -- name: job_restart
-update sync_job set quarantine = null, last_cycle = null, initial = true, watermark = case when $3 then 0 else watermark end
+update sync_job
+set quarantine = null, last_cycle = null, initial = true, generation = generation + 1,
+    watermark = case when $3 then 0 else watermark end
 where tenant = $1 and application = $2
 
 -- name: retry_all
@@ -106,32 +120,49 @@ update sync_change set status = o.status, message = o.message, target_id = coale
 from unnest($4::bigint[], $5::text[], $6::text[], $7::text[]) as o (ordinal, status, message, target_id)
 where tenant = $1 and application = $2 and cycle = $3 and sync_change.ordinal = o.ordinal
 
--- name: intend
-update sync_object set intent = i.intent
+-- name: promise
+-- Before a page is sent: what is to be created, and that whatever is sent may have been done.
+update sync_object set intent = coalesce(i.intent, sync_object.intent), unsettled = true
 from unnest($3::uuid[], $4::jsonb[]) as i (id, intent)
 where tenant = $1 and application = $2 and source_id = i.id
+
+-- name: promise_members
+insert into sync_member (tenant, application, group_id, member_id, target_id, added, confirmed)
+select $1, $2, $3, m.*, true, false from unnest($4::uuid[], $5::text[]) as m
+on conflict do nothing
+
+-- name: release
+-- The account of somebody who is gone becomes another's.
+update sync_object
+set state = 'none', target_id = null, adopted = false, last_applied = '{}', kept = '{}', intent = null,
+    unsettled = false
+where tenant = $1 and application = $2 and source_id = any($3::uuid[])
 
 -- name: settle
 update sync_object
 set applied_seq = greatest(sync_object.applied_seq, s.applied_seq), target_id = s.target_id, adopted = s.adopted,
     state = s.state, intent = s.intent, last_applied = s.last_applied, kept = s.kept, failures = s.failures,
-    error = s.error, next_try = now() + make_interval(secs => s.retry_seconds)
+    error = s.error, next_try = now() + make_interval(secs => s.retry_seconds), unsettled = s.unsettled
 from unnest($3::uuid[], $4::bigint[], $5::text[], $6::boolean[], $7::text[], $8::jsonb[], $9::jsonb[],
-            $10::jsonb[], $11::integer[], $12::text[], $13::double precision[])
-     as s (id, applied_seq, target_id, adopted, state, intent, last_applied, kept, failures, error, retry_seconds)
+            $10::jsonb[], $11::integer[], $12::text[], $13::double precision[], $14::boolean[])
+     as s (id, applied_seq, target_id, adopted, state, intent, last_applied, kept, failures, error, retry_seconds,
+           unsettled)
 where tenant = $1 and application = $2 and source_id = s.id
 
 -- name: forget
-delete from sync_object where tenant = $1 and application = $2 and source_id = any($3::uuid[])
+-- Not those that changed again meanwhile: they are looked at once more.
+delete from sync_object using unnest($3::uuid[], $4::bigint[]) as gone (id, seq)
+where tenant = $1 and application = $2 and source_id = gone.id and desired_seq <= gone.seq
 
 -- name: forget_member
 delete from sync_member
 where tenant = $1 and application = $2 and (member_id = any($3::uuid[]) or group_id = any($3::uuid[]))
 
 -- name: member_put
-insert into sync_member (tenant, application, group_id, member_id, target_id, added)
-select $1, $2, m.* from unnest($3::uuid[], $4::uuid[], $5::text[], $6::boolean[]) as m
-on conflict (tenant, application, group_id, member_id) do update set target_id = excluded.target_id
+insert into sync_member (tenant, application, group_id, member_id, target_id, added, confirmed)
+select $1, $2, m.*, true from unnest($3::uuid[], $4::uuid[], $5::text[], $6::boolean[]) as m
+on conflict (tenant, application, group_id, member_id) do update
+set target_id = excluded.target_id, confirmed = true
 
 -- name: member_drop
 delete from sync_member using unnest($3::uuid[], $4::uuid[]) as gone (group_id, member_id)

@@ -201,6 +201,8 @@ create table sync_job (
     cycles       bigint not null default 0,
     -- What the next cycle is: initial until one has gone through, and again after a change of configuration.
     initial      boolean not null default true,
+    -- Counts how often `initial` was set: a cycle clears only what it was begun for.
+    generation   bigint not null default 0,
     last_cycle   timestamptz,
     quarantine   text,
     primary key (tenant, application),
@@ -224,6 +226,8 @@ create table sync_object (
     intent       jsonb,
     last_applied jsonb not null default '{}',
     kept         jsonb not null default '{}',
+    -- Something was sent and its answer is not recorded yet: the account is read before it is decided about again.
+    unsettled    boolean not null default false,
     failures     integer not null default 0,
     next_try     timestamptz,
     error        text,
@@ -242,6 +246,8 @@ create table sync_member (
     target_id   text not null,
     -- Whether Provisor added the membership, or found it there.
     added       boolean not null,
+    -- False: it was promised before the request was sent, and the answer is not recorded yet.
+    confirmed   boolean not null,
     primary key (tenant, application, group_id, member_id),
     foreign key (tenant, application) references sync_job (tenant, application) on delete cascade
 );

@@ -1,0 +1,106 @@
+"""What is decided about one object, and what it is decided from: the values that go in and out of ``decide``.
+
+A Change is the same value as a plan's row, a dry run's line, a log's row and what a cycle does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from provisor.provisioning.match import Match
+
+Action = Literal[
+    "create",
+    "update",
+    "link",
+    "disable",
+    "delete",
+    "unlink",
+    "removed",
+    "add members",
+    "remove members",
+    "update references",
+    "nothing",
+    "refuse",
+]
+#: The order in which a cycle does things: whoever leaves first, accounts before groups, objects before references.
+LEAVERS, USERS, GROUPS, REMOVALS, ADDITIONS, REFERENCES, GONE_GROUPS = range(1, 8)
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the ledger knows of one source object for one application.
+
+    ``unsettled``: something was sent and its answer was never recorded, so ``last_applied`` may not be what the account
+    says: it is read before the next decision.
+    """
+
+    source_id: str
+    object_type: str
+    state: Literal["none", "linked", "disabled", "removed"] = "none"
+    target_id: str | None = None
+    adopted: bool = False
+    intent: Mapping[str, Any] | None = None
+    last_applied: Mapping[str, Any] = field(default_factory=dict)
+    kept: Mapping[str, Any] = field(default_factory=dict)
+    failures: int = 0
+    error: str | None = None
+    unsettled: bool = False
+
+    @property
+    def linked(self) -> bool:
+        return self.target_id is not None and self.state in ("linked", "disabled")
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What a cycle does about one object. ``attributes`` and ``kept``: target path → (before, after or wanted).
+
+    * ``wanted`` is all that the account should say, of which ``attributes`` is what it does not say yet;
+    * ``members`` are source ids;
+    * ``adopts``: an account that existed before becomes this object's;
+    * ``closes``: the account of a leaver is closed when this is done;
+    * ``releases``: a source object that is gone, whose account becomes this one's;
+    * ``retry``: the target or another object may mend a refusal, so that a later cycle decides again.
+    """
+
+    action: Action
+    object_type: str
+    source_id: str
+    source_name: str
+    reason: str
+    seq: int
+    phase: int
+    target_id: str | None = None
+    attributes: Mapping[str, tuple[Any, Any]] = field(default_factory=dict)
+    kept: Mapping[str, tuple[Any, Any]] = field(default_factory=dict)
+    wanted: Mapping[str, Any] = field(default_factory=dict)
+    members: tuple[str, ...] = ()
+    adopts: bool = False
+    closes: bool = False
+    releases: str | None = None
+    retry: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """The other source object whose account was found. ``gone``: it has left for good and its account is closed."""
+
+    source_id: str
+    gone: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the target said: the match of an object without a link, or the account of one with a link.
+
+    ``snapshot``: the account as read in this cycle; ``gone``: the target, asked for it by id, said that it is not
+    there. ``holder``: whose account the match is already.
+    """
+
+    match: Match | None = None
+    snapshot: Mapping[str, Any] | None = None
+    gone: bool = False
+    holder: Holder | None = None
