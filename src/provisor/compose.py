@@ -108,6 +108,8 @@ async def first_tenant(house: House, *, domain: str | None = None, administrator
     """The tenant of the settings, made with its first administrator when the installation has none at all."""
     name = house.settings.tenant
     async with house.database.transaction() as tx:
+        if not await tenants.everyone(tx):
+            await tx.execute(queries("instance").first_lock)
         if await tenants.everyone(tx):
             tenant = await tenants.get(tx, name)
             if domain or administrator:

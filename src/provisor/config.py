@@ -1,7 +1,7 @@
 """Settings, read once: from ``provisor.toml``, then ``PROVISOR_*`` variables, then the command's flags (which win).
 
 ``load`` returns the settings or raises Invalid with one line for each that is wrong, naming where it came from. The
-file is the one given by ``--config`` or ``PROVISOR_CONFIG``, else ``provisor.toml`` in the data folder.
+file is the one given by ``PROVISOR_CONFIG``, else ``provisor.toml`` in the data folder.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import AnyHttpUrl, Field, SecretStr, ValidationError
+from pydantic import AnyHttpUrl, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from provisor.refusal import Invalid
@@ -28,7 +28,10 @@ def default_data_folder() -> Path:
 class Settings(BaseSettings):
     """Each field is a key of the file, a variable ``PROVISOR_<FIELD>`` and, where a command has it, a flag."""
 
-    model_config = SettingsConfigDict(env_prefix="PROVISOR_", extra="forbid", validate_default=True)
+    # An empty variable is one that was not given: an empty PROVISOR_DATA must not mean the current folder.
+    model_config = SettingsConfigDict(
+        env_prefix="PROVISOR_", extra="forbid", validate_default=True, env_ignore_empty=True
+    )
 
     data: Path = Field(default_factory=default_data_folder, description="the data folder")
     database_url: SecretStr | None = Field(None, description="a PostgreSQL of your own instead of the embedded one")
@@ -48,6 +51,11 @@ class Settings(BaseSettings):
     )
     cycle_minutes: float = Field(30, gt=0, le=1440, description="minutes between safety cycles")
 
+    @field_validator("data")
+    @classmethod
+    def _absolute(cls, value: Path) -> Path:
+        return value.expanduser().absolute()
+
     @classmethod
     def settings_customise_sources(
         cls,
@@ -62,7 +70,7 @@ class Settings(BaseSettings):
 
 def load(flags: Mapping[str, Any]) -> Settings:
     """The settings of this run. ``flags`` are those that were given; None counts as not given."""
-    given = {name: value for name, value in flags.items() if value is not None}
+    given = {name: value for name, value in flags.items() if value not in (None, "")}
     unknown = sorted(
         name
         for name in os.environ
@@ -79,7 +87,7 @@ def load(flags: Mapping[str, Any]) -> Settings:
 
 
 #: Variables that are read elsewhere, before there are settings.
-_OTHER = {"PROVISOR_CONFIG", "PROVISOR_DATABASE_GRACE_SECONDS"}
+_OTHER = {"PROVISOR_CONFIG", "PROVISOR_DATABASE_GRACE_SECONDS", "PROVISOR_DEBUG"}
 
 
 def _file(flags: Mapping[str, Any]) -> Path:
@@ -89,7 +97,7 @@ def _file(flags: Mapping[str, Any]) -> Path:
             raise Invalid(f"PROVISOR_CONFIG names {named}, which is not there.")
         return Path(named)
     folder = flags.get("data") or os.environ.get("PROVISOR_DATA") or default_data_folder()
-    return Path(folder) / "provisor.toml"
+    return Path(folder).expanduser() / "provisor.toml"
 
 
 def _line(problem: Any, flags: Mapping[str, Any]) -> str:

@@ -357,3 +357,31 @@ def test_a_command_waits_for_a_running_cycle_and_says_so(own: Installation) -> N
     assert sorted(bool(result["counts"]) for result in results) == [False, True]
     names = [row["userName"] for row in own.json("workspace", "users", "contoso-workspace")]
     assert len(names) == len(set(names))
+
+
+def test_a_user_is_added_with_what_may_not_change_later(own: Installation) -> None:
+    mail = 'emails[type eq "work"].value=eve@contoso.com'
+    own.run("workspace", "user", "add", "contoso-workspace", "eve@contoso.com", mail, "name.givenName=Eve")
+    shown = own.json("workspace", "user", "show", "contoso-workspace", "eve@contoso.com")
+    assert shown["emails"] == ["eve@contoso.com"]
+    own.run("workspace", "user", "set", "contoso-workspace", "eve@contoso.com", "displayName=Eve", "--admin")
+    shown = own.json("workspace", "user", "show", "contoso-workspace", "eve@contoso.com")
+    assert (shown["displayName"], shown["admin"]) == ("Eve", True)
+    own.run("workspace", "user", "remove", "contoso-workspace", "eve@contoso.com")
+    removed = own.json("workspace", "users", "contoso-workspace", "--removed")
+    assert [row["userName"] for row in removed] == ["eve@contoso.com"]
+
+
+def test_who_has_no_role_lists_nothing(own: Installation) -> None:
+    own.run("directory", "user", "create", "norole@contoso.com")
+    as_nobody = ("--as", "norole@contoso.com")
+    assert "may not create and administer workspaces" in own.refused("workspace", "list", *as_nobody)
+    assert "may not create tenants" in own.refused("tenant", "list", *as_nobody)
+
+
+def test_another_tenant_url_is_warned_about(own: Installation) -> None:
+    token = own.run("workspace", "token", "contoso-workspace", "--user", "ops@contoso.com")
+    url = own.json("app", "show", APP)["tenantUrl"]
+    ended = own.command("app", "set", APP, "--tenant-url", url.replace("/scim", "/scim/v2"))
+    assert "--clear full" in ended.err
+    own.run("app", "set", APP, "--tenant-url", url, "--secret-token-file", secret(own, token))

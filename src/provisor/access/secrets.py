@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import contextlib
 import os
 import stat
 from pathlib import Path
@@ -46,27 +47,32 @@ class SecretBox:
             ) from None
 
 
-def key_from_text(text: str) -> bytes:
-    """The key in a setting: 32 bytes in base 64. Raises Invalid."""
+def key_from_text(text: str, place: str = "PROVISOR_SECRET_KEY") -> bytes:
+    """The key in a setting or file (``place`` says which): 32 bytes in base 64. Raises Invalid."""
     try:
         key = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
         key = b""
     if len(key) != 32:
-        raise Invalid("PROVISOR_SECRET_KEY must be 32 random bytes in base 64.")
+        raise Invalid(f"{place} must be 32 random bytes in base 64.")
     return key
 
 
 def key_from_file(path: Path) -> bytes:
-    """The key in ``path``; made there (0600) when there is none. Raises Invalid when others could read it."""
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        if stat.S_IMODE(path.stat().st_mode) & 0o077:
-            raise Invalid(f"{path} can be read by other users: run chmod 600 on it.") from None
-        return key_from_text(path.read_text().strip())
-    with os.fdopen(descriptor, "w") as file:
-        file.write(base64.b64encode(os.urandom(32)).decode())
-        file.flush()
-        os.fsync(file.fileno())
-    return key_from_file(path)
+    """The key in ``path``; made there (0600) when there is none. Raises Invalid when others could read it.
+
+    The file appears with its key in it or not at all, whoever else is making it and whenever this process ends.
+    """
+    if not path.exists():
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        fresh = path.with_name(f"{path.name}.{os.getpid()}")
+        with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+            file.write(base64.b64encode(os.urandom(32)).decode())
+            file.flush()
+            os.fsync(file.fileno())
+        with contextlib.suppress(FileExistsError):
+            os.link(fresh, path)
+        fresh.unlink()
+    if stat.S_IMODE(path.stat().st_mode) & 0o077:
+        raise Invalid(f"{path} can be read by other users: run chmod 600 on it.")
+    return key_from_text(path.read_text().strip(), str(path))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 
 
 def access_token(authorization: str | None) -> str | None:
@@ -18,7 +17,7 @@ def access_token(authorization: str | None) -> str | None:
     if kind == "basic":
         try:
             user, _, password = base64.b64decode(value, validate=True).decode().partition(":")
-        except (binascii.Error, UnicodeDecodeError):
+        except ValueError:
             return None
         return password if user == "token" and password else None
     return None

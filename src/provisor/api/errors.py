@@ -24,6 +24,7 @@ _TABLE: Final[tuple[tuple[type[Exception], int, str | None, str | None], ...]] =
     (Conflict, 409, None, None),
     (Invalid, 400, "invalidValue", None),
     (Unavailable, 503, None, None),
+    (asyncpg.DataError, 400, "invalidValue", None),
     (asyncpg.LockNotAvailableError, 503, None, None),
     (asyncpg.QueryCanceledError, 503, None, None),
     (asyncpg.DeadlockDetectedError, 503, None, None),
@@ -32,9 +33,11 @@ _TABLE: Final[tuple[tuple[type[Exception], int, str | None, str | None], ...]] =
     (asyncpg.AdminShutdownError, 503, None, None),
     (asyncpg.TooManyConnectionsError, 503, None, None),
     (asyncpg.InterfaceError, 503, None, None),
-    (ConnectionError, 503, None, None),
+    (asyncpg.InternalClientError, 503, None, None),
+    (OSError, 503, None, None),
     (TimeoutError, 503, None, None),
 )
+_UNFIT: Final = "A value here cannot be stored."
 _BUSY: Final = "The database does not answer now: try again."
 
 
@@ -80,7 +83,7 @@ def problem(error: Exception) -> Problem | None:
         return Problem(error.status, error.scim_type, str(error), error.error_code)
     for kind, status, scim_type, error_code in _TABLE:
         if isinstance(error, kind):
-            detail = str(error) if isinstance(error, Refusal) else _BUSY
+            detail = str(error) if isinstance(error, Refusal) else _UNFIT if status == 400 else _BUSY
             return Problem(status, scim_type, detail, error_code, 1 if status == 503 else None)
     return None
 

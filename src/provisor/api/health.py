@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import asyncpg
 from starlette.responses import JSONResponse, Response
 
-from provisor.storage.pool import Database
+from provisor.storage.pool import AWAY, Database
 
 
 def alive() -> Response:
@@ -16,6 +15,6 @@ async def ready(database: Database) -> Response:
     try:
         async with database.reading() as tx:
             await tx.fetchval("select 1")
-    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+    except AWAY:
         return JSONResponse({"status": "unavailable", "database": "does not answer"}, status_code=503)
     return JSONResponse({"status": "ok"})

@@ -15,11 +15,16 @@ from pathlib import Path
 from typing import Any
 
 import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from provisor.refusal import Invalid, Unavailable
 
 #: Seconds that requests under way have to finish.
 DRAIN_SECONDS = 10
+#: Bytes of a request's head.
+HEAD_LIMIT = 65536
+#: Requests at a time; more are answered 503.
+MOST_AT_ONCE = 1000
 _LOCAL = frozenset({"0.0.0.0", "::", ""})
 
 
@@ -29,6 +34,29 @@ class _Server(uvicorn.Server):
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
+
+
+class _Protocol(HttpToolsProtocol):
+    """HTTP whose head (request line and headers) has an end: nothing is read of one that is longer."""
+
+    #: Bytes of a head that has begun and not ended, without those it began with.
+    _head: int | None = None
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._head = 0
+
+    def on_headers_complete(self) -> None:
+        self._head = None
+        super().on_headers_complete()
+
+    def data_received(self, data: bytes) -> None:
+        begun = self._head is not None
+        super().data_received(data)
+        if begun and self._head is not None:
+            self._head += len(data)
+            if self._head > HEAD_LIMIT:
+                self.transport.close()
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -71,7 +99,8 @@ async def serve(app: Any, sock: socket.socket, tls: dict[str, Any], ready: Calla
         lifespan="off",
         server_header=False,
         timeout_graceful_shutdown=DRAIN_SECONDS,
-        h11_max_incomplete_event_size=65536,
+        http=_Protocol,
+        limit_concurrency=MOST_AT_ONCE,
         **tls,
     )
     server = _Server(config)

@@ -125,6 +125,7 @@ def configure(
     """Set Tenant URL, Secret Token and scope, and save; credentials that fail the test need --force."""
     if tenant_url is None and secret_token_file is None and scope is None:
         raise Invalid("There is nothing to save: give --tenant-url, --secret-token-file or --scope.")
+    session: Session = ctx.obj
     if scope not in (None, "assigned", "all"):
         raise Invalid(f"{scope!r} is no scope: assigned (Sync only assigned users and groups) or all.")
     token = _read_token(secret_token_file) if secret_token_file else None
@@ -154,9 +155,13 @@ def configure(
             lambda item: desk.house.target(item, read_only=True),
             force=force,
         )
+        if application.tenant_url and saved.tenant_url and application.tenant_url != saved.tenant_url:
+            session.note(
+                f"{name} remembers which accounts are whose at the old address: if this is another system, "
+                f"provisor app restart {name} --clear full"
+            )
         return "" if saved.sealed_token or not saved.tenant_url else " It has no secret token (yet)."
 
-    session: Session = ctx.obj
     session.show({"saved": name}, f"{name} is saved.{session.run(work)}")
 
 

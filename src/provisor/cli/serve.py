@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -47,12 +46,17 @@ async def _serve(session: Session, **flags: object) -> None:
             print(f"Provisor ready on {listening}", flush=True)
 
         scheduler = asyncio.create_task(compose.scheduler(house).run())
+        serving = asyncio.create_task(server.serve(compose.doors(house), sock, tls, ready))
         try:
-            await server.serve(compose.doors(house), sock, tls, ready)
+            # Neither goes on without the other: a server whose cycles have ended would look well and do nothing.
+            await asyncio.wait({scheduler, serving}, return_when=asyncio.FIRST_COMPLETED)
+            if scheduler.done():
+                scheduler.result()
+            await serving
         finally:
-            scheduler.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await scheduler
+            for task in (scheduler, serving):
+                task.cancel()
+            await asyncio.gather(scheduler, serving, return_exceptions=True)
 
 
 def _log(level: str) -> None:

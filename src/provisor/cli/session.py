@@ -109,8 +109,9 @@ class Session:
         if isinstance(value, datetime):
             return value.strftime("%Y-%m-%d %H:%M:%S")
         if isinstance(value, list):
-            return ", ".join(map(str, value)) or "-"
-        return str(value)
+            return ", ".join(map(Session.cell, value)) or "-"
+        # What somebody put into a name must not move the cursor or make up rows.
+        return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in str(value))
 
     def note(self, sentence: str) -> None:
         """Something worth knowing that is not the result."""

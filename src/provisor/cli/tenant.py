@@ -60,8 +60,10 @@ def show_all(ctx: typer.Context) -> None:
     session: Session = ctx.obj
 
     async def work(desk: Desk) -> list[dict[str, str]]:
+        from provisor.access.roles import require
         from provisor.directory import tenants
 
+        require(desk.actor, "tenant.write")
         async with desk.house.database.reading() as tx:
             found = await tenants.everyone(tx)
         return [{"name": item.name, "domain": item.domain, "id": str(item.id)} for item in found]

@@ -59,8 +59,10 @@ def show_all(ctx: typer.Context) -> None:
     """List the workspaces."""
 
     async def work(desk: Desk) -> list[dict[str, Any]]:
+        from provisor.access.roles import require
         from provisor.workspace import workspaces
 
+        require(desk.actor, "workspace.operate")
         async with desk.house.database.reading() as tx:
             found = await workspaces.everyone(tx)
         return [await _described(desk, item) for item in found]
@@ -291,6 +293,8 @@ def _token(row: Any) -> dict[str, Any]:
     state = "good"
     if row["revoked"]:
         state = "revoked"
+    elif row["expired"]:
+        state = "expired"
     elif not row["active"]:
         state = "owner inactive" if row["user_name"] else "owner removed"
     elif not row["admin"]:

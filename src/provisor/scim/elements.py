@@ -21,16 +21,15 @@ def distinct(attribute: Attribute, items: Sequence[Any]) -> list[Any]:
 def added(attribute: Attribute, present: Iterable[Any], items: Iterable[Any], *, merge: bool = True) -> list[Any]:
     """``present`` and ``items``; an item that is there already completes the one that is (with ``merge``)."""
     result: list[Any] = []
-    places: dict[Hashable, list[int]] = {}
+    places = _Places(attribute)
     for item in present:
-        places.setdefault(_key(attribute, item), []).append(len(result))
+        places.put(item, len(result))
         result.append(item)
     first_new = len(result)
     for item in items:
-        known = places.setdefault(_key(attribute, item), [])
-        place = next((place for place in known if _same(attribute, result[place], item)), None)
+        place = places.find(item)
         if place is None:
-            known.append(len(result))
+            places.put(item, len(result))
             result.append(item)
         elif merge and isinstance(item, dict):
             result[place] = {**result[place], **item}
@@ -41,14 +40,31 @@ def added(attribute: Attribute, present: Iterable[Any], items: Iterable[Any], *,
 
 def without(attribute: Attribute, present: Sequence[Any], items: Iterable[Any]) -> list[Any]:
     """``present`` without the elements that are the same as one of ``items``."""
-    unwanted: dict[Hashable, list[Any]] = {}
+    unwanted = _Places(attribute)
     for item in items:
-        unwanted.setdefault(_key(attribute, item), []).append(item)
-    return [
-        item
-        for item in present
-        if not any(_same(attribute, item, other) for other in unwanted.get(_key(attribute, item), ()))
-    ]
+        unwanted.put(item, 0)
+    return [item for item in present if unwanted.find(item) is None]
+
+
+class _Places:
+    """Where elements stand in a list, found without looking at the others: by value, then by type."""
+
+    def __init__(self, attribute: Attribute) -> None:
+        self._attribute = attribute
+        self._places: dict[Hashable, dict[str | None, int]] = {}
+
+    def put(self, item: Any, place: int) -> None:
+        self._places.setdefault(_key(self._attribute, item), {}).setdefault(_type(item), place)
+
+    def find(self, item: Any) -> int | None:
+        """The place of an element that is the same as ``item``."""
+        by_type = self._places.get(_key(self._attribute, item))
+        if by_type is None:
+            return None
+        kind = _type(item)
+        if kind is None:
+            return next(iter(by_type.values()))
+        return by_type.get(kind, by_type.get(None))
 
 
 def one_primary(items: list[Any], chosen: Sequence[Any]) -> list[Any]:
@@ -88,12 +104,12 @@ def _key(attribute: Attribute, item: Any) -> Hashable:
     return whole
 
 
-def _same(attribute: Attribute, left: Any, right: Any) -> bool:
-    """Whether two elements with the same key are the same."""
-    if not isinstance(left, dict) or not isinstance(right, dict) or "value" not in right:
-        return True
-    one, other = left.get("type"), right.get("type")
-    return one is None or other is None or one.casefold() == other.casefold()
+def _type(item: Any) -> str | None:
+    """What tells elements of one value apart; None fits every type."""
+    if not isinstance(item, dict) or "value" not in item:
+        return None
+    kind = item.get("type")
+    return kind.casefold() if isinstance(kind, str) else None
 
 
 def _covers(item: dict[str, Any], chosen: dict[str, Any]) -> bool:

@@ -244,6 +244,11 @@ def _typed(named: Named, leaf: Attribute, text: str) -> Literally:
 
 def _unquoted(token: _Token) -> str:
     try:
-        return str(json.loads(token.text, strict=False))
+        text = str(json.loads(token.text, strict=False))
+        text.encode()
     except ValueError:
         raise InvalidFilter(f"The filter has a text that cannot be read: {token.text[:40]}.") from None
+    if "\0" in text:
+        # As in every body (jsongate): it cannot be stored, so nobody has it.
+        raise InvalidFilter("The filter has a NUL character in a text.")
+    return text

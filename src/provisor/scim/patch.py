@@ -20,7 +20,7 @@ from provisor.scim.membership import MemberChanges, member_changes
 from provisor.scim.path import Path
 from provisor.scim.resource import listed_schemas
 from provisor.scim.schema import Attribute, ResourceType
-from provisor.scim.values import coerce, element
+from provisor.scim.values import MOST_ELEMENTS, coerce, element
 
 __all__ = ["MemberChanges", "apply", "member_changes"]
 
@@ -104,6 +104,8 @@ class _Edit:
         holder = self.resource if path.extension is None else self.resource.get(path.extension) or {}
         before = holder.get(attribute.name)
         after = _after(path, attribute, before, operation)
+        if isinstance(after, list) and len(after) > MOST_ELEMENTS:
+            raise InvalidValue(f"{path.where} can have {MOST_ELEMENTS} values, not {len(after)}.")
         if elements.equal(attribute, before, after) and (fixed or attribute.mutability == "immutable"):
             return
         if fixed:

@@ -16,6 +16,8 @@ from provisor.scim.elements import distinct
 from provisor.scim.errors import InvalidValue
 from provisor.scim.schema import Attribute
 
+#: Values of one attribute; members of a group, which stand in a table of their own, are not counted.
+MOST_ELEMENTS: Final = 1000
 _BASE64: Final = re.compile(r"[A-Za-z0-9+/_\-\s]*={0,2}\s*")
 
 
@@ -28,7 +30,10 @@ def coerce(attribute: Attribute, value: Any, where: str) -> Any:
         return None
     if not attribute.multi_valued:
         return element(attribute, dialects.single(value), where)
-    items = [element(attribute, item, where) for item in dialects.listed(value)]
+    given = dialects.listed(value)
+    if len(given) > MOST_ELEMENTS and attribute.name != "members":
+        raise InvalidValue(f"{where} can have {MOST_ELEMENTS} values, not {len(given)}.")
+    items = [element(attribute, item, where) for item in given]
     found = distinct(attribute, [item for item in items if item is not None])
     if sum(1 for item in found if isinstance(item, dict) and item.get("primary") is True) > 1:
         raise InvalidValue(f"{where} can have one primary value, not several.")

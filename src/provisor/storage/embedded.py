@@ -103,6 +103,7 @@ def _prepared(folder: Path, owner: Account) -> Path:
             "of it with --data, or run Provisor as another user than root."
         )
     try:
+        made = not folder.exists()
         folder.mkdir(parents=True, exist_ok=True)
         found = folder.stat()
         if found.st_uid != os.geteuid():
@@ -110,8 +111,14 @@ def _prepared(folder: Path, owner: Account) -> Path:
                 f"The data folder {folder} belongs to {_name(found.st_uid)}: run Provisor as that user, or give "
                 "another folder with --data."
             )
-        # Under root the database's account goes through it to what is its own, and can list nothing.
-        folder.chmod(0o711 if owner.switched else 0o700)
+        names = {path.name for path in folder.iterdir()}
+        if names and not names & {keeper.CLUSTER, keeper.DOOR, "provisor.toml"}:
+            raise Invalid(
+                f"The folder {folder} is not empty and no data folder of Provisor's: give another one with --data."
+            )
+        if made or keeper.DOOR not in names:
+            # Under root the database's account goes through it to what is its own, and can list nothing.
+            folder.chmod(0o711 if owner.switched else 0o700)
     except OSError as error:
         raise Invalid(f"The data folder {folder} cannot be used: {error.strerror}.") from None
     return folder
@@ -156,26 +163,39 @@ def _make_cluster(folder: Path, owner: Account) -> None:
 def _configure(folder: Path, sockets: Path, owner: Account) -> None:
     """Settings and who may connect, written anew: they follow this release and where the folder is now."""
     cluster = folder / keeper.CLUSTER
-    escaped = str(sockets).replace("'", "''")
+    # The setting is a list of folders: in quotes, a comma in the path is no separator.
+    escaped = str(sockets).replace('"', '""').replace("'", "''")
     here = pwd.getpwuid(os.geteuid()).pw_name
     files = {
-        "postgresql.conf": f"{_CONFIGURATION}unix_socket_directories = '{escaped}'\n",
+        "postgresql.conf": f"{_CONFIGURATION}unix_socket_directories = '\"{escaped}\"'\n",
         "pg_hba.conf": f"local {ROLE} {ROLE} peer map=provisor\n",
         "pg_ident.conf": f'provisor "{here}" {ROLE}\n',
     }
     for name, text in files.items():
-        path = cluster / name
-        if not path.exists() or path.read_text() != text:
-            path.write_text(text)
-            path.chmod(0o600)
-            owner.own(path)
+        _replace(cluster / name, text, owner)
+
+
+def _replace(path: Path, text: str, owner: Account) -> None:
+    """Write a file of the cluster anew when it says something else.
+
+    The cluster is the account's: what stands there under that name may be a link to elsewhere, so nothing is written
+    through it. The new file is made beside the cluster and put in its place.
+    """
+    if path.is_file() and not path.is_symlink() and path.read_text() == text:
+        return
+    fresh = path.parent.parent / f"{path.name}.new"
+    fresh.unlink(missing_ok=True)
+    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(text)
+    owner.own(fresh)
+    fresh.rename(path)
 
 
 def _keep(folder: Path) -> None:
     """See that a keeper runs and that the server is ready."""
     child: subprocess.Popen[bytes] | None = None
     if not (_kept(folder) and keeper.server(folder)):
-        with (folder / keeper.LOG).open("ab") as log:
+        with keeper.private(folder / keeper.LOG) as log:
             child = subprocess.Popen(
                 [sys.executable, "-m", keeper.__name__, str(folder)],
                 stdin=subprocess.DEVNULL,

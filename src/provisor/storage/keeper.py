@@ -34,13 +34,18 @@ LOG: Final = "postgresql.log"
 GRACE: Final = 10.0
 _POLL: Final = 0.25
 _STOP_SECONDS: Final = 60.0
-#: A server that ends this soon (seconds) after its start will not start the next time either.
-_TOO_SHORT: Final = 5.0
+#: The longest pause (seconds) before a server that was killed is started again.
+_LONGEST_PAUSE: Final = 10.0
 
 
 def lock_file(folder: Path, name: str) -> IO[bytes]:
     """An open lock file of a data folder, not locked yet; never inherited by another program."""
-    return (folder / name).open("ab")
+    return private(folder / name)
+
+
+def private(path: Path) -> IO[bytes]:
+    """A file to append to that nobody else may open: who cannot open a lock file cannot hold it either."""
+    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600), "ab")
 
 
 def locked(file: IO[bytes], *, wait: bool = True, shared: bool = False) -> bool:
@@ -73,12 +78,17 @@ def server(folder: Path) -> psutil.Process | None:
 
 
 def ready(folder: Path) -> bool:
-    """Whether the server takes connections (the last line of its file says so)."""
+    """Whether the server takes connections."""
+    return _reported_ready(folder) is not None and server(folder) is not None
+
+
+def _reported_ready(folder: Path) -> int | None:
+    """The process id of the server that last said, in its file, that it takes connections; it may be dead since."""
     try:
         lines = (folder / CLUSTER / "postmaster.pid").read_text().splitlines()
-    except OSError:
-        return False
-    return len(lines) > 7 and lines[7].strip() == "ready" and server(folder) is not None
+        return int(lines[0]) if lines[7].strip() == "ready" else None
+    except (OSError, ValueError, IndexError):
+        return None
 
 
 def main(folder: Path) -> int:
@@ -89,15 +99,18 @@ def main(folder: Path) -> int:
         if not locked(mine, wait=False):
             return 0
         child = _start(folder) if server(folder) is None else None
-        born = time.monotonic()
         alone_since: float | None = None
+        was_ready, deaths = child is None, 0
         while True:
-            if not _lives(folder, child):
-                if time.monotonic() - born < _TOO_SHORT:
-                    return 1
-                # Killed from outside: whoever holds the data folder still needs it.
-                child, born = _start(folder), time.monotonic()
             time.sleep(_POLL)
+            was_ready = was_ready or (child is not None and _reported_ready(folder) == child.pid)
+            if not _lives(folder, child):
+                if not was_ready:
+                    # It does not start at all: its log says why.
+                    return 1
+                # Killed from outside. Whoever holds the data folder still needs it, however often that happens.
+                time.sleep(min(_POLL * 2**deaths, _LONGEST_PAUSE))
+                child, deaths = _start(folder), deaths + 1
             if not locked(holders, wait=False):
                 alone_since = None
                 continue
@@ -115,7 +128,7 @@ def _start(folder: Path) -> subprocess.Popen[bytes]:
     owner = account()
     cluster = folder / CLUSTER
     _forget_a_number_in_use(cluster)
-    with (folder / LOG).open("ab") as log:
+    with private(folder / LOG) as log:
         return subprocess.Popen(
             [str(programs(owner) / "postgres"), "-D", str(cluster)],
             stdin=subprocess.DEVNULL,

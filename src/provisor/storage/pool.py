@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import asyncpg
 import orjson
@@ -21,6 +21,9 @@ from provisor.refusal import Unavailable
 #: A connection inside a transaction; what every function that reads or writes tables takes first.
 Tx: TypeAlias = "asyncpg.Connection"
 Row: TypeAlias = "asyncpg.Record"
+
+#: What a statement raises while the database is away, starting or too busy.
+AWAY: Final = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 
 _SETTINGS = {
     "application_name": "provisor",

@@ -17,7 +17,7 @@ from uuid import UUID
 
 import structlog
 
-from provisor.storage.pool import Database, Row
+from provisor.storage.pool import AWAY, Database, Row
 from provisor.storage.queries import queries
 
 POLL_SECONDS: Final = 1.0
@@ -60,7 +60,8 @@ class Scheduler:
         try:
             async with self._database.reading() as tx:
                 rows = await tx.fetch(queries("applications").running)
-        except OSError as error:
+        except AWAY as error:
+            # It comes back, and with it the cycles: this task must not end before the server does.
             _LOG.warning("database_unreachable", error=type(error).__name__)
             return
         for row in rows:

@@ -86,7 +86,14 @@ async def replace(work: Edit, identity: str, body: Mapping[str, Any], expected: 
     before = await _locked(work, identity, expected)
     accepted = accept(rules.group_type(work.workspace), dict(body))
     wanted = members.ids(accepted.get("members") or ())
-    await _save(work, before, resources.kept(accepted), wanted, None)
+    doc = resources.kept(accepted)
+    if before.name.casefold() == str(doc["displayName"]).casefold():
+        # In other letters it is the same name.
+        doc["displayName"] = before.name
+    if before.reserved and "entitlements" in before.doc:
+        # Everybody has these through it: a client that names only the members does not mean them.
+        doc.setdefault("entitlements", before.doc["entitlements"])
+    await _save(work, before, doc, wanted, None)
     return await get(work.tx, work.workspace, identity)
 
 
@@ -117,6 +124,8 @@ async def delete(work: Edit, identity: str, expected: Collection[int] | None = N
     group = await _locked(work, identity, expected)
     if group.reserved:
         raise Immutable(f"The group {group.name} is reserved and cannot be deleted.")
+    await members.lock(work, [item["value"] for item in group.groups or ()])
+    await work.tx.execute(QUERIES.group_lock_whole, work.workspace.id, group.id)
     parents = await work.tx.fetch(QUERIES.member_leave, work.workspace.id, group.id, None)
     await members.moved(work, [row["group_id"] for row in parents])
     await work.tx.execute(QUERIES.group_delete, work.workspace.id, group.id)
@@ -160,6 +169,8 @@ async def _save(
     if doc != before.doc:
         rules.check_text(doc, "displayName", "externalId")
         rules.check_group_name(work.workspace, before.name, name, reserved=before.reserved)
+        if before.reserved:
+            rules.check_grants(work.workspace, before.name, doc)
         try:
             await work.tx.fetchrow(
                 QUERIES.group_update, work.workspace.id, before.id, name.casefold(), doc.get("externalId"), doc

@@ -76,10 +76,16 @@ async def moved(work: Edit, groups: Iterable[str]) -> None:
     await work.tx.execute(QUERIES.groups_moved, work.workspace.id, sorted(groups))
 
 
+async def lock(work: Edit, groups: Iterable[str]) -> None:
+    """Lock groups whose memberships are about to change, in the one order that everybody keeps to."""
+    await work.tx.execute(QUERIES.groups_lock, work.workspace.id, sorted(groups))
+
+
 async def join(work: Edit, user: User, groups: Sequence[str]) -> list[str]:
     """Put a user into groups by id; returns those they were not in. Raises Unfit for ids that no group has."""
     if not groups:
         return []
+    await lock(work, groups)
     found = {row["id"] for row in await work.tx.fetch(QUERIES.groups_present, work.workspace.id, list(groups))}
     for identity in groups:
         if identity not in found:
@@ -98,6 +104,7 @@ async def leave(work: Edit, user: User, groups: Sequence[str]) -> list[str]:
         return []
     if any(names[identity] == ADMINS for identity in leaving):
         await keep_an_admin(work, {user.id})
+    await lock(work, leaving)
     rows = await work.tx.fetch(QUERIES.member_leave, work.workspace.id, user.id, leaving)
     left = sorted(row["group_id"] for row in rows)
     await moved(work, left)

@@ -8,6 +8,7 @@ change, groups that keep their names, ``admins`` and ``users`` reserved. ``stand
 from __future__ import annotations
 
 import secrets
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import cache
@@ -22,6 +23,11 @@ from provisor.workspace.refusals import Immutable, Unfit
 ADMINS: Final = "admins"
 USERS: Final = "users"
 RESERVED: Final = frozenset({ADMINS, USERS})
+#: What a Databricks workspace grants through its reserved groups.
+GRANTS: Final = {
+    ADMINS: ("workspace-access", "databricks-sql-access", "allow-cluster-create"),
+    USERS: ("workspace-access", "databricks-sql-access"),
+}
 #: A longer one does not fit into an index entry whatever its script.
 LONGEST: Final = 256
 _IDS: Final = (10**15, 2**53)
@@ -64,8 +70,12 @@ def check_text(doc: Mapping[str, Any], *attributes: str) -> None:
     """Refuse names that are blank or too long to be found again."""
     for attribute in attributes:
         value = doc.get(attribute)
-        if isinstance(value, str) and (len(value) > LONGEST or not value.strip()):
+        if not isinstance(value, str):
+            continue
+        if len(value) > LONGEST or not value.strip():
             raise Unfit(f"{attribute} must have 1 to {LONGEST} characters.")
+        if any(unicodedata.category(char) == "Cc" for char in value):
+            raise Unfit(f"{attribute} cannot hold control characters.")
 
 
 def check_new_group(name: str) -> None:
@@ -82,6 +92,16 @@ def check_group_name(workspace: Workspace, before: str, after: str, *, reserved:
     if workspace.databricks and workspace.group_rename != "allow":
         raise Immutable(f"Groups cannot be renamed: {before} keeps its name. Delete it and create {after} instead.")
     check_new_group(after)
+
+
+def check_grants(workspace: Workspace, group: str, doc: Mapping[str, Any]) -> None:
+    """Refuse to take from ``admins`` what makes them admins (databricks.md §1.7)."""
+    if not workspace.databricks or group != ADMINS:
+        return
+    has = {item.get("value") for item in doc.get("entitlements") or ()}
+    for value in GRANTS[ADMINS]:
+        if value not in has:
+            raise Immutable(f"{value} cannot be taken from the group {ADMINS}.")
 
 
 async def keep_an_admin(work: Edit, losing: set[str]) -> None:

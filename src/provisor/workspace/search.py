@@ -89,7 +89,8 @@ class Question:
 def wanted(attribute: str, attributes: Sequence[str] | None, excluded: Sequence[str] | None) -> bool:
     """Whether a projection (RFC 7644 §3.9) leaves anything of ``attribute`` (in small letters)."""
     if attributes:
-        return any(_name(item) == attribute for item in attributes)
+        # A schema by its URN alone stands for all of its attributes.
+        return any(_name(item) in (attribute, "user", "group") for item in attributes)
     return attribute not in {item.lower().rpartition(":")[2] for item in excluded or ()}
 
 

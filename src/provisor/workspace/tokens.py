@@ -48,6 +48,8 @@ async def create(work: Edit, user: User, *, comment: str = "", lifetime_days: fl
     work.require_admin()
     if lifetime_days is not None and not 0 < lifetime_days <= _LONGEST_DAYS:
         raise Invalid(f"A token lives more than 0 and at most {_LONGEST_DAYS} days.")
+    if await work.tx.fetchval(QUERIES.user_keep, work.workspace.id, user.id) is None:
+        raise NotFound(f"{user.name} was removed meanwhile.")
     if not user.active:
         raise Invalid(f"{user.name} is inactive: a token of theirs would be refused.")
     token = tokens.make()

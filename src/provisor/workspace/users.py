@@ -15,6 +15,7 @@ import asyncpg
 from provisor.refusal import Invalid
 from provisor.scim import dialects, patch
 from provisor.scim.errors import ScimError
+from provisor.scim.requests import resource
 from provisor.scim.resource import accept
 from provisor.storage.pool import Row, Tx
 from provisor.workspace import members, resources, rules
@@ -127,9 +128,11 @@ async def delete(work: Edit, identity: str, expected: Collection[int] | None = N
 
 async def add(work: Edit, name: str, values: Mapping[str, Any], *, admin: bool = False) -> User:
     """The console's *Add User*: ``values`` are SCIM attributes by path (``displayName``, ``name.givenName``)."""
+    lists = {path: value for path, value in values.items() if isinstance(value, list)}
+    single = {path: value for path, value in values.items() if value is not None and path not in lists}
     try:
-        user = await create(work, {"userName": name})
-        user = await _patch(work, user, _replacements(values)) if values else user
+        # In one body: what a user is made with, e-mails among it, may not change afterwards.
+        user = await create(work, {**resource("User", {"userName": name, **single}), **lists})
     except ScimError as error:
         raise Invalid(error.detail) from None
     return await set_admin(work, name, True) if admin else user
@@ -189,13 +192,11 @@ async def _insert(work: Edit, doc: dict[str, Any]) -> User:
 
 async def _patch(work: Edit, before: User, operations: list[dialects.Operation]) -> User:
     databricks = work.workspace.databricks
-    resource: dict[str, Any] = {**before.doc, "id": before.id}
+    shown: dict[str, Any] = {**before.doc, "id": before.id}
     known = [item["value"] for item in before.groups or ()]
     if databricks and known:
-        resource["groups"] = [{"value": group} for group in known]
-    after, ignored = patch.apply(
-        rules.user_type(work.workspace), resource, operations, ignore=rules.fixed(work.workspace)
-    )
+        shown["groups"] = [{"value": group} for group in known]
+    after, ignored = patch.apply(rules.user_type(work.workspace), shown, operations, ignore=rules.fixed(work.workspace))
     doc = resources.kept(after)
     doc.setdefault("active", before.active)
     wanted = members.ids(after.get("groups") or ()) if databricks else known
@@ -248,6 +249,8 @@ async def _update(work: Edit, before: User, doc: dict[str, Any]) -> None:
 
 async def _delete(work: Edit, user: User) -> None:
     await rules.keep_an_admin(work, {user.id})
+    await members.lock(work, [item["value"] for item in user.groups or () if item["display"] != rules.USERS])
+    await work.tx.execute(QUERIES.user_lock_whole, work.workspace.id, user.id)
     rows = await work.tx.fetch(QUERIES.member_leave, work.workspace.id, user.id, None)
     await members.moved(work, [row["group_id"] for row in rows])
     await work.tx.execute(QUERIES.tokens_revoke, work.workspace.id, user.id)

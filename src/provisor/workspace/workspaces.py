@@ -18,11 +18,6 @@ from provisor.workspace.edit import QUERIES, Edit, Workspace
 
 PROFILES: Final = ("databricks", "standard")
 _NAME: Final = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
-#: What a Databricks workspace grants through its system groups.
-_GRANTS: Final = {
-    rules.ADMINS: ("workspace-access", "databricks-sql-access", "allow-cluster-create"),
-    rules.USERS: ("workspace-access", "databricks-sql-access"),
-}
 
 
 async def create(
@@ -39,7 +34,7 @@ async def create(
     for group in (rules.ADMINS, rules.USERS):
         doc: dict[str, Any] = {"displayName": group}
         if workspace.databricks:
-            doc["entitlements"] = [{"value": value} for value in _GRANTS[group]]
+            doc["entitlements"] = [{"value": value} for value in rules.GRANTS[group]]
         await groups.insert(work, doc, reserved=True)
     await users.add(work, admin, {}, admin=True)
     # The first admin is there because somebody made the workspace: that one row says so.

@@ -6,7 +6,9 @@ that the database stops because it and another one wait for each other is done a
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import random
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
@@ -20,7 +22,7 @@ from provisor.refusal import Forbidden
 from provisor.scim.errors import NotFound
 from provisor.scim.messages import Paging, list_response, paging
 from provisor.scim.resource import project
-from provisor.storage.pool import Database
+from provisor.storage.pool import AWAY, Database
 from provisor.workspace import groups, resources, search, tokens, users
 from provisor.workspace.edit import Edit, Workspace
 from provisor.workspace.resources import Group, User
@@ -92,6 +94,7 @@ class Resources:
             except asyncpg.DeadlockDetectedError:
                 if attempt == _ATTEMPTS - 1:
                     raise
+                await asyncio.sleep(random.uniform(0, 0.1 * 2**attempt))
             else:
                 break
         await self._used(arrival.workspace, caller)
@@ -102,7 +105,10 @@ class Resources:
     @property
     def wants_members(self) -> bool:
         """Whether the answer shows a group's members."""
-        return wanted("members", self._paging.attributes, self._paging.excluded)
+        return self._wants("members")
+
+    def _wants(self, attribute: str) -> bool:
+        return wanted(attribute, self._paging.attributes, self._paging.excluded)
 
     async def _attempt(self, action: Write) -> tuple[Arrival, Caller, User | Group | None]:
         async with self._database.transaction() as tx:
@@ -138,13 +144,13 @@ class Resources:
     async def _used(self, workspace: Workspace, caller: Caller) -> None:
         # What was asked is done: that the token's last use cannot be noted is no reason to say otherwise.
         if caller.stale:
-            with contextlib.suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+            with contextlib.suppress(*AWAY):
                 await tokens.used(self._database, workspace, caller)
 
     def _one(self, workspace: Workspace, caller: Caller, item: User | Group) -> Response:
-        # Everybody is in `users` without its version counting on.
-        everybody = isinstance(item, Group) and item.reserved
-        if not everybody and requests.unchanged(self._request, item.version):
+        # Memberships change without the version of a user, or of a reserved group that everybody is in, counting on.
+        shows_more = item.reserved if isinstance(item, Group) else self._wants("groups")
+        if not shows_more and requests.unchanged(self._request, item.version):
             return responses.not_modified(item.version)
         return self._whole(workspace, item, names_only=not caller.admin)
 

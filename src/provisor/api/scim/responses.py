@@ -53,7 +53,8 @@ def refused(request: Request, workspace: Workspace, reason: str, *, sent: bool) 
         answer = problem(request, Problem(401, None, reason))
         answer.headers["WWW-Authenticate"] = 'Bearer error="invalid_token"'
         return answer
-    headers = {"X-Databricks-Reason-Phrase": reason.encode("ascii", "replace").decode()}
+    phrase = "".join(char if char.isascii() and char.isprintable() else "?" for char in reason)
+    headers = {"X-Databricks-Reason-Phrase": phrase}
     return render(request, {"error_code": 403, "message": reason}, 403, headers)
 
 

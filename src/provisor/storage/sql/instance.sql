@@ -1,5 +1,9 @@
 -- name: put
 insert into instance (key, value) values ($1, $2) on conflict (key) do update set value = excluded.value
 
+-- name: first_lock
+-- Whoever makes the first tenant does it alone.
+select pg_advisory_xact_lock(hashtext('provisor first tenant'))
+
 -- name: get
 select value from instance where key = $1

@@ -72,6 +72,13 @@ from workspace_user r
 where r.workspace = $1 and r.id = $2
 for no key update of r
 
+-- name: user_lock_whole
+-- As before a deletion: nobody may be putting this user into a group or making a token for them.
+select id from workspace_user where workspace = $1 and id = $2 for update
+
+-- name: user_keep
+select id from workspace_user where workspace = $1 and id = $2 for key share
+
 -- name: user_insert
 insert into workspace_user (workspace, id, user_name, name_key, external_id, display_key, active, doc)
 values ($1, $2, $3, $4, $5, $6, $7, $8)
@@ -128,6 +135,13 @@ select r.id, r.reserved, r.doc, r.version, r.created, r.modified,
 from workspace_group r
 where r.workspace = $1 and r.id = $2
 for no key update of r
+
+-- name: group_lock_whole
+select id from workspace_group where workspace = $1 and id = $2 for update
+
+-- name: groups_lock
+-- In the order of their ids, before any of their memberships: so two that change memberships never wait for each other.
+select id from workspace_group where workspace = $1 and id = any($2::text[]) order by id for no key update
 
 -- name: group_insert
 insert into workspace_group (workspace, id, display_key, external_id, reserved, doc)
@@ -230,6 +244,7 @@ insert into workspace_token (workspace, id, owner, hash, comment, expires) value
 
 -- name: tokens
 select t.id, t.owner, u.user_name, u.active, t.comment, t.created, t.expires, t.revoked, t.last_used,
+       coalesce(t.expires <= now(), false) as expired,
        exists (select from workspace_member m
                join workspace_group g on g.workspace = m.workspace and g.id = m.group_id
                where m.workspace = t.workspace and m.member_id = t.owner and g.reserved and g.display_key = 'admins') as admin
