@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from provisor.cli import main
+from provisor.storage import keeper
 
 ROOT = Path(__file__).parents[1]
 READY = "Provisor ready on "
@@ -49,6 +50,7 @@ class Stage:
         for name in [name for name in os.environ if name.startswith("PROVISOR_")]:
             del os.environ[name]
         os.environ["PROVISOR_DATA"] = str(self.folder / "data")
+        os.environ["PROVISOR_DATABASE_GRACE_SECONDS"] = "2"
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -135,8 +137,18 @@ class Stage:
 
     def curtain(self) -> int:
         held = self.checks - self.failures
+        if self.keep:
+            self._say_where_it_is()
         print(f"\n{held} of {self.checks} checks held, in {time.monotonic() - self.started:.1f} s.")
         return 1 if self.failures else 0
+
+    def _say_where_it_is(self) -> None:
+        """What was left running, and how to go on with it and to end it."""
+        self.heading("Left running")
+        for workspace in self.json("workspace", "list"):
+            self.say(f"{workspace['name']}: {workspace['tenantUrl']}")
+        self.say(f"go on: export PROVISOR_DATA={self.folder / 'data'}; .venv/bin/provisor app list")
+        self.say(f"its log: {self.folder / 'server.log'}; end it: kill {(self.folder / 'server.pid').read_text()}")
 
 
 def _folder() -> Path:
@@ -158,7 +170,7 @@ def _end_the_last_one(folder: Path) -> None:
     if b"serve" in command and any(b"provisor" in word for word in command):
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGTERM)
-        for _ in range(150):
-            if not Path(f"/proc/{pid}").exists():
+        for _ in range(300):
+            if not Path(f"/proc/{pid}").exists() and keeper.server(folder / "data") is None:
                 return
             time.sleep(0.1)

@@ -385,3 +385,53 @@ def test_another_tenant_url_is_warned_about(own: Installation) -> None:
     ended = own.command("app", "set", APP, "--tenant-url", url.replace("/scim", "/scim/v2"))
     assert "--clear full" in ended.err
     own.run("app", "set", APP, "--tenant-url", url, "--secret-token-file", secret(own, token))
+
+
+def test_the_server_speaks_tls(tmp_path: Path) -> None:
+    import ssl
+    import urllib.request
+
+    cert, key = _certificate(tmp_path)
+    with installation() as made:
+        said = made.refused("serve", "--port", "0", "--tls-cert", str(cert))
+        assert said == "Give both --tls-cert and --tls-key, or neither."
+        assert "--tls-key: there is no file" in made.refused(
+            "serve", "--port", "0", "--tls-cert", str(cert), "--tls-key", "/nowhere"
+        )
+        url = made.serve("--tls-cert", str(cert), "--tls-key", str(key))
+        assert url.startswith("https://127.0.0.1:")
+        trusted = ssl.create_default_context(cafile=str(cert))
+        with urllib.request.urlopen(f"{url}/healthz", context=trusted) as answer:
+            assert json.load(answer) == {"status": "ok"}
+        made.run("workspace", "create", "w", "--admin", "a@b.c")
+        assert made.json("workspace", "show", "w")["tenantUrl"].startswith(url)
+
+
+def _certificate(folder: Path) -> tuple[Path, Path]:
+    """A certificate of 127.0.0.1 that signs itself, and its key."""
+    import datetime
+    import ipaddress
+
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    secret = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
+    now = datetime.datetime.now(datetime.UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(secret.public_key())
+        .serial_number(1)
+        .not_valid_before(now - datetime.timedelta(days=1))
+        .not_valid_after(now + datetime.timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
+        .sign(secret, hashes.SHA256())
+    )
+    cert, key = folder / "cert.pem", folder / "key.pem"
+    cert.write_bytes(made.public_bytes(serialization.Encoding.PEM))
+    pem, plain = serialization.Encoding.PEM, serialization.NoEncryption()
+    key.write_bytes(secret.private_bytes(pem, serialization.PrivateFormat.PKCS8, plain))
+    return cert, key

@@ -155,6 +155,23 @@ def test_a_number_that_is_another_process_now_keeps_nobody_from_starting(folder:
     held.release()
 
 
+def test_a_folder_that_is_removed_and_made_again_is_a_new_one(folder: Path) -> None:
+    """The old folder's keeper ends its own server and leaves the new folder's alone."""
+    process = _holder(folder)
+    old = keeper.server(folder)
+    assert old is not None
+    shutil.rmtree(folder)
+    process.kill()
+    process.wait()
+    held = embedded.hold(folder)
+    new = keeper.server(folder)
+    assert _soon(lambda: not old.is_running())
+    time.sleep(2)
+    assert keeper.server(folder) == new
+    assert _ask(held, "select 1") == 1
+    held.release()
+
+
 def test_a_long_path_has_its_socket_elsewhere(folder: Path) -> None:
     deep = folder / ("a" * 60) / ("b" * 60)
     deep.parent.parent.mkdir(mode=0o711)

@@ -103,6 +103,11 @@ def main(folder: Path) -> int:
         was_ready, deaths = child is None, 0
         while True:
             time.sleep(_POLL)
+            if not _is_still(folder / KEEPER, mine):
+                # The data folder was removed, and perhaps another one stands in its place: that one is not ours.
+                if child is not None:
+                    child.kill()
+                return 1
             was_ready = was_ready or (child is not None and _reported_ready(folder) == child.pid)
             if not _lives(folder, child):
                 if not was_ready:
@@ -118,6 +123,14 @@ def main(folder: Path) -> int:
             alone_since = alone_since or time.monotonic()
             if time.monotonic() - alone_since >= grace and _ended(folder, holders, child):
                 return 0
+
+
+def _is_still(path: Path, file: IO[bytes]) -> bool:
+    """Whether ``path`` is the file that was opened."""
+    try:
+        return os.path.samestat(path.stat(), os.fstat(file.fileno()))
+    except OSError:
+        return False
 
 
 def _lives(folder: Path, child: subprocess.Popen[bytes] | None) -> bool:

@@ -63,12 +63,15 @@ select group_id, member_id, target_id, added, confirmed from sync_member
 where tenant = $1 and application = $2 and group_id = any($3::uuid[])
 
 -- name: references_open
-update sync_object set references_due = true
-where tenant = $1 and application = $2 and source_id in (
-    select source_id from sync_change
+-- The plan's rows are gathered first: they are many and new, so the planner knows nothing of them yet.
+with referring as materialized (
+    select distinct source_id from sync_change
     where tenant = $1 and application = $2 and cycle = $3
       and action in ('add members', 'remove members', 'update references')
 )
+update sync_object set references_due = true
+from referring
+where tenant = $1 and application = $2 and sync_object.source_id = referring.source_id
 
 -- name: cycle_begin
 with numbered as (
@@ -171,11 +174,13 @@ where sync_member.tenant = $1 and application = $2 and sync_member.group_id = go
 
 -- name: references_settle
 -- Whoever had every row of this cycle done has no open references.
-update sync_object set references_due = false
-where tenant = $1 and application = $2 and references_due and source_id in (
+with done as materialized (
     select source_id from sync_change where tenant = $1 and application = $2 and cycle = $3
     group by source_id having bool_and(status = 'success')
 )
+update sync_object set references_due = false
+from done
+where tenant = $1 and application = $2 and references_due and sync_object.source_id = done.source_id
 
 -- name: cycles
 select * from sync_cycle where tenant = $1 and application = $2 order by number desc limit $3
