@@ -40,7 +40,7 @@ def plan(
 
 
 async def changes(ledger: Any, cycle: Any) -> list[dict[str, Any]]:
-    """The rows of a plan that say that something is done or refused."""
+    """The rows of a plan that say that something is done or refused: in the order in which it is done, then by name."""
     found_rows = []
     async for page in ledger.planned(cycle, PAGE):
         for row in page:
@@ -60,6 +60,10 @@ async def changes(ledger: Any, cycle: Any) -> list[dict[str, Any]]:
                         "members": len(change.members),
                     }
                 )
+    order: dict[tuple[str, str], int] = {}
+    for row in found_rows:
+        order.setdefault((row["action"], row["objectType"]), len(order))
+    found_rows.sort(key=lambda row: (order[row["action"], row["objectType"]], row["source"].casefold()))
     return found_rows
 
 
@@ -75,16 +79,18 @@ def as_json(name: str, result: Any) -> dict[str, Any]:
     }
 
 
-def counted(counts: Mapping[str, int]) -> str:
-    """``12 create, 3 update``; nothing to do when there is nothing."""
-    return ", ".join(f"{count} {action}" for action, count in sorted(counts.items())) or "nothing to do"
+def counted(kinds: Mapping[str, int]) -> str:
+    """``create user 12, add members 3``; nothing to do when there is nothing."""
+    return ", ".join(f"{kind} {count}" for kind, count in kinds.items()) or "nothing to do"
 
 
 def _text(name: str, result: Any, rows: list[dict[str, Any]], every: bool) -> str:
-    lines = [f"{name}, {result.cycle.kind} cycle: {counted(result.counts)}; {result.requests} requests would be sent."]
+    from provisor.provisioning.plan import described
+
+    lines = [f"{name}, {result.cycle.kind} cycle: {counted(result.kinds)}; {result.requests} requests would be sent."]
     shown = rows if every else rows[:SHOWN]
     for row in shown:
-        what = f"{row['action']} {row['objectType'].lower()}" if "member" not in row["action"] else row["action"]
+        what = described(row["action"], row["objectType"])
         lines.append(f"  {what.ljust(16)} {row['source']}: {row['reason']}")
         lines += [
             f"    {path}: {_value(pair['before'])} → {_value(pair['after'])}"

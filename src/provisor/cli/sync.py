@@ -52,7 +52,7 @@ def sync(ctx: typer.Context, name: Name) -> int:
         "error": result.error,
     }
     text = (
-        f"{name}, {result.cycle.kind} cycle {result.cycle.number}: {counted(result.counts)}; "
+        f"{name}, {result.cycle.kind} cycle {result.cycle.number}: {counted(result.kinds)}; "
         f"{result.sent} requests in {result.seconds:.2f} s."
     )
     if result.failures:

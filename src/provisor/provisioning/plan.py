@@ -33,9 +33,10 @@ _UNIQUE: Final = {"User": ("userName",), "Group": ()}
 
 @dataclass(slots=True)
 class Plan:
-    """Grows by :meth:`accept`; ``counts`` by action, ``writes`` in requests."""
+    """Grows by :meth:`accept`; ``counts`` by action, ``kinds`` by action and object type, ``writes`` in requests."""
 
     counts: Counter[str] = field(default_factory=Counter)
+    kinds: Counter[str] = field(default_factory=Counter)
     writes: int = 0
     _promised: dict[tuple[str, str, str], str] = field(default_factory=dict)
     _hash: Any = field(default_factory=hashlib.sha256)
@@ -47,6 +48,7 @@ class Plan:
             change = replace(change, action="refuse", reason=problem, **_NOT_DONE)
         if change.action != "nothing":
             self.counts[change.action] += 1
+            self.kinds[described(change.action, change.object_type)] += 1
             self.writes += requests_of(change)
             self._hash.update(json.dumps(_hashed(change), sort_keys=True, ensure_ascii=False).encode())
         return change
@@ -78,6 +80,11 @@ class Plan:
                 return f"{promise[1]} {promise[2]!r} is promised to another object of this plan ({holder})"
         self._promised.update(dict.fromkeys(promises, change.source_id))
         return None
+
+
+def described(action: str, object_type: str) -> str:
+    """An action with what it is done to, where the action does not say so: ``create user``, ``add members``."""
+    return action if "members" in action else f"{action} {object_type.lower()}"
 
 
 def requests_of(change: Change) -> int:

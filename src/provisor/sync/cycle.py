@@ -38,15 +38,18 @@ Report = Callable[[str, int, int | None], None]
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """``requests``: writes that the plan takes; ``sent``: every request, reads and the probe included.
+    """What came of a cycle or a dry run.
 
-    ``status``: planned, done, or quarantined with ``error`` (the target refuses or is not there), or failed.
+    * ``counts`` by action, ``kinds`` by action and object type;
+    * ``requests``: writes that the plan takes; ``sent``: every request, reads and the probe included;
+    * ``status``: planned, done, or quarantined with ``error`` (the target refuses or is not there), or failed.
     """
 
     cycle: Cycle
     status: Literal["planned", "done", "quarantined", "failed"]
     hash: str
     counts: Mapping[str, int]
+    kinds: Mapping[str, int]
     requests: int
     sent: int
     seconds: float
@@ -149,6 +152,7 @@ def _result(job: Job, run: _Run, status: Any, started: float, error: str | None 
         status=status,
         hash=run.plan.hash,
         counts=dict(run.plan.counts),
+        kinds=dict(run.plan.kinds),
         requests=run.plan.writes,
         sent=job.target.requests,
         seconds=time.monotonic() - started,
