@@ -77,6 +77,12 @@ async def leave(pair: Pair, team: UUID, *people: UUID, kind: str = "User") -> No
         await groups.remove_members(work, [(team, person, kind) for person in people])
 
 
+async def set_active(pair: Pair, identity: str, active: bool) -> None:
+    """As somebody does by hand at the target."""
+    operations = [{"op": "replace", "path": "active", "value": active}]
+    await pair.call("PATCH", f"/Users/{identity}", {"Operations": operations})
+
+
 async def rename_by_hand(pair: Pair, name: str) -> None:
     account = await pair.account("ada")
     operations = [{"op": "replace", "path": "displayName", "value": name}]
@@ -512,6 +518,335 @@ async def test_a_leaver_whose_disabling_fails_is_tried_every_five_minutes(pair: 
     async with pair.house.database.reading() as tx:
         assert await tx.fetchval(question, ada) <= 301
     assert (await pair.sync()).counts == {"disable": 1}
+
+
+# ── found by a second look ───────────────────────────────────────────────────────────────────────────────────────
+
+_MANAGER = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:manager"
+
+
+async def with_managers(pair: Pair) -> None:
+    await pair.mapping(lambda d: mappings.add_mapping(d, "User", _MANAGER, attribute="manager"))
+
+
+async def would_be_due(pair: Pair) -> bool:
+    """As the running query says, without switching the application on (the shared server would run it)."""
+    sql = queries("applications").running
+    text = str(sql).replace("a.provisioning = 'On' and ", "")
+    async with pair.house.database.reading() as tx:
+        rows = await tx.fetch(text)
+    return due(next(row for row in rows if row["id"] == pair.application), timedelta(minutes=30), 0)
+
+
+async def test_a_manager_that_is_set_does_not_hide_an_unheard_re_enable(standard: Pair) -> None:
+    await with_managers(standard)
+    await standard.user("boss")
+    ada = await standard.user("ada")
+    await standard.sync()
+    await standard.unassign(ada)
+    await standard.sync()
+    await standard.set_user(ada, manager="boss@contoso.com")
+    await standard.assign(ada)
+    first: list[int] = []
+
+    def one(request: Any) -> str | None:
+        if request.method == "PATCH" and not first:
+            first.append(1)
+            return "unheard"
+        return None
+
+    await standard.sync(one)
+    await standard.unassign(ada)
+    await standard.sync()
+    assert (await standard.account("ada"))["active"] is False
+
+
+async def test_an_account_that_is_taken_over_during_a_restart_has_one_owner(pair: Pair) -> None:
+    old = await pair.user("ada")
+    await pair.sync()
+    await recycle(pair, old)
+    await pair.sync()
+    new = await pair.user("ada")
+    await pair.restart()
+    await pair.sync()
+    await pair.restart()
+    for _ in range(2):
+        await pair.sync()
+    linked = [(await pair.known(old)).linked, (await pair.known(new)).linked]
+    assert (linked, (await pair.account("ada"))["active"]) == ([False, True], True)
+
+
+async def test_an_account_that_was_taken_over_survives_the_purge_of_its_first_owner(pair: Pair) -> None:
+    old = await pair.user("ada")
+    await pair.sync()
+    await recycle(pair, old)
+    await pair.sync()
+    await pair.user("ada")
+    await pair.restart()
+    await pair.sync()
+    await purge(pair, old)
+    await pair.sync()
+    assert await pair.account("ada") is not None
+
+
+async def test_who_leaves_after_an_unheard_adoption_of_a_closed_account_is_disabled(pair: Pair) -> None:
+    async with workspace_edit.edit(pair.house.database, pair.workspace, pair.actor) as work:
+        await accounts.add(work, "ada@contoso.com", {})
+    acc = await pair.account("ada")
+    await pair.call(
+        "PATCH", f"/Users/{acc['id']}", {"Operations": [{"op": "replace", "path": "active", "value": False}]}
+    )
+    ada = await pair.user("ada")
+    await pair.sync(unheard("PATCH"))
+    assert (await pair.account("ada"))["active"] is True
+    await pair.unassign(ada)
+    await pair.sync()
+    assert (await pair.account("ada"))["active"] is False
+
+
+async def test_who_leaves_after_an_unheard_takeover_is_disabled(pair: Pair) -> None:
+    old = await pair.user("ada")
+    await pair.sync()
+    await recycle(pair, old)
+    await pair.sync()
+    new = await pair.user("ada")
+    await pair.sync(unheard("PATCH"))
+    await pair.unassign(new)
+    for _ in range(2):
+        await pair.sync()
+    assert (await pair.account("ada"))["active"] is False
+
+
+async def test_who_takes_an_account_over_inherits_no_membership(pair: Pair) -> None:
+    old = await pair.user("ada")
+    await pair.group("Secret", old)
+    await pair.sync()
+    await recycle(pair, old)
+
+    def f(request: Any) -> str | None:
+        return "lost" if request.path.startswith("/Groups") else None
+
+    await pair.sync(f)
+    await pair.user("ada")
+    for _ in range(3):
+        await pair.sync()
+    await pair.restart()
+    await pair.sync()
+    assert members(await pair.team("Secret")) == set()
+
+
+async def test_who_takes_an_account_over_inherits_no_attributes(pair: Pair) -> None:
+    await pair.mapping(lambda d: mappings.add_mapping(d, "User", "title", attribute="jobTitle"))
+    old = await pair.user("ada", jobTitle="Chief Executive")
+    await pair.sync()
+    await recycle(pair, old)
+    await pair.sync()
+    await pair.user("ada")
+    await pair.sync()
+    await pair.restart()
+    await pair.sync()
+    assert "title" not in await pair.account("ada")
+
+
+async def test_a_member_whose_removal_was_not_heard_can_join_again(pair: Pair) -> None:
+    ada = await pair.user("ada")
+    team = await pair.group("Engineering", ada)
+    await pair.sync()
+    await leave(pair, team, ada)
+    await pair.sync(unheard("PATCH"))
+    await join(pair, team, ada)
+    for _ in range(2):
+        await pair.sync()
+    assert len(members(await pair.team("Engineering"))) == 1
+
+
+async def test_somebody_refused_for_good_keeps_no_cycle_busy(standard: Pair) -> None:
+    await with_managers(standard)
+    await standard.mapping(lambda d: mappings.add_mapping(d, "User", "title", attribute="otherMails"))
+    await standard.user("boss")
+    ada = await standard.user("ada")
+    await standard.sync()
+    await standard.set_user(ada, manager="boss@contoso.com", otherMails=["a@x.example", "b@x.example"])
+    for _ in range(4):
+        await standard.sync(backed_off=False)
+    assert not await would_be_due(standard)
+
+
+async def test_a_purged_token_owner_keeps_no_cycle_busy(pair: Pair) -> None:
+    ops = await pair.user(OPS, assigned=False)
+    await pair.assign(ops, force=True)
+    await pair.sync()
+    await purge(pair, ops)
+    for _ in range(3):
+        await pair.sync(backed_off=False)
+    assert not await would_be_due(pair)
+
+
+async def test_a_purged_person_who_cannot_be_looked_up_keeps_no_cycle_busy(pair: Pair) -> None:
+    ada = await pair.user("ada")
+    await pair.sync(unheard("POST"))
+    await purge(pair, ada)
+
+    class Hook(Broken):
+        async def find(self, *_: Any) -> Any:
+            raise TargetError("500", status=500)
+
+    for _ in range(3):
+        await pair.cycle(lambda t: Hook(t, lambda _: None), backed_off=False)
+    assert not await would_be_due(pair)
+
+
+async def test_a_disabled_mapping_forgets_no_promise(pair: Pair) -> None:
+    ada = await pair.user("ada")
+    await pair.sync(unheard("POST"))
+    await pair.mapping(every_mapping("User", enabled=False))
+    await pair.sync()
+    await pair.unassign(ada)
+    await pair.mapping(every_mapping("User", enabled=True))
+    await pair.sync()
+    assert (await pair.account("ada"))["active"] is False
+
+
+async def test_a_lost_create_claims_no_reserved_group(pair: Pair) -> None:
+    ada = await pair.user("ada")
+    team = await pair.group("Team", ada)
+    await pair.sync(lambda r: "lost" if r.method == "POST" and r.path == "/Groups" else None)
+    async with pair.edit() as work:
+        await groups.change(work, await groups.find(work.tx, pair.tenant, str(team)), {"displayName": "admins"})
+    for _ in range(2):
+        await pair.sync()
+    assert (await pair.account("ada"))["id"] not in members(await pair.team("admins"))
+
+
+async def test_a_lost_create_claims_no_foreign_account(pair: Pair) -> None:
+    async with workspace_edit.edit(pair.house.database, pair.workspace, pair.actor) as work:
+        await accounts.add(work, "svc@contoso.com", {})
+    ada = await pair.user("ada")
+    await pair.sync(lost("POST"))
+    await pair.set_user(ada, userPrincipalName="svc@contoso.com")
+    await pair.unassign(ada)
+    await pair.sync()
+    assert (await pair.account("svc"))["active"] is True
+
+
+async def test_a_group_whose_deletion_was_not_heard_can_come_back(pair: Pair) -> None:
+    ada = await pair.user("ada")
+    team = await pair.group("Engineering", ada)
+    await pair.sync()
+    await pair.unassign(team)
+    await pair.sync(unheard("DELETE"))
+    await pair.assign(team)
+    for _ in range(3):
+        await pair.sync()
+    assert await pair.team("Engineering") is not None
+
+
+async def test_the_looks_for_a_promised_account_begin_with_leaving(pair: Pair) -> None:
+    class Lagging(Broken):
+        async def find(self, *_: Any) -> Any:
+            return []
+
+        async def send(self, request: Any) -> Any:
+            if request.method == "POST":
+                if not sent:
+                    sent.append(1)
+                    await self._target.send(request)
+                raise TargetError("504", status=504, unclear=True)
+            return await self._target.send(request)
+
+    sent: list[int] = []
+    ada = await pair.user("ada")
+    for _ in range(6):
+        await pair.cycle(lambda t: Lagging(t, lambda _: None))
+    await pair.unassign(ada)
+    await pair.cycle(lambda t: Lagging(t, lambda _: None))
+    await pair.sync()
+    assert (await pair.account("ada"))["active"] is False
+
+
+async def test_who_is_restored_by_an_import_is_in_their_groups_again(pair: Pair) -> None:
+    ada = await pair.user("ada")
+    await pair.group("Engineering", ada)
+    await pair.sync()
+    await recycle(pair, ada)
+    await pair.sync()
+    assert members(await pair.team("Engineering")) == set()
+    async with pair.edit() as work:
+        await importer.import_files(work, [("p.csv", b"userPrincipalName,IsSoftDeleted\nada@contoso.com,False\n")])
+    for _ in range(2):
+        await pair.sync()
+    assert (await pair.account("ada"))["active"] is True
+    assert len(members(await pair.team("Engineering"))) == 1
+
+
+async def test_who_is_recycled_by_an_import_leaves_their_groups(pair: Pair) -> None:
+    ada = await pair.user("ada")
+    await pair.group("Engineering", ada)
+    await pair.sync()
+    async with pair.edit() as work:
+        await importer.import_files(work, [("p.csv", b"userPrincipalName,IsSoftDeleted\nada@contoso.com,True\n")])
+    for _ in range(2):
+        await pair.sync()
+    assert len(members(await pair.team("Engineering"))) == 0
+
+
+async def test_purging_a_manager_and_changing_a_report_do_not_wait_for_each_other(pair: Pair) -> None:
+    boss = await pair.user("boss")
+    ada = await pair.user("ada", manager="boss@contoso.com")
+
+    async def slow() -> None:
+        async with pair.edit() as work:
+            await users.change(work, ada, {"jobTitle": "X"})
+            await asyncio.sleep(0.5)
+
+    task = asyncio.create_task(slow())
+    await asyncio.sleep(0.2)
+    results = await asyncio.gather(task, purge(pair, boss), return_exceptions=True)
+    assert results == [None, None]
+
+
+async def test_a_leaver_who_changes_during_an_initial_cycle_is_still_compared(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ada = await pair.user("ada", surname="Lovelace")
+    await pair.sync()
+    await pair.unassign(ada)
+    await pair.sync()
+    acc = await pair.account("ada")
+    await pair.call(
+        "PATCH", f"/Users/{acc['id']}", {"Operations": [{"op": "replace", "path": "active", "value": True}]}
+    )
+    await pair.restart()
+    real, once = cycle.apply, []
+
+    async def apply(*args: Any) -> Any:
+        if not once:
+            once.append(1)
+            await pair.set_user(ada, jobTitle="X")
+        return await real(*args)
+
+    monkeypatch.setattr(cycle, "apply", apply)
+    for _ in range(2):
+        await pair.sync()
+    assert (await pair.account("ada"))["active"] is False
+
+
+async def test_a_group_that_changes_all_the_time(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    ada = await pair.user("ada")
+    others = [await pair.user(f"p{n}") for n in range(8)]
+    team = await pair.group("Engineering", ada)
+    await pair.sync()
+    await leave(pair, team, ada)
+    real = cycle.apply
+
+    async def apply(*args: Any) -> Any:
+        await join(pair, team, others.pop())
+        return await real(*args)
+
+    monkeypatch.setattr(cycle, "apply", apply)
+    for _ in range(5):
+        await pair.sync()
+    assert (await pair.known(ada)).target_id not in members(await pair.team("Engineering"))
 
 
 # ── the directory, at the same time ──────────────────────────────────────────────────────────────────────────────

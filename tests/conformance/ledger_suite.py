@@ -74,7 +74,7 @@ class LedgerConformance:
         await ledger.append(cycle, [Planned(1, create(ada))])
         known = Known(ada, "User", "linked", "42")
         for write in (
-            lambda: ledger.promise(old, {ada: {"userName": "x"}}),
+            lambda: ledger.promise(old, [create(ada)]),
             lambda: ledger.settle(old, cycle, [Outcome(1, ada, 1, "success", known)]),
             lambda: ledger.open_references(old, cycle),
             lambda: ledger.end(cycle, status="done", plan_hash="", counts={}, requests=0, epoch=old),
@@ -124,12 +124,25 @@ class LedgerConformance:
         ada = str(uuid4())
         await marked(ledger, ada)
         epoch = await leased(ledger)
-        promised = {"userName": "ada@contoso.com", "active": True}
-        await ledger.promise(epoch, {ada: promised})
+        await ledger.promise(epoch, [create(ada)])
         known = (await ledger.known([ada]))[ada]
-        assert (known.intent, known.unsettled) == (promised, True)
-        await ledger.promise(epoch, {ada: None})
-        assert (await ledger.known([ada]))[ada].intent == promised
+        assert (known.intent, known.unsettled, known.deleting) == ({"userName": "ada@contoso.com"}, True, False)
+        await ledger.promise(epoch, [replace(create(ada), action="delete", target_id="42", attributes={})])
+        known = (await ledger.known([ada]))[ada]
+        assert (known.intent, known.deleting) == ({"userName": "ada@contoso.com"}, True)
+
+    async def test_an_account_that_is_adopted_is_known_before_it_is_changed(self, ledger: Any) -> None:
+        ada, old = str(uuid4()), str(uuid4())
+        await marked(ledger, ada, old)
+        epoch = await leased(ledger)
+        cycle = await ledger.begin("initial", "cycle", 0)
+        await ledger.append(cycle, [Planned(1, create(old))])
+        await ledger.settle(epoch, cycle, [Outcome(1, old, 1, "success", Known(old, "User", "disabled", "42"))])
+        adopting = replace(create(ada), action="update", target_id="42", adopts=True, releases=old)
+        await ledger.promise(epoch, [adopting])
+        known = (await ledger.known([ada]))[ada]
+        assert (known.state, known.target_id, known.adopted, known.unsettled) == ("linked", "42", True, True)
+        assert (await ledger.known([old]))[old] == Known(old, "User")
 
     async def test_a_plan_is_done_phase_by_phase(self, ledger: Any) -> None:
         ada, bob, team = (str(uuid4()) for _ in range(3))
@@ -155,6 +168,10 @@ class LedgerConformance:
         await ledger.settle(epoch, cycle, [outcome])
         await ledger.found_members(team, {bob: "43", ada: "42"}, [])
         assert (await ledger.members([team]))[team] == {ada: Membership("42", True), bob: Membership("43", False)}
+        assert await ledger.in_groups([ada, bob, team]) == {ada, bob}
+        await ledger.doubt_members(epoch, team, [bob])
+        assert (await ledger.members([team]))[team][bob] == Membership("43", False, False)
+        await ledger.found_members(team, {bob: "43"}, [])
         eve = str(uuid4())
         await ledger.promise_members(epoch, team, {eve: "44", bob: "43"})
         found = (await ledger.members([team]))[team]

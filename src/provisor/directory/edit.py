@@ -17,6 +17,7 @@ from uuid import UUID
 from provisor import audit
 from provisor.access.actors import Actor
 from provisor.access.roles import require
+from provisor.refusal import Conflict
 from provisor.storage.pool import Database, Tx
 from provisor.storage.queries import queries
 
@@ -32,13 +33,17 @@ class Tenant:
 
 @dataclass(slots=True)
 class Edit:
-    """``touched`` are the objects that changed (id → type); ``entries`` the audit rows."""
+    """``touched`` are the objects that changed (id → type); ``entries`` the audit rows.
+
+    ``keep_an_administrator``: somebody was disabled or deleted, so it must be seen that an administrator is left.
+    """
 
     tx: Tx
     tenant: Tenant
     actor: Actor
     touched: dict[UUID, str] = field(default_factory=dict)
     entries: list[audit.Entry] = field(default_factory=list)
+    keep_an_administrator: bool = False
 
     def require(self, action: str, application: UUID | None = None) -> None:
         require(self.actor, action, application)
@@ -52,6 +57,14 @@ class Edit:
 
     async def finish(self) -> None:
         await audit.record(self.tx, f"tenant/{self.tenant.name}", self.actor, self.entries)
+        if self.keep_an_administrator:
+            # The tenant's row is locked here and in the feed, never before: rows first, the tenant last, for everybody.
+            # A statement that also read the administrators would see them as they were before it waited.
+            await self.tx.execute(QUERIES.tenant_lock, self.tenant.id)
+            if not await self.tx.fetch(QUERIES.administrators, self.tenant.id):
+                raise Conflict(
+                    "The last enabled Global Administrator cannot be disabled or deleted: appoint another one first."
+                )
         if self.touched:
             await self.tx.execute(
                 QUERIES.feed_append, self.tenant.id, list(self.touched.keys()), list(self.touched.values())

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID, uuid4
 
+import asyncpg
+
 from provisor import audit
 from provisor.directory import attributes, users
 from provisor.directory.edit import QUERIES, Edit, Tenant
@@ -92,16 +94,29 @@ async def add_members(work: Edit, rows: Sequence[tuple[UUID, UUID, str]]) -> int
     if any(group == member for group, member, _ in rows):
         raise Invalid("A group cannot be a member of itself.")
     kinds = {(group, member): kind for group, member, kind in rows}
-    await work.tx.execute(QUERIES.users_keep, work.tenant.id, [member for _, member, kind in rows if kind == "User"])
-    added = await work.tx.fetch(
-        QUERIES.member_insert,
-        work.tenant.id,
-        [group for group, _, _ in rows],
-        [member for _, member, _ in rows],
-        [kind for _, _, kind in rows],
-    )
+    await _keep_members(work, kinds)
+    try:
+        added = await work.tx.fetch(
+            QUERIES.member_insert,
+            work.tenant.id,
+            [group for group, _, _ in rows],
+            [member for _, member, _ in rows],
+            [kind for _, _, kind in rows],
+        )
+    except asyncpg.ForeignKeyViolationError:
+        raise NotFound("The group was deleted meanwhile.") from None
     _record_members(work, "add member", [(row["group_id"], row["member_id"]) for row in added], kinds)
     return len(added)
+
+
+async def _keep_members(work: Edit, kinds: Mapping[tuple[UUID, UUID], str]) -> None:
+    """Hold the members in place until the rows are written: no row may name one who was deleted meanwhile."""
+    users = {member for (_, member), kind in kinds.items() if kind == "User"}
+    nested = {member for (_, member), kind in kinds.items() if kind == "Group"}
+    kept = await work.tx.fetch(QUERIES.users_keep, work.tenant.id, list(users))
+    there = await work.tx.fetch(QUERIES.groups_keep, work.tenant.id, list(nested)) if nested else []
+    if len(kept) + len(there) < len(users) + len(nested):
+        raise NotFound("One of the members was deleted meanwhile.")
 
 
 async def remove_members(work: Edit, rows: Sequence[tuple[UUID, UUID, str]]) -> int:

@@ -90,7 +90,6 @@ async def recycle(work: Edit, identity: UUID) -> None:
         raise Conflict(f"{before.upn} is in the recycle bin already.")
     after = User(identity, before.upn, before.enabled, datetime.now(UTC), before.doc)
     await save(work, {identity: before}, [after])
-    await _touch_groups(work, identity)
 
 
 async def restore(work: Edit, identity: UUID) -> None:
@@ -102,14 +101,13 @@ async def restore(work: Edit, identity: UUID) -> None:
     if any(row["deleted"] is None for row in taken):
         raise Conflict(f"Another user is called {before.upn} now: rename that one first.")
     await save(work, {identity: before}, [User(identity, before.upn, before.enabled, None, before.doc)])
-    await _touch_groups(work, identity)
 
 
 async def purge(work: Edit, identity: UUID) -> None:
     """Delete a user for good: what provisioning made of it is deleted too."""
     work.require("directory.write")
     before = await _locked(work, identity)
-    await _keep_an_administrator(work, [identity])
+    work.keep_an_administrator = True
     left = await work.tx.fetch(QUERIES.leave_groups, work.tenant.id, identity)
     reports = await work.tx.fetch(QUERIES.reports_detach, work.tenant.id, str(identity))
     await work.tx.execute(QUERIES.forget_assignments, work.tenant.id, identity)
@@ -124,9 +122,8 @@ async def save(work: Edit, before: Mapping[UUID, User | None], after: Iterable[U
     changed = [user for user in after if before[user.id] != user]
     for user in changed:
         check(user)
-    losing = [user.id for user in changed if user.recycled or not user.enabled]
-    if losing:
-        await _keep_an_administrator(work, losing)
+    if any(user.recycled or not user.enabled for user in changed):
+        work.keep_an_administrator = True
     try:
         await work.tx.execute(
             QUERIES.user_upsert,
@@ -145,6 +142,10 @@ async def save(work: Edit, before: Mapping[UUID, User | None], after: Iterable[U
     for user in changed:
         work.record(_entry(before[user.id], user))
     work.touch("User", *(user.id for user in changed))
+    for user in changed:
+        was = before[user.id]
+        if was is not None and was.recycled != user.recycled:
+            await _touch_groups(work, user.id)
     return len(changed)
 
 
@@ -195,17 +196,6 @@ async def _locked(work: Edit, identity: UUID) -> User:
 async def _touch_groups(work: Edit, identity: UUID) -> None:
     groups = await work.tx.fetch(QUERIES.groups_of, work.tenant.id, [identity])
     work.touch("Group", *(row["group_id"] for row in groups))
-
-
-async def _keep_an_administrator(work: Edit, losing: list[UUID]) -> None:
-    # The lock is a statement of its own: one that also read the administrators would see them as they were before it
-    # waited, and two who disable each other at once would both succeed.
-    await work.tx.execute(QUERIES.tenant_lock, work.tenant.id)
-    administrators = {row["id"] for row in await work.tx.fetch(QUERIES.administrators, work.tenant.id)}
-    if administrators and administrators <= set(losing):
-        raise Conflict(
-            "The last enabled Global Administrator cannot be disabled or deleted: appoint another one first."
-        )
 
 
 def _uuid(text: str) -> UUID | None:

@@ -34,7 +34,7 @@ class Known:
     """What the ledger knows of one source object for one application.
 
     ``unsettled``: something was sent and its answer was never recorded, so ``last_applied`` may not be what the account
-    says: it is read before the next decision.
+    says: it is read before the next decision. ``deleting``: it was a DELETE.
     """
 
     source_id: str
@@ -48,6 +48,7 @@ class Known:
     failures: int = 0
     error: str | None = None
     unsettled: bool = False
+    deleting: bool = False
 
     @property
     def linked(self) -> bool:
@@ -83,13 +84,22 @@ class Change:
     releases: str | None = None
     retry: bool = False
 
+    @property
+    def sent(self) -> dict[str, Any]:
+        """Target path → what it should be after."""
+        return {name: after for name, (_, after) in self.attributes.items()}
+
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """The other source object whose account was found. ``gone``: it has left for good and its account is closed."""
+    """The other source object whose account was found, and what was ``applied`` to it.
+
+    ``gone``: it has left for good, its account is closed and in no group any more.
+    """
 
     source_id: str
     gone: bool
+    applied: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

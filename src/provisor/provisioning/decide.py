@@ -16,7 +16,7 @@ from provisor.provisioning.capabilities import Capabilities
 from provisor.provisioning.change import GONE_GROUPS, GROUPS, LEAVERS, USERS, Answer, Change, Known
 from provisor.provisioning.diff import Difference, differences
 from provisor.provisioning.map import Desired
-from provisor.provisioning.match import Match
+from provisor.provisioning.match import Match, questions
 from provisor.provisioning.schema import ObjectRules
 from provisor.provisioning.scope import Scope, SourceObject
 from provisor.scim.resource import value_at
@@ -70,7 +70,10 @@ def decide(
     """The change for one object. ``source`` None: it was deleted in the directory for good."""
     lost = known.intent is not None and not known.linked
     if lost and answer.holder is None:
-        known = _found_after_a_lost_create(known, answer)
+        known = _found_after_a_lost_create(known, rules, answer)
+    if answer.gone and known.deleting and source is not None and scope.inside:
+        # What is not there any more was taken away by us: this is somebody without an account.
+        known = replace(known, state="none", target_id=None, last_applied={}, kept={})
     base = Change(
         action="nothing",
         object_type=rules.object_type,
@@ -82,7 +85,7 @@ def decide(
         target_id=known.target_id if known.linked else None,
     )
     case = _Case(base, known, rules, scope, desired, answer, capabilities)
-    if answer.gone and known.linked:
+    if answer.gone and known.linked and not known.deleting:
         return replace(base, action="removed", reason=_REMOVED)
     if source is None:
         change = _deleted(case)
@@ -95,10 +98,15 @@ def decide(
     return _spare_the_owner(change, capabilities)
 
 
-def _found_after_a_lost_create(known: Known, answer: Answer) -> Known:
-    """A create that was promised, and an account that matches it: that account is ours."""
+def _found_after_a_lost_create(known: Known, rules: ObjectRules, answer: Answer) -> Known:
+    """A create that was promised, and an account that matches *what was promised*: that account is ours.
+
+    One that matches what the object is called by now is somebody else's until it is adopted.
+    """
     match = answer.match
     if match is None or match.resource is None:
+        return known
+    if match.question not in questions(rules, Desired(dict(known.intent or {}))):
         return known
     return replace(known, state="linked", target_id=str(match.resource["id"]), last_applied=known.intent or {})
 
@@ -221,7 +229,9 @@ def _adopt(case: _Case, match: Match) -> Change:
     reserved = (resource.get("meta") or {}).get("resourceType") == "WorkspaceGroup" and name in RESERVED_GROUPS
     if case.rules.object_type == "Group" and reserved:
         return case.refuse(f"matches the reserved group {name}, whose members have rights by being in it")
-    found = replace(case, answer=Answer(snapshot=resource)).compare(case.desired, kept=case.known.kept)
+    # What was given to the one who is gone is not kept by the one who comes.
+    mine = replace(case.known, last_applied=holder.applied) if holder is not None else case.known
+    found = replace(case, known=mine, answer=Answer(snapshot=resource)).compare(case.desired, kept=mine.kept)
     how = f"{which} was there before and is merged"
     if question.precedence > 1:
         how += f" (found by matching precedence {question.precedence})"

@@ -9,6 +9,7 @@ stops.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from provisor.connectors.base import TargetError
 from provisor.provisioning.capabilities import MEMBERS_PER_REQUEST
@@ -23,7 +24,8 @@ from provisor.sync.records import Cycle, Outcome, Planned
 PAGE = 100
 #: Actions on an account of whose answer it must be known whether it was heard.
 _WITH_REQUEST = frozenset({"create", "update", "disable", "delete", "update references"})
-_STILL_RIGHT = frozenset({"disable", "delete", "unlink", "removed", "nothing", "remove members"})
+#: What is right although its object was deleted for good meanwhile: it gives nothing to anybody.
+_STILL_RIGHT = frozenset({"disable", "delete", "unlink", "link", "refuse", "removed", "nothing", "remove members"})
 _MEMBERS = frozenset({"add members", "remove members"})
 #: Answers to adding several members that one of them alone may have caused.
 _ONE_OF_THEM = frozenset({400, 404, 409, 422})
@@ -51,15 +53,12 @@ async def _apply_page(job: Job, cycle: Cycle, epoch: int, page: list[Planned]) -
     ids = [row.change.source_id for row in page]
     known = await job.ledger.known(ids)
     seqs = await _now(job, page)
-    promised = {
-        row.change.source_id: {name: after for name, (_, after) in row.change.attributes.items()}
-        if row.change.action == "create"
-        else None
-        for row in page
-        if row.change.action in _WITH_REQUEST and not _moved(row.change, seqs)
-    }
-    if promised:
-        await job.ledger.promise(epoch, promised)
+    sending = [row.change for row in page if row.change.action in _WITH_REQUEST and not _moved(row.change, seqs)]
+    if sending:
+        await job.ledger.promise(epoch, sending)
+    # Those whose account is another's by this promise, and those who have one now, are not what they were.
+    handed = [item for change in sending if change.adopts for item in (change.source_id, change.releases) if item]
+    known = {**known, **await job.ledger.known(handed)} if handed else known
     worker = _Worker(job, epoch, known, seqs)
     settled: list[Outcome] = await gather(worker.do(row) for row in page)
     await job.ledger.settle(epoch, cycle, settled)
@@ -80,6 +79,7 @@ async def _now(job: Job, page: list[Planned]) -> dict[str, int]:
 
 
 def _moved(change: Change, seqs: Mapping[str, int]) -> bool:
+    """Whether an object changed so that it must be decided about again."""
     seq = seqs.get(change.source_id)
     if seq is None:
         # Deleted for good: whatever takes something away goes on, the rest is decided again.
@@ -100,8 +100,13 @@ class _Worker:
     async def do(self, row: Planned) -> Outcome:
         change = row.change
         known = self._known.get(change.source_id) or Known(change.source_id, change.object_type)
-        if _moved(change, self._seqs):
+        moved = _moved(change, self._seqs)
+        if moved and (change.action not in _MEMBERS or change.source_id not in self._seqs):
             return outcomes.moved(row, known)
+        if moved:
+            # A group in which people come and go all the time would never be done: what still holds of it is.
+            row = await self._still_right(row)
+            change = row.change
         if change.action not in _WITH_REQUEST | _MEMBERS:
             if change.action == "unlink" and await self._has_added_members(change.source_id):
                 return outcomes.failed(row, known, TargetError("members that were added are still in the group"))
@@ -121,8 +126,7 @@ class _Worker:
         change, target = row.change, self._job.target
         rules = self._job.rules.of(change.object_type)
         if change.action == "create":
-            values = {name: after for name, (_, after) in change.attributes.items()}
-            answer = await target.send(requests.create(change.object_type, values))
+            answer = await target.send(requests.create(change.object_type, change.sent))
             if answer is None:
                 raise TargetError("the target answered without the resource that it created", unclear=True)
             return outcomes.created(row, known, rules, answer)
@@ -167,6 +171,7 @@ class _Worker:
             return outcomes.failed(row, known, TargetError("the group has no account yet"))
         if change.action == "remove members":
             had = (await self._job.ledger.members([change.source_id]))[change.source_id]
+            await self._job.ledger.doubt_members(self._epoch, change.source_id, change.members)
             ids = [had[member].target_id for member in change.members if member in had]
             for request in requests.remove_members(known.target_id, ids, MEMBERS_PER_REQUEST):
                 await self._job.target.send(request)
@@ -213,6 +218,13 @@ class _Worker:
                     raise
                 refused[item["value"]] = error
         return refused
+
+    async def _still_right(self, row: Planned) -> Planned:
+        """The part of a row of members that its group, as it is now, still asks for."""
+        change = row.change
+        now = set((await self._job.source.members([change.source_id]))[change.source_id])
+        adding = change.action == "add members"
+        return replace(row, change=replace(change, members=tuple(m for m in change.members if (m in now) == adding)))
 
     async def _has_added_members(self, group: str) -> bool:
         found = await self._job.ledger.members([group])

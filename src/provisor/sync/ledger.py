@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import Any, Literal
+from typing import Literal
 from uuid import UUID, uuid4
 
 from provisor.connectors.base import SourceChange
-from provisor.provisioning.change import Known
+from provisor.provisioning.change import Change, Known
 from provisor.storage.pool import Database, Row, Tx
 from provisor.storage.queries import queries
 from provisor.sync.records import (
@@ -116,6 +116,7 @@ class Ledger:
     async def mark_known(self, seq: int) -> None:
         """Mark everything that the ledger knows dirty, what the source has no more included."""
         async with self._database.transaction() as tx:
+            await tx.fetchrow(QUERIES.job_lock, *self._key)
             await tx.execute(QUERIES.mark_known, *self._key, seq)
 
     # ── what is known ────────────────────────────────────────────────────────────────────────────────────────
@@ -147,6 +148,12 @@ class Ledger:
         async with self._database.reading() as tx:
             rows = await tx.fetch(QUERIES.holders, *self._key, object_type, list(target_ids))
         return {row["target_id"]: known_from(row) for row in rows}
+
+    async def in_groups(self, ids: Sequence[str]) -> set[str]:
+        """Those of these objects that are (or may be) a member of some group at the target."""
+        async with self._database.reading() as tx:
+            rows = await tx.fetch(QUERIES.in_groups, *self._key, [UUID(item) for item in ids])
+        return {str(row["member_id"]) for row in rows}
 
     async def members(self, groups: Sequence[str]) -> dict[str, dict[str, Membership]]:
         """Group → member → membership."""
@@ -202,18 +209,27 @@ class Ledger:
             phase, ordinal = page[-1].change.phase, page[-1].ordinal
             yield page
 
-    async def promise(self, epoch: int, intents: Mapping[str, Mapping[str, Any] | None]) -> None:
-        """Durable before the first request of a page is sent: whose accounts it touches, and what it creates.
-
-        ``intents``: source id → the attributes of a create, None for any other request.
-        """
+    async def promise(self, epoch: int, changes: Sequence[Change]) -> None:
+        """Durable before the first request of a page is sent: what is created, touched, deleted or adopted."""
         async with self._fenced(epoch) as tx:
             await tx.execute(
                 QUERIES.promise,
                 *self._key,
-                [UUID(item) for item in intents],
-                [dict(value) if value is not None else None for value in intents.values()],
+                [UUID(change.source_id) for change in changes],
+                [change.sent if change.action == "create" else None for change in changes],
+                [change.action == "delete" for change in changes],
             )
+            adopting = [change for change in changes if change.adopts]
+            released = [UUID(change.releases) for change in adopting if change.releases is not None]
+            if released:
+                await tx.execute(QUERIES.release, *self._key, released)
+            if adopting:
+                await tx.execute(
+                    QUERIES.adopt,
+                    *self._key,
+                    [UUID(change.source_id) for change in adopting],
+                    [change.target_id for change in adopting],
+                )
 
     async def promise_members(self, epoch: int, group: str, members: Mapping[str, str]) -> None:
         """Durable before members (id → target id) are added: they may be in the group from now on."""
@@ -225,6 +241,11 @@ class Ledger:
                 [UUID(member) for member in members],
                 list(members.values()),
             )
+
+    async def doubt_members(self, epoch: int, group: str, members: Sequence[str]) -> None:
+        """Durable before members are removed: they may be in the group or not from now on."""
+        async with self._fenced(epoch) as tx:
+            await tx.execute(QUERIES.doubt_members, *self._key, UUID(group), [UUID(member) for member in members])
 
     async def settle(self, epoch: int, cycle: Cycle, outcomes: Sequence[Outcome]) -> None:
         """Links, log rows and what is done, of one page, in one transaction."""
@@ -304,11 +325,6 @@ async def _write_objects(tx: Tx, key: tuple[UUID, UUID], outcomes: Sequence[Outc
     unlinked = [UUID(outcome.source_id) for outcome, after in kept if not after.linked]
     if gone:
         await tx.execute(QUERIES.forget, *key, gone, [outcome.seq for outcome in outcomes if outcome.after is None])
-    if gone or released:
-        # Whatever of them is left has no account any more.
-        await tx.execute(QUERIES.release, *key, [*gone, *released])
-    if gone or released or unlinked:
-        await tx.execute(QUERIES.forget_member, *key, [*gone, *released, *unlinked])
     if kept:
         await tx.execute(
             QUERIES.settle,
@@ -325,7 +341,13 @@ async def _write_objects(tx: Tx, key: tuple[UUID, UUID], outcomes: Sequence[Outc
             [after.error for _, after in kept],
             [outcome.retry_seconds for outcome, _ in kept],
             [after.unsettled for _, after in kept],
+            [after.deleting for _, after in kept],
         )
+    if gone or released:
+        # Whatever is left of them has no account any more; last, because the page may have settled them too.
+        await tx.execute(QUERIES.release, *key, [*gone, *released])
+    if gone or released or unlinked:
+        await tx.execute(QUERIES.forget_member, *key, [*gone, *released, *unlinked])
 
 
 async def _put_members(tx: Tx, key: tuple[UUID, UUID], rows: Sequence[tuple[str, str, str, bool]]) -> None:

@@ -45,7 +45,7 @@ def without_request(row: Planned, known: Known, *, exists: bool) -> Outcome:
 def created(row: Planned, known: Known, rules: ObjectRules, answer: Resource) -> Outcome:
     """A POST that came back with a resource."""
     change = row.change
-    sent = {name: after for name, (_, after) in change.attributes.items()}
+    sent = change.sent
     kept = _not_taken(rules, sent, answer)
     # A default value was sent once and is not ours to keep up: what the source does not have is not remembered.
     applied = {name: value for name, value in sent.items() if name in change.wanted}
@@ -58,7 +58,7 @@ def created(row: Planned, known: Known, rules: ObjectRules, answer: Resource) ->
 def updated(row: Planned, known: Known, rules: ObjectRules, answer: Resource | None) -> Outcome:
     """A PATCH that was answered with success, with or without the representation."""
     change = row.change
-    sent = {name: after for name, (_, after) in change.attributes.items()}
+    sent = change.sent
     kept = _not_taken(rules, sent, answer) if answer is not None else {}
     if change.closes and kept:
         return failed(row, known, TargetError(f"the target answered with success, but {_kept_message(kept)}"))
@@ -90,26 +90,36 @@ def failed(row: Planned, known: Known, error: TargetError) -> Outcome:
         again = min(again, LEAVERS_EVERY)
     intent = known.intent
     if change.action == "create":
-        promised = {name: after for name, (_, after) in change.attributes.items()}
+        promised = change.sent
         if error.unclear:
             intent = promised
         elif error.status in _CONCLUSIVE or (known.intent is None and error.status is not None):
             intent = None
-    after = replace(known, intent=intent, failures=known.failures + 1, error=str(error), unsettled=known.linked)
+    after = replace(
+        known,
+        intent=intent,
+        failures=known.failures + 1,
+        error=str(error),
+        unsettled=known.linked,
+        deleting=change.action == "delete",
+    )
     return Outcome(
         row.ordinal, change.source_id, change.seq, "failure", after, str(error), settled=False, retry_seconds=again
     )
 
 
 def moved(row: Planned, known: Known) -> Outcome:
-    return Outcome(row.ordinal, row.change.source_id, row.change.seq, "skipped", known, MOVED, settled=False)
+    # The next cycle may be another kind than this one: what was to be compared now is compared then.
+    after = replace(known, unsettled=known.unsettled or known.linked)
+    return Outcome(row.ordinal, row.change.source_id, row.change.seq, "skipped", after, MOVED, settled=False)
 
 
 def references_updated(row: Planned, known: Known) -> Outcome:
     """A manager that was set or cleared; what is remembered is the manager's source id."""
-    applied = {**known.last_applied, **{name: after for name, (_, after) in row.change.attributes.items()}}
+    applied = {**known.last_applied, **row.change.sent}
     applied = {name: value for name, value in applied.items() if value is not None}
-    after = replace(known, last_applied=applied, unsettled=False)
+    # Whether the account's own attributes are settled is not known by this.
+    after = replace(known, last_applied=applied)
     return Outcome(row.ordinal, row.change.source_id, row.change.seq, "success", after, settled=False)
 
 
@@ -151,7 +161,7 @@ def _linked(change: Change, known: Known, applied: dict[str, Any], kept: Mapping
     return replace(
         known,
         state="disabled" if change.closes else "linked",
-        target_id=known.target_id or change.target_id,
+        target_id=change.target_id if change.adopts else known.target_id or change.target_id,
         adopted=known.adopted or change.adopts,
         intent=None,
         last_applied={**references, **{name: value for name, value in applied.items() if value is not None}},
@@ -159,6 +169,7 @@ def _linked(change: Change, known: Known, applied: dict[str, Any], kept: Mapping
         failures=0,
         error=None,
         unsettled=False,
+        deleting=False,
     )
 
 

@@ -72,6 +72,8 @@ class _Read:
     asked: tuple[Question, ...]
     compare: bool
     problem: str | None = None
+    #: Asked when the account turns out to have been deleted by us.
+    again: tuple[Question, ...] = ()
 
     @property
     def asks(self) -> bool:
@@ -122,7 +124,9 @@ async def _all_disabled(planning: Planning, rules: ObjectRules) -> None:
 def _ignored(due: Due, rules: ObjectRules) -> Change:
     identity = due.known.source_id
     reason = f"the object mapping {rules.name} is disabled"
-    return Change("nothing", rules.object_type, identity, identity, reason, due.seq, phase=2)
+    # A create that was promised stays promised: somebody must look for it when the mapping is enabled again.
+    promised = due.known.intent is not None
+    return Change("nothing", rules.object_type, identity, identity, reason, due.seq, USERS, retry=promised)
 
 
 def _read(planning: Planning, rules: ObjectRules, due: Due, source: SourceObject | None) -> _Read:
@@ -148,7 +152,8 @@ def _read(planning: Planning, rules: ObjectRules, due: Due, source: SourceObject
         asked = questions(rules, desired)
     deletes = source is None and "Delete" in rules.flow
     compare = known.linked and (planning.initial or known.unsettled) and not deletes and problem is None
-    return _Read(due, source, scope, desired, tuple(dict.fromkeys(asked)), compare, problem)
+    again = questions(rules, desired) if known.deleting and scope.inside else ()
+    return _Read(due, source, scope, desired, tuple(dict.fromkeys(asked)), compare, problem, again)
 
 
 async def _answer(answers: Answers, read: _Read) -> Answer | TargetError:
@@ -159,7 +164,11 @@ async def _answer(answers: Answers, read: _Read) -> Answer | TargetError:
             return Answer(match=pick([question for question in read.asked if question in found], found))
         if read.compare:
             snapshot: Resource | None = await answers.get(str(read.due.known.target_id))
-            return Answer(snapshot=snapshot, gone=snapshot is None)
+            if snapshot is not None or not read.due.known.deleting:
+                return Answer(snapshot=snapshot, gone=snapshot is None)
+            found = await answers.find(read.again)
+            match = pick([question for question in read.again if question in found], found)
+            return Answer(match=match, gone=True)
     except TargetError as error:
         if error.hopeless:
             raise
@@ -179,14 +188,20 @@ async def _holders(
     if not found:
         return {}
     known = await planning.job.ledger.holders(rules.object_type, sorted(found))
-    sources = await planning.job.source.read(rules.object_type, [item.source_id for item in known.values()])
+    ids = [item.source_id for item in known.values()]
+    sources = await planning.job.source.read(rules.object_type, ids)
+    in_groups = await planning.job.ledger.in_groups(ids)
     return {
         target_id: Holder(
             item.source_id,
-            # A person who left for good and whose account is closed. Of a group nobody knows who relies on it.
+            # A person who left for good, whose account is closed and gives access to nothing through a group. Of groups
+            # nothing is taken over: nobody knows who relies on them.
             gone=rules.object_type == "User"
             and item.state == "disabled"
+            and not item.unsettled
+            and item.source_id not in in_groups
             and (item.source_id not in sources or sources[item.source_id].recycled),
+            applied=item.last_applied,
         )
         for target_id, item in known.items()
     }

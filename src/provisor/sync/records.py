@@ -137,4 +137,5 @@ def known_from(row: Mapping[str, Any]) -> Known:
         failures=row["failures"],
         error=row["error"],
         unsettled=row["unsettled"],
+        deleting=row["deleting"],
     )

@@ -91,6 +91,10 @@ select id, doc from directory_group where tenant = $1 and name_key = any($2::tex
 -- name: groups_by_id
 select id, doc from directory_group where tenant = $1 and id = any($2::uuid[])
 
+-- name: groups_keep
+-- They cannot be deleted before this transaction ends.
+select id from directory_group where tenant = $1 and id = any($2::uuid[]) order by id for key share
+
 -- name: groups_lock
 -- Whoever joins one of them waits: membership rows take a key-share lock on their group.
 select id from directory_group where tenant = $1 and id = any($2::uuid[]) order by id for update

@@ -36,12 +36,14 @@ insert into sync_object (tenant, application, source_id, object_type, desired_se
 select $1, $2, id, type, seq from unnest($3::uuid[], $4::text[], $5::bigint[]) as change (id, type, seq)
 on conflict (tenant, application, source_id) do update
 set desired_seq = greatest(sync_object.desired_seq, excluded.desired_seq),
+    failures = case when excluded.desired_seq > sync_object.desired_seq then 0 else sync_object.failures end,
     next_try = case when excluded.desired_seq > sync_object.desired_seq then null else sync_object.next_try end
 
 -- name: mark_known
 -- Whatever is known, whether or not the source still has it.
 update sync_object
-set next_try = case when $3 > desired_seq then null else next_try end, desired_seq = greatest(desired_seq, $3)
+set next_try = case when $3 > desired_seq then null else next_try end,
+    failures = case when $3 > desired_seq then 0 else failures end, desired_seq = greatest(desired_seq, $3)
 where tenant = $1 and application = $2
 
 -- name: due
@@ -125,9 +127,22 @@ where tenant = $1 and application = $2 and cycle = $3 and sync_change.ordinal = 
 
 -- name: promise
 -- Before a page is sent: what is to be created, and that whatever is sent may have been done.
-update sync_object set intent = coalesce(i.intent, sync_object.intent), unsettled = true
-from unnest($3::uuid[], $4::jsonb[]) as i (id, intent)
+update sync_object set intent = coalesce(i.intent, sync_object.intent), unsettled = true, deleting = i.deleting
+from unnest($3::uuid[], $4::jsonb[], $5::boolean[]) as i (id, intent, deleting)
 where tenant = $1 and application = $2 and source_id = i.id
+
+-- name: adopt
+-- Before an account that was there is changed: whoever is left in doubt about the answer must know whose it is.
+update sync_object set target_id = i.target_id, state = 'linked', adopted = true, unsettled = true
+from unnest($3::uuid[], $4::text[]) as i (id, target_id)
+where tenant = $1 and application = $2 and source_id = i.id
+
+-- name: in_groups
+select distinct member_id from sync_member where tenant = $1 and application = $2 and member_id = any($3::uuid[])
+
+-- name: doubt_members
+update sync_member set confirmed = false
+where tenant = $1 and application = $2 and group_id = $3 and member_id = any($4::uuid[])
 
 -- name: promise_members
 insert into sync_member (tenant, application, group_id, member_id, target_id, added, confirmed)
@@ -138,18 +153,21 @@ on conflict do nothing
 -- The account of somebody who is gone becomes another's.
 update sync_object
 set state = 'none', target_id = null, adopted = false, last_applied = '{}', kept = '{}', intent = null,
-    unsettled = false
+    unsettled = false, deleting = false
 where tenant = $1 and application = $2 and source_id = any($3::uuid[])
 
 -- name: settle
 update sync_object
 set applied_seq = greatest(sync_object.applied_seq, s.applied_seq), target_id = s.target_id, adopted = s.adopted,
     state = s.state, intent = s.intent, last_applied = s.last_applied, kept = s.kept, failures = s.failures,
-    error = s.error, next_try = now() + make_interval(secs => s.retry_seconds), unsettled = s.unsettled
+    error = s.error, unsettled = s.unsettled, deleting = s.deleting,
+    -- A row that went well does not end the wait of one that failed before in the same cycle.
+    next_try = case when s.failures > 0 and s.retry_seconds is null then sync_object.next_try
+                    else now() + make_interval(secs => s.retry_seconds) end
 from unnest($3::uuid[], $4::bigint[], $5::text[], $6::boolean[], $7::text[], $8::jsonb[], $9::jsonb[],
-            $10::jsonb[], $11::integer[], $12::text[], $13::double precision[], $14::boolean[])
+            $10::jsonb[], $11::integer[], $12::text[], $13::double precision[], $14::boolean[], $15::boolean[])
      as s (id, applied_seq, target_id, adopted, state, intent, last_applied, kept, failures, error, retry_seconds,
-           unsettled)
+           unsettled, deleting)
 where tenant = $1 and application = $2 and source_id = s.id
 
 -- name: forget
@@ -176,7 +194,7 @@ where sync_member.tenant = $1 and application = $2 and sync_member.group_id = go
 -- Whoever had every row of this cycle done has no open references.
 with done as materialized (
     select source_id from sync_change where tenant = $1 and application = $2 and cycle = $3
-    group by source_id having bool_and(status = 'success')
+    group by source_id having bool_and(status = 'success' or action = 'refuse' and not retry)
 )
 update sync_object set references_due = false
 from done

@@ -228,6 +228,8 @@ create table sync_object (
     kept         jsonb not null default '{}',
     -- Something was sent and its answer is not recorded yet: the account is read before it is decided about again.
     unsettled    boolean not null default false,
+    -- What was sent last was a DELETE: an account that is not there any more was taken away by us.
+    deleting     boolean not null default false,
     failures     integer not null default 0,
     next_try     timestamptz,
     error        text,
