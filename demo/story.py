@@ -181,6 +181,7 @@ def _what_happens_next(stage: Stage) -> None:
     stage.provisor(*member, "Data Platform", "margaret.hamilton@contoso.com")
     stage.provisor("directory", "user", "set", "ada.lovelace@contoso.com", "surname=King")
     stage.provisor("app", "unassign", APP, "--user", "cher@contoso.com")
+    stage.provisor("directory", "user", "delete", "linus.berg@contoso.com")
     stage.provisor("directory", "user", "purge", "linus.berg@contoso.com")
     stage.provisor("directory", "group", "add-member", "Engineering", "viktor.kowalski@contoso.com")
     cycle = stage.sync(APP)

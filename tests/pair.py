@@ -179,7 +179,9 @@ class Pair:
             return await cycle.dry_run(job, lambda stage, done, total: None)
 
     async def log(self, identity: UUID | None = None) -> list[Any]:
-        return await self.house.ledger(self.tenant, self.application).log(cycle=None, source_id=identity, limit=1000)
+        return await self.house.ledger(self.tenant, self.application).log(
+            cycle=None, sources=[identity] if identity else None, limit=1000
+        )
 
     async def known(self, identity: UUID) -> Any:
         """What the ledger knows of a source object; None when nothing."""

@@ -138,19 +138,18 @@ def doors(house: House) -> Any:
 def scheduler(house: House) -> Scheduler:
     """The scheduler that runs the cycles of every application that is On."""
 
-    from provisor.sync.cycle import run
+    from provisor.sync.cycle import Result, run
     from provisor.sync.schedule import Scheduler
 
-    async def cycle(key: Key) -> bool:
+    async def cycle(key: Key) -> Result:
         async with house.database.reading() as tx:
             tenant = await tenants.by_id(tx, key.tenant)
-        result = await run(
+        return await run(
             house.ledger(tenant, key.application),
             lambda: house.job(tenant, key.application),
             lambda stage, done, total: None,
             backed_off=False,
         )
-        return result.status == "done"
 
     return Scheduler(house.database, cycle, house.settings.cycle_minutes)
 

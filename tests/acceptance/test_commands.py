@@ -56,7 +56,7 @@ def test_global_options_stand_before_and_after_the_command() -> None:
         (["bogus"], 64, "No such command 'bogus'. See provisor --help."),
         (["app", "bogus"], 64, "No such command 'bogus'. See provisor app --help."),
         (["app", "show"], 64, "Missing argument 'NAME'. See provisor app show --help."),
-        (["app", "show", "x", "--nothing"], 64, "No such option: --nothing See provisor app show --help."),
+        (["app", "show", "x", "--nothing"], 64, "No such option: --nothing. See provisor app show --help."),
         (["serve", "--port", "many"], 64, "Invalid value for '--port'"),
         (["app", "list", "--tenant"], 64, "--tenant needs a value"),
         (["app", "show", "none"], 1, "There is no application none: provisor app list shows them."),
@@ -71,6 +71,8 @@ def test_global_options_stand_before_and_after_the_command() -> None:
         (["directory", "import", "/nowhere.csv"], 1, "/nowhere.csv: No such file or directory."),
         (["directory", "user", "create", "ada"], 1, "'ada' is not a user principal name"),
         (["directory", "user", "set", "ada@contoso.com", "x"], 1, "'x' is not attribute=value."),
+        (["directory", "user", "set", "ada@contoso.com"], 1, "There is nothing to set"),
+        (["workspace", "user", "add", "contoso-workspace", "new@contoso.com", "shoe=9"], 1, "shoe"),
         (["directory", "user", "set", "ada@contoso.com", "shoe=9"], 1, "'shoe' is no attribute of a user."),
         (["directory", "user", "restore", "ada@contoso.com"], 1, "ada@contoso.com is not in the recycle bin."),
         (["app", "create", "x", "--template", "y"], 1, "'y' is not a template: scim, customappsso-2019, dataBricks."),
@@ -79,6 +81,9 @@ def test_global_options_stand_before_and_after_the_command() -> None:
         (["app", "set", APP, "--tenant-url", "ftp://x"], 1, "'ftp://x' is not an address"),
         (["app", "set", APP, "--tenant-url", "http://example.com/scim"], 1, "example.com must be reached over https"),
         (["app", "set", APP, "--secret-token-file", "/nowhere"], 1, "/nowhere: No such file or directory."),
+        (["app", "set", APP, "--secret-token-file", __file__], 1, "A secret token is one line"),
+        (["app", "attribute", "add", APP, "weird attr["], 1, "is no attribute path"),
+        (["app", "mapping", "add", APP, "--target", "title"], 1, "Say what title is made from"),
         (["app", "assign", APP], 1, "Name at least one --user or --group."),
         (["app", "restart", APP, "--clear", "all"], 1, "--clear is state or full, not 'all'."),
         (["app", "mapping", "list", APP, "--object", "x"], 1, "--object is user or group, not 'x'."),
@@ -229,6 +234,7 @@ def test_seed_45_the_tokens_owner_is_not_assigned_unless_forced(own: Installatio
         assert "owns the secret token" in own.refused("app", "assign", APP, *who)
     own.run("app", "assign", APP, "--user", "ops@contoso.com", "--force")
     own.run("app", "unassign", APP, "--user", "ops@contoso.com")
+    own.run("directory", "user", "delete", "ops@contoso.com")
     own.run("directory", "user", "purge", "ops@contoso.com")
     own.run("directory", "group", "delete", "Operations")
 
@@ -241,7 +247,12 @@ def test_a_document_is_exported_and_imported_as_it_is(own: Installation) -> None
     file.write_text(json.dumps(document))
     own.run("app", "mappings", "import", APP, str(file))
     assert json.loads(own.run("app", "mappings", "export", APP)) == document
-    for text, sentence in (("{", "is not JSON"), ("[]", "is not a synchronizationSchema"), ("{}", "no object mapping")):
+    for text, sentence in (
+        ("{", "is not JSON"),
+        ("[]", "is not a synchronizationSchema"),
+        ("{}", "no object mapping"),
+        ('{"synchronizationRules": "x"}', "must be a list"),
+    ):
         file.write_text(text)
         assert sentence in own.refused("app", "mappings", "import", APP, str(file))
     assert json.loads(own.run("app", "mappings", "export", APP)) == document

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import pytest
+
 from pair import OPS, Pair, members
+from provisor.connectors.base import TargetError
 from provisor.directory import groups, users
 from provisor.provisioning import edit as mappings
 from provisor.scim.requests import Request
+from provisor.sync import connection
 from provisor.workspace import edit as workspace_edit
 from provisor.workspace import groups as teams
 from provisor.workspace import users as accounts
@@ -85,6 +89,7 @@ async def test_deleted_for_good_is_deleted_at_the_target(pair: Pair) -> None:
     ada = await pair.user("ada")
     await pair.sync()
     async with pair.edit() as work:
+        await users.recycle(work, ada)
         await users.purge(work, ada)
     assert (await pair.sync()).counts == {"delete": 1}
     assert await pair.account("ada") is None
@@ -213,6 +218,52 @@ async def test_seed_50_a_user_removed_in_the_console_is_not_brought_back(pair: P
     await pair.restart(full=True)
     await pair.sync()
     assert (await pair.account("ada"))["active"] is True
+
+
+async def test_seed_50_who_is_added_again_in_the_console_is_provisioned_again(pair: Pair) -> None:
+    ada = await pair.user("ada")
+    await pair.sync()
+    async with workspace_edit.edit(pair.house.database, pair.workspace, pair.actor) as work:
+        await accounts.remove(work, "ada@contoso.com")
+    await pair.set_user(ada, surname="King")
+    await pair.sync()
+    async with workspace_edit.edit(pair.house.database, pair.workspace, pair.actor) as work:
+        await accounts.add(work, "ada@contoso.com", {})
+    await pair.restart()
+    await pair.sync()
+    assert (await pair.known(ada)).linked
+    assert (await pair.account("ada"))["displayName"] == "Ada King"
+
+
+async def test_seed_58_a_token_whose_owner_is_no_admin_any_more_plans_nothing(pair: Pair, standard: Pair) -> None:
+    await _refuse_once_demoted(pair)
+    await _refuse_once_demoted(standard)
+
+
+async def _refuse_once_demoted(pair: Pair) -> None:
+    await pair.user("ada")
+    await pair.sync()
+    async with workspace_edit.edit(pair.house.database, pair.workspace, pair.actor) as work:
+        await accounts.add(work, "other@contoso.com", {}, admin=True)
+        await accounts.set_admin(work, OPS, False)
+    await pair.restart()
+    with pytest.raises(TargetError, match="is no admin there"):
+        await pair.plan()
+    result = await pair.sync()
+    assert (result.status, result.requests) == ("quarantined", 0)
+    with pytest.raises(TargetError, match=r"refuses the secret token: its owner, ops@contoso\.com"):
+        await connection.test_application(await pair.app(), lambda item: pair.house.target(item, read_only=True))
+
+
+async def test_who_is_gone_is_found_in_the_log_by_the_name_of_then(pair: Pair) -> None:
+    ada = await pair.user("ada")
+    await pair.sync()
+    async with pair.edit() as work:
+        await users.recycle(work, ada)
+        await users.purge(work, ada)
+    ledger = pair.house.ledger(pair.tenant, pair.application)
+    assert await ledger.once_called("Ada@contoso.com") == [ada]
+    assert await ledger.once_called("nobody@contoso.com") == []
 
 
 async def test_seed_50_a_restart_notices_a_removed_user_that_did_not_change(pair: Pair) -> None:

@@ -121,10 +121,17 @@ async def test_groups_can_be_members_and_have_the_same_name(pair: Pair) -> None:
         await load(pair, ("m.csv", "group,member\nParent,Twins\n"))
 
 
+async def test_the_portals_download_groups_is_read_as_it_comes(pair: Pair) -> None:
+    heading = "id,displayName,groupType,membershipType,source,mail,securityEnabled,mailEnabled,isAssignableToRole"
+    row = "6f9619ff-8b86-4011-b42d-00c04fc964ff,Team,Security,Assigned,Cloud,,True,False,False"
+    text = f"{heading},onPremisesSyncEnabled\n{row},False\n"
+    assert await load(pair, ("g.csv", text)) == Imported(0, 1, 0)
+
+
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("userPrincipalName,shoeSize\na@b.c,9\n", "u.csv:2: 'shoeSize' is no attribute of a user"),
+        ("userPrincipalName,shoeSize\na@b.c,9\n", "u.csv:1: 'shoeSize' is no attribute of a user"),
         ("userPrincipalName,jobtitel\na@b.c,9\n", "Did you mean jobTitle?"),
         ("userPrincipalName\n\n\nada\n", "u.csv:4: 'ada' is not a user principal name"),
         ("userPrincipalName,city\na@b.c\n", "u.csv:2: this row has 1 cells, the header has 2"),
@@ -141,6 +148,8 @@ async def test_groups_can_be_members_and_have_the_same_name(pair: Pair) -> None:
         ("group,member\n,a@b.c\n", "u.csv:2: a membership needs a group and a member"),
         ('{"userPrincipalName": "a@b.c", "city": {"x": 1}}', "u.csv:1: city must be text"),
         ('{"userPrincipalName": "a@b.c"}\n{"userPrincipalName": ', "u.csv:2: This is not valid JSON"),
+        ('userPrincipalName,city\na@b.c,"x\nb@b.c,y\n', "u.csv:3: this is not CSV: unexpected end of data"),
+        ('userPrincipalName,city\na@b.c,"x\nb@b.c,y"\n', "u.csv:3: city has several lines: a quotation mark"),
         ("userPrincipalName,city\na@b.c,\x01\n", "u.csv:2: city contains a control character"),
     ],
 )
@@ -280,7 +289,6 @@ async def test_the_last_administrator_stays(pair: Pair) -> None:
     for step in (
         lambda work: users.change(work, admin.id, {"accountEnabled": "False"}),
         lambda work: users.recycle(work, admin.id),
-        lambda work: users.purge(work, admin.id),
     ):
         with pytest.raises(Conflict, match="last enabled Global Administrator"):
             async with pair.edit() as work:
@@ -382,5 +390,17 @@ def test_one_person_and_one_group_by_commands(shop: Installation) -> None:
     assert "description" not in shop.json(*group, "show", "Team", *tenant)
     shop.run(*group, "delete", "Team", *tenant)
     assert shop.json("directory", "groups", *tenant) == []
+    assert "is not in the recycle bin" in shop.refused(*user, "purge", "ada@life.localhost", *tenant)
+    shop.run(*user, "delete", "ada@life.localhost", *tenant)
+    shop.run(*user, "create", "ada@life.localhost", *tenant)
     shop.run(*user, "purge", "ada@life.localhost", *tenant)
+    assert [row["userPrincipalName"] for row in shop.json("directory", "users", *tenant)].count(
+        "ada@life.localhost"
+    ) == 1
+    shop.run(*user, "delete", "ada@life.localhost", *tenant)
+    shop.run(*user, "create", "ada@life.localhost", *tenant)
+    shop.run(*user, "delete", "ada@life.localhost", *tenant)
+    assert "Several users in the recycle bin" in shop.refused(*user, "restore", "ada@life.localhost", *tenant)
+    for one in shop.json("directory", "users", "--deleted", *tenant):
+        shop.run(*user, "purge", one["objectId"], *tenant)
     assert "There is no user ada@life.localhost" in shop.refused(*user, "show", "ada@life.localhost", *tenant)

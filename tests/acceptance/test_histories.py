@@ -76,8 +76,11 @@ class History:
                 await users.change(work, person, {"accountEnabled": "True"})
 
     async def purge(self) -> None:
+        person = self.somebody()
         async with self.pair.edit() as work:
-            await users.purge(work, self.somebody())
+            if not (await users.find(work.tx, self.pair.tenant, str(person))).recycled:
+                await users.recycle(work, person)
+            await users.purge(work, person)
 
     async def assign(self) -> None:
         await self.pair.assign(self.anything())

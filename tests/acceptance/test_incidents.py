@@ -64,6 +64,8 @@ async def recycle(pair: Pair, identity: UUID) -> None:
 
 async def purge(pair: Pair, identity: UUID) -> None:
     async with pair.edit() as work:
+        if not (await users.find(work.tx, pair.tenant, str(identity))).recycled:
+            await users.recycle(work, identity)
         await users.purge(work, identity)
 
 

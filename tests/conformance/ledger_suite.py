@@ -94,7 +94,7 @@ class LedgerConformance:
         await ledger.settle(epoch, cycle, [Outcome(1, ada, 5, "success", after, "well done")])
         assert (await ledger.known([ada]))[ada] == after
         assert await dirty(ledger) == []
-        row = (await ledger.log(cycle=None, source_id=None, limit=10))[0]
+        row = (await ledger.log(cycle=None, limit=10))[0]
         assert (row["status"], row["message"], row["target_id"]) == ("success", "well done", "42")
 
     async def test_a_change_during_a_cycle_stays_dirty(self, ledger: Any) -> None:

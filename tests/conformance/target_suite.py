@@ -102,7 +102,7 @@ class TargetConformance:
         assert await target.get("Group", team) is None
 
     async def test_it_tells_of_itself(self, target: Target) -> None:
-        schemas, me = await target.describe()
+        schemas, me = await target.schemas(), await target.me()
         assert "urn:ietf:params:scim:schemas:core:2.0:User" in {schema["id"] for schema in schemas}
         assert me is not None
         assert me["id"]

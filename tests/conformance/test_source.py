@@ -33,6 +33,8 @@ class Writer:
 
     async def purge(self, identity: UUID) -> None:
         async with self._pair.edit() as work:
+            if not (await users.find(work.tx, self._pair.tenant, str(identity))).recycled:
+                await users.recycle(work, identity)
             await users.purge(work, identity)
 
     async def add_member(self, team: UUID, group: UUID) -> None:

@@ -94,16 +94,14 @@ def show(ctx: typer.Context, name: Name) -> None:
             assigned = await assignments.assignments(tx, desk.tenant, application)
             owners = await assignments.owners(tx, desk.tenant, application)
         ledger = desk.house.ledger(desk.tenant, application.id)
-        job, cycles = await ledger.job(), await ledger.cycles(1)
+        job, cycles = await ledger.job(), await ledger.cycles(1, "cycle")
         return {
             **application.to_json(),
             "assigned": [f"{row['principal_type']} {row['name']}" for row in assigned],
             "owners": [row["upn"] for row in owners],
             "quarantine": job.quarantine,
             "cycleRuns": job.held,
-            "lastCycle": {
-                **{key: cycles[0][key] for key in ("number", "kind", "mode", "status", "started", "counts", "error")}
-            }
+            "lastCycle": {**{key: cycles[0][key] for key in ("number", "kind", "status", "started", "counts", "error")}}
             if cycles
             else None,
         }
@@ -305,9 +303,11 @@ async def _confirm_all(desk: Desk) -> None:
 
 
 def _read_token(place: str) -> str:
-    if place == "-":
-        return sys.stdin.readline().strip()
-    return Path(place).read_text().strip()
+    token = sys.stdin.readline() if place == "-" else Path(place).read_text(errors="replace")
+    token = token.strip()
+    if not token or not token.isprintable() or not token.isascii() or " " in token:
+        raise Invalid("A secret token is one line of letters, digits and signs: give the file that has it alone.")
+    return token
 
 
 def _line(value: Any) -> str:

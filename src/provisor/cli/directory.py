@@ -39,7 +39,7 @@ _LIFE = {
     "enable": "Enable a user again.",
     "delete": "Delete a user into the recycle bin.",
     "restore": "Take a user back out of the recycle bin.",
-    "purge": "Delete a user for good.",
+    "purge": "Delete a user who is in the recycle bin for good.",
 }
 _MEMBER = {
     "add-member": "Add users or groups to a group.",
@@ -172,7 +172,7 @@ def user_show(ctx: typer.Context, upn: str) -> None:
 
 def user_set(ctx: typer.Context, upn: str, values: Values = None) -> None:
     """Set attributes of a user."""
-    given = pairs(values)
+    given = _pairs_to_set(values)
 
     async def work(desk: Desk) -> None:
         from provisor.directory import users as people
@@ -191,7 +191,8 @@ def _life(name: str) -> Any:
             from provisor.directory import users as people
 
             async with desk.edit() as edit:
-                user = await people.find(edit.tx, desk.tenant, upn)
+                seek = people.find_recycled if name in ("restore", "purge") else people.find
+                user = await seek(edit.tx, desk.tenant, upn)
                 if name in ("disable", "enable"):
                     await people.change(edit, user.id, {"accountEnabled": str(name == "enable")})
                 else:
@@ -237,7 +238,7 @@ def group_show(ctx: typer.Context, name: str) -> None:
 
 def group_set(ctx: typer.Context, name: str, values: Values = None) -> None:
     """Set attributes of a group."""
-    given = pairs(values)
+    given = _pairs_to_set(values)
 
     async def work(desk: Desk) -> None:
         from provisor.directory import groups as rooms
@@ -281,6 +282,10 @@ def _member(name: str) -> Any:
 
         session: Session = ctx.obj
         count = session.run(work)
+        if count < len(member):
+            session.note(
+                f"{len(member) - count} of {len(member)} {'were' if name == 'add-member' else 'were not'} in it."
+            )
         verb = "added to" if name == "add-member" else "removed from"
         session.show({"group": team, "changed": count}, f"{count} {verb} {team}.")
 
@@ -297,6 +302,12 @@ def pairs(values: list[str] | None) -> dict[str, str]:
             raise Invalid(f"{word!r} is not attribute=value.")
         given[name] = value
     return given
+
+
+def _pairs_to_set(values: list[str] | None) -> dict[str, str]:
+    if not values:
+        raise Invalid("There is nothing to set: give attribute=value.")
+    return pairs(values)
 
 
 def _show_one(session: Session, values: dict[str, Any]) -> None:

@@ -92,10 +92,6 @@ def run(arguments: list[str]) -> int:
         return ended.exit_code
     except (typer.Abort, KeyboardInterrupt, asyncio.CancelledError):
         return _say("Interrupted.", 130)
-    except BrokenPipeError:
-        # Whoever read the output has seen enough.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
     except Refusal as error:
         return _say(str(error), FAILED)
     except OSError as error:
@@ -120,7 +116,8 @@ def _application(word: str | None) -> Any:
 def _usage(error: Any) -> str:
     context = getattr(error, "ctx", None)
     command = context.command_path if context else "provisor"
-    return f"{error.format_message().splitlines()[0]} See {command} --help."
+    said = error.format_message().splitlines()[0].rstrip(".")
+    return f"{said}. See {command} --help."
 
 
 def _unexpected(error: Exception) -> str:

@@ -8,6 +8,7 @@ import typer
 
 from provisor.cli.app import Name, found
 from provisor.cli.session import Desk, Session
+from provisor.refusal import NotFound
 
 
 def register(root: typer.Typer) -> None:
@@ -17,7 +18,9 @@ def register(root: typer.Typer) -> None:
 def log(
     ctx: typer.Context,
     name: Name,
-    user: Annotated[str | None, typer.Option(help="Only this user, with the cycles that did nothing.")] = None,
+    user: Annotated[
+        str | None, typer.Option(help="Only this user, by a name of now or then, with the cycles that did nothing.")
+    ] = None,
     cycle: Annotated[int | None, typer.Option(help="Only the cycle with this number.")] = None,
     limit: Annotated[int, typer.Option(min=1, max=10000, help="At most so many rows.")] = 200,
 ) -> None:
@@ -28,12 +31,19 @@ def log(
         from provisor.directory import users
 
         application = await found(desk, name)
-        identity = None
-        if user is not None:
-            async with desk.house.database.reading() as tx:
-                identity = (await users.find(tx, desk.tenant, user)).id
         ledger = desk.house.ledger(desk.tenant, application.id)
-        return [_row(row) for row in await ledger.log(cycle=cycle, source_id=identity, limit=limit)]
+        sources = None
+        if user is not None:
+            sources = set(await ledger.once_called(user))
+            try:
+                async with desk.house.database.reading() as tx:
+                    sources.add((await users.find(tx, desk.tenant, user)).id)
+            except NotFound:
+                # Whoever was renamed, or deleted for good, is looked up by the name of then.
+                if not sources:
+                    raise
+        rows = await ledger.log(cycle=cycle, sources=list(sources) if sources else None, limit=limit)
+        return [_row(row) for row in rows]
 
     columns = {
         "cycle": "CYCLE",

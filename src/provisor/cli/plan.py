@@ -1,4 +1,4 @@
-"""``provisor plan``: what the next cycle would do, and why. Only GET is sent; exit code 2 when there is something."""
+"""``provisor plan``: what the next cycle would do, and why. Only GET is sent; exit code 2: there is something."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def plan(
 
     result, rows = session.run(work)
     session.show({**as_json(name, result), "changes": rows}, _text(name, result, rows, every))
-    return 0 if result.empty else CHANGES
+    return 0 if result.empty and not result.counts.get("refuse") else CHANGES
 
 
 async def changes(ledger: Any, cycle: Any) -> list[dict[str, Any]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
@@ -84,9 +85,13 @@ class Session:
         uvloop leaves running in the kernel. One that is smaller than PIPE_BUF cannot.
         """
         text += "\n"
-        for start in range(0, len(text), _PIECE):
-            sys.stdout.write(text[start : start + _PIECE])
-        sys.stdout.flush()
+        try:
+            for start in range(0, len(text), _PIECE):
+                sys.stdout.write(text[start : start + _PIECE])
+            sys.stdout.flush()
+        except BrokenPipeError:
+            # Whoever read the output has seen enough.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
     def table(self, rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str]) -> None:
         """Print rows under headings (key → heading), or with --json as a list of objects."""

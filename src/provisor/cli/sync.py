@@ -28,7 +28,9 @@ def sync(ctx: typer.Context, name: Name) -> int:
         application = await found(desk, name, "provisioning.run")
 
         def waiting() -> None:
-            session.note(f"a cycle of {name} is running; waiting for it to end")
+            session.note(
+                f"a cycle of {name} is running; waiting for it to end (one that was killed counts as ended after 15 s)"
+            )
 
         ledger = desk.house.ledger(desk.tenant, application.id)
         with progress(session) as report:
@@ -55,12 +57,15 @@ def sync(ctx: typer.Context, name: Name) -> int:
         f"{name}, {result.cycle.kind} cycle {result.cycle.number}: {counted(result.kinds)}; "
         f"{result.sent} requests in {result.seconds:.2f} s."
     )
+    refused = result.counts.get("refuse", 0)
+    if refused:
+        text += f" {refused} refused: provisor log {name} --cycle {result.cycle.number} says why."
     if result.failures:
-        text += f" {result.failures} failed: provisor log {name} --cycle {result.cycle.number} says why."
+        text += f" {result.failures} of these failed: provisor log {name} --cycle {result.cycle.number} says why."
     session.show(shown, text if result.status == "done" else None)
     if result.status != "done":
         session.note(f"{name}: the cycle is {result.status}: {result.error}")
-    return 0 if result.status == "done" and not result.failures else 1
+    return 0 if result.status == "done" and not result.failures and not refused else 1
 
 
 @contextmanager

@@ -105,8 +105,11 @@ class Target(Protocol):
     async def send(self, request: Request) -> Resource | None:
         """Send a request that ``scim.requests`` made; returns the representation that came back, if any."""
 
-    async def describe(self) -> tuple[list[Resource], Resource | None]:
-        """What the target tells of itself: the Resources of /Schemas and its /Me; empty and None where it has none."""
+    async def schemas(self) -> list[Resource]:
+        """The Resources of the target's /Schemas; empty where it has none."""
+
+    async def me(self) -> Resource | None:
+        """The account whose token is used, from the target's /Me; None where it has none."""
 
     async def close(self) -> None:
         """Give the connections back."""

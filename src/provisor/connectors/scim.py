@@ -71,12 +71,14 @@ class ScimTarget:
             return None
         return _resource(answer, what) if request.method != "DELETE" else None
 
-    async def describe(self) -> tuple[list[Resource], Resource | None]:
-        schemas = await self._optional("/Schemas")
-        resources = schemas.get("Resources") if isinstance(schemas, Mapping) else schemas
-        me = await self._optional("/Me")
-        known = [item for item in resources or () if isinstance(item, Mapping)]
-        return known, me if isinstance(me, Mapping) and "id" in me else None
+    async def schemas(self) -> list[Resource]:
+        found = await self._optional("/Schemas")
+        resources = found.get("Resources") if isinstance(found, Mapping) else found
+        return [item for item in resources or () if isinstance(item, Mapping)]
+
+    async def me(self) -> Resource | None:
+        found = await self._optional("/Me")
+        return found if isinstance(found, Mapping) and found.get("id") else None
 
     async def close(self) -> None:
         await self._http.close()

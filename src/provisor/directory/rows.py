@@ -57,8 +57,21 @@ _PASSED_OVER: Final = frozenset(
         "isuser",
         "isgroup",
         "isguest",
+        "isassignabletorole",
+        "onpremisessyncenabled",
+        "onpremises sync enabled",
+        "membershiprule",
+        "membershipruleprocessingstate",
+        "createdbyappid",
+        "expirationdatetime",
+        "reneweddatetime",
+        "deleteddatetime",
+        "visibility",
+        "resourceprovisioningoptions",
     }
 )
+#: Attributes whose values may have several lines.
+_SEVERAL_LINES: Final = frozenset({"streetaddress", "description"})
 _LONGEST: Final = 64 * 1024
 
 
@@ -107,22 +120,47 @@ def _json_lines(name: str, text: str) -> Iterator[Row]:
 
 
 def _csv(name: str, text: str) -> Iterator[Row]:
-    first = text.split("\n", 1)[0]
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=";" if first.count(";") > first.count(",") else ",")
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text), strict=True)
     try:
         header = next(reader, [])
         place = f"{name}:1"
         columns = _columns(place, [cell.strip() for cell in header])
         kind = _kind(place, columns)
+        _refuse_unknown(place, kind, columns)
         for cells in reader:
             place = f"{name}:{reader.line_num}"
             if not any(cell.strip() for cell in cells):
                 continue
             if len(cells) != len(columns):
                 raise Invalid(f"{place}: this row has {len(cells)} cells, the header has {len(columns)}.")
-            yield _row(place, kind, columns, [cell.strip() for cell in cells])
+            values = [cell.strip() for cell in cells]
+            for column, value in zip(columns, values, strict=True):
+                if "\n" in value and column.casefold() not in _SEVERAL_LINES:
+                    raise Invalid(f"{place}: {column} has several lines: a quotation mark is not closed.")
+            yield _row(place, kind, columns, values)
     except csv.Error as error:
         raise Invalid(f"{name}:{reader.line_num}: this is not CSV: {error}.") from None
+
+
+def _delimiter(text: str) -> str:
+    """Excel writes a semicolon where the comma is the decimal sign."""
+    header = text.split("\n", 1)[0]
+    return ";" if header.count(";") > header.count(",") else ","
+
+
+def _refuse_unknown(place: str, kind: Kind, columns: Sequence[str]) -> None:
+    if kind != "Member":
+        try:
+            for column in columns:
+                if not _apart(column):
+                    attributes.canonical(kind, column)
+        except Invalid as error:
+            raise Invalid(f"{place}: {error}") from None
+
+
+def _apart(column: str) -> bool:
+    """Whether a column is no attribute, and is read for itself or passed over."""
+    return column.casefold() in (OBJECT_ID, SOFT_DELETED) or column.casefold() in _PASSED_OVER
 
 
 def _columns(place: str, names: Sequence[str]) -> list[str]:
@@ -160,7 +198,7 @@ def _row(place: str, kind: Kind, columns: Sequence[str], cells: Sequence[Any]) -
     values = {}
     try:
         for name, value in given.items():
-            if name.casefold() in (OBJECT_ID, SOFT_DELETED) or name.casefold() in _PASSED_OVER:
+            if _apart(name):
                 continue
             attribute = attributes.canonical(kind, name)
             values[attribute] = attributes.parse(kind, attribute, value)

@@ -53,6 +53,21 @@ async def find(tx: Tx, tenant: Tenant, name: str) -> User:
     return from_row(rows[0])
 
 
+async def find_recycled(tx: Tx, tenant: Tenant, name: str) -> User:
+    """The user in the recycle bin with this user principal name or object id. Raises NotFound, or Conflict when
+    several have the name."""
+    rows = await tx.fetch(QUERIES.users_by_key, tenant.id, [name.casefold()])
+    if identity := _uuid(name):
+        rows = await tx.fetch(QUERIES.users_by_id, tenant.id, [identity])
+    found = [row for row in rows if row["deleted"] is not None]
+    if len(found) > 1:
+        ids = ", ".join(str(row["id"]) for row in found)
+        raise Conflict(f"Several users in the recycle bin are called {name}: use an id ({ids}).")
+    if not found:
+        raise NotFound(f"{name} is not in the recycle bin.")
+    return from_row(found[0])
+
+
 async def page(tx: Tx, tenant: Tenant, after: str, limit: int, *, recycled: bool | None = False) -> list[User]:
     """Users by name, those after the user principal name ``after``."""
     return [from_row(row) for row in await tx.fetch(QUERIES.users_page, tenant.id, after.casefold(), limit, recycled)]
@@ -104,9 +119,11 @@ async def restore(work: Edit, identity: UUID) -> None:
 
 
 async def purge(work: Edit, identity: UUID) -> None:
-    """Delete a user for good: what provisioning made of it is deleted too."""
+    """Delete a user who is in the recycle bin for good: what provisioning made of it is deleted too."""
     work.require("directory.write")
     before = await _locked(work, identity)
+    if not before.recycled:
+        raise Conflict(f"{before.upn} is not in the recycle bin: delete the user first.")
     work.keep_an_administrator = True
     left = await work.tx.fetch(QUERIES.leave_groups, work.tenant.id, identity)
     reports = await work.tx.fetch(QUERIES.reports_detach, work.tenant.id, str(identity))

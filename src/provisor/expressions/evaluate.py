@@ -64,7 +64,9 @@ def _call(node: Call, source: str) -> Evaluator:
         by_name = {name.casefold(): name for name in FUNCTIONS}
         near = difflib.get_close_matches(node.name.casefold(), by_name, 1)
         hint = f" Did you mean {by_name[near[0]]}?" if near else ""
-        raise ExpressionError(f"{node.name} is not a function.{hint}", text=source, place=node.place)
+        known = ", ".join(sorted(FUNCTIONS))
+        sentence = f"{node.name} is no function that Provisor has: it has {known}.{hint}"
+        raise ExpressionError(sentence, text=source, place=node.place)
     if not function.takes(len(node.arguments)):
         raise ExpressionError(f"{node.name} needs {function.shape}.", text=source, place=node.place)
     return function.build([None if item is None else _evaluator(item, source) for item in node.arguments])

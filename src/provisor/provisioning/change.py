@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from provisor.provisioning.match import Match
 
@@ -25,6 +25,8 @@ Action = Literal[
     "nothing",
     "refuse",
 ]
+#: Of an account that the target, asked for it, says is not there.
+REMOVED: Final = "was removed at the target; it is not created again until it is added there or --clear full forgets it"
 #: The order in which a cycle does things: whoever leaves first, accounts before groups, objects before references.
 LEAVERS, USERS, GROUPS, REMOVALS, ADDITIONS, REFERENCES, GONE_GROUPS = range(1, 8)
 

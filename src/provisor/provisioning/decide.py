@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from provisor.provisioning.capabilities import Capabilities
-from provisor.provisioning.change import GONE_GROUPS, GROUPS, LEAVERS, USERS, Answer, Change, Known
+from provisor.provisioning.change import GONE_GROUPS, GROUPS, LEAVERS, REMOVED, USERS, Answer, Change, Known
 from provisor.provisioning.diff import Difference, differences
 from provisor.provisioning.map import Desired
 from provisor.provisioning.match import Match, questions
@@ -25,7 +25,6 @@ from provisor.scim.resource import value_at
 LOOKS: Final = 6
 #: Groups of a Databricks workspace whose members have rights by being members.
 RESERVED_GROUPS: Final = frozenset({"admins", "users", "account users"})
-_REMOVED: Final = "was removed at the target; it is not created again until it is allowed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +85,7 @@ def decide(
     )
     case = _Case(base, known, rules, scope, desired, answer, capabilities)
     if answer.gone and known.linked and not known.deleting:
-        return replace(base, action="removed", reason=_REMOVED)
+        return replace(base, action="removed", reason=REMOVED)
     if source is None:
         change = _deleted(case)
     elif not scope.inside:
@@ -184,15 +183,16 @@ def _close(case: _Case, reason: str) -> Change:
 
 def _inside(case: _Case) -> Change:
     known, desired, rules = case.known, case.desired, case.rules
-    if known.state == "removed":
-        return case.nothing(_REMOVED)
+    match = case.answer.match or Match()
+    # Whoever removed it may have added it again; nobody else does.
+    if known.state == "removed" and match.resource is None:
+        return case.nothing(REMOVED)
     if desired.problem:
         return case.refuse(desired.problem)
     wanted = {name: value for name, value in desired.attributes.items() if value is not None}
     case = replace(case, base=replace(case.base, wanted=wanted))
     if known.linked:
         return _update(case)
-    match = case.answer.match or Match()
     if match.problem:
         return case.refuse(match.problem, retry=True)
     if match.resource is not None:

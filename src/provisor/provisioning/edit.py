@@ -7,6 +7,7 @@ document holds beyond what is edited stays as it is.
 from __future__ import annotations
 
 import copy
+import re
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -18,6 +19,8 @@ from provisor.refusal import Conflict, Invalid
 
 Document = Mapping[str, Any]
 TYPES: Final = ("Binary", "Boolean", "DateTime", "Integer", "Reference", "String")
+#: What an attribute of the target is called: RFC 7644 §3.5.2, with at most one filter.
+_PATH: Final = re.compile(r"[A-Za-z$_][\w$:.-]*(\[[^\[\]]+\])?(\.[\w$-]+)?")
 #: *Apply this mapping*: the portal's words → the document's flowType.
 APPLY: Final = {"always": "Always", "only during object creation": "ObjectAddOnly"}
 
@@ -45,6 +48,8 @@ def add_mapping(
     target = _defined(changed, object_type, target)
     if any(_is(row, target) for row in mappings):
         raise Conflict(f"{target} is mapped already: edit that mapping or delete it first.")
+    if attribute is expression is constant is None and not default:
+        raise Invalid(f"Say what {target} is made from: a source attribute, an expression, a constant or a default.")
     row = templates.attribute_mapping("objectId", target, precedence, default)
     row["source"] = _source(object_type, attribute, expression, constant)
     row["flowType"] = _flow(apply)
@@ -119,6 +124,8 @@ def add_attribute(document: Document, object_type: str, name: str, *, kind: str 
         raise Conflict(f"The attribute list has {name} already.")
     if not name.strip():
         raise Invalid("An attribute needs a name.")
+    if not _PATH.fullmatch(name):
+        raise Invalid(f'{name} is no attribute path like title, name.givenName or emails[type eq "work"].value.')
     definitions.append(templates.attribute_definition(name, _kind(kind)))
     return changed
 

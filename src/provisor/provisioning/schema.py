@@ -95,6 +95,7 @@ class Rules:
 
 def compile_schema(document: Mapping[str, Any]) -> Rules:
     """The rules of ``document``. Raises Invalid, naming the mapping and what to do."""
+    _refuse_other_shapes(document, _LISTS)
     return Rules(users=_compile_object(document, "User"), groups=_compile_object(document, "Group"))
 
 
@@ -137,6 +138,24 @@ def _compile_object(document: Mapping[str, Any], object_type: ObjectType) -> Obj
         scope=mapping.get("scope") or None,
         attributes=rows,
     )
+
+
+#: The lists of objects that a synchronizationSchema document is made of, within each other.
+_LISTS: Final[Mapping[str, Any]] = {
+    "synchronizationRules": {"objectMappings": {"attributeMappings": {}}},
+    "directories": {"objects": {"attributes": {}}},
+}
+
+
+def _refuse_other_shapes(document: Mapping[str, Any], lists: Mapping[str, Any]) -> None:
+    for name, within in lists.items():
+        items = document.get(name)
+        if items is None:
+            continue
+        if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
+            raise Invalid(f"This is no synchronizationSchema document: {name} must be a list of objects.")
+        for item in items:
+            _refuse_other_shapes(item, within)
 
 
 def _compile_row(row: Mapping[str, Any], object_type: str, definitions: Mapping[str, Target]) -> AttributeRule:

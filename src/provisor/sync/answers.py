@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
-from provisor.connectors.base import Resource, Target
+from provisor.connectors.base import Resource, Target, TargetError
 from provisor.provisioning.capabilities import PAGE
 from provisor.provisioning.match import Question
 from provisor.provisioning.schema import ObjectRules
@@ -21,6 +21,29 @@ from provisor.scim.resource import value_at
 CONCURRENT = 16
 #: How often a list that moved while it was read is read again.
 ATTEMPTS = 3
+#: What every account shows to whoever may read it.
+_ALWAYS: Final = frozenset({"active", "emails", "meta"})
+
+
+async def owner(target: Target) -> Resource | None:
+    """The token's owner; None when the target does not tell. Raises TargetError when they see parts of accounts only.
+
+    What somebody without rights is not shown looks like something that the account does not have, and everybody would
+    be changed. Such a target answers with less of an account than /Me shows its owner of their own.
+    """
+    me = await target.me()
+    if me is None:
+        return None
+    try:
+        shown = await target.get("User", str(me["id"]))
+    except TargetError as error:
+        if error.hopeless:
+            raise
+        return me
+    if shown is not None and _ALWAYS & (me.keys() - shown.keys()):
+        name = me.get("userName") or me["id"]
+        raise TargetError(f"its owner, {name}, is not shown whole accounts and so is no admin there", status=403)
+    return me
 
 
 class Answers:

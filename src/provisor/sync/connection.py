@@ -22,6 +22,7 @@ from provisor.provisioning.capabilities import Capabilities
 from provisor.provisioning.schema import compile_schema
 from provisor.refusal import Conflict
 from provisor.storage.pool import Database
+from provisor.sync.answers import owner
 
 AUTHORIZED: Final = "The supplied credentials are authorized to enable provisioning"
 
@@ -31,10 +32,10 @@ async def test(target: Target, matching: str) -> Capabilities:
     try:
         await target.probe(matching, str(uuid4()))
         await target.page("Group", 1, 1)
-        schemas, me = await target.describe()
+        schemas, me = await target.schemas(), await owner(target)
     except TargetError as error:
         raise TargetError(_cause(error), status=error.status, reached=error.reached) from None
-    return capabilities.read(list(schemas), me)
+    return capabilities.read(schemas, me)
 
 
 async def test_application(application: Application, make_target: Callable[[Application], Target]) -> Capabilities:

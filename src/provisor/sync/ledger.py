@@ -284,16 +284,22 @@ class Ledger:
                 done = status == "done" and cycle.kind == "initial"
                 await tx.execute(QUERIES.job_done, *self._key, quarantine, done, cycle.generation)
 
-    async def cycles(self, limit: int = 20) -> list[Row]:
+    async def cycles(self, limit: int = 20, mode: Literal["plan", "cycle"] | None = None) -> list[Row]:
+        """The latest cycles, newest first, dry runs (``plan``) among them unless one mode is named."""
         async with self._database.reading() as tx:
-            rows: list[Row] = await tx.fetch(QUERIES.cycles, *self._key, limit)
+            rows: list[Row] = await tx.fetch(QUERIES.cycles, *self._key, limit, mode)
         return rows
 
-    async def log(self, *, cycle: int | None, source_id: UUID | None, limit: int) -> list[Row]:
-        """Log rows, newest cycle first; ``nothing`` only for a single object."""
+    async def log(self, *, cycle: int | None = None, sources: list[UUID] | None = None, limit: int) -> list[Row]:
+        """Log rows, newest cycle first; ``nothing`` only when ``sources`` are named."""
         async with self._database.reading() as tx:
-            rows: list[Row] = await tx.fetch(QUERIES.log, *self._key, cycle, source_id, limit)
+            rows: list[Row] = await tx.fetch(QUERIES.log, *self._key, cycle, sources, limit)
         return rows
+
+    async def once_called(self, name: str) -> list[UUID]:
+        """The users who had this name when something was logged of them, whoever has it now."""
+        async with self._database.reading() as tx:
+            return [row["source_id"] for row in await tx.fetch(QUERIES.log_names, *self._key, name)]
 
     @asynccontextmanager
     async def _fenced(self, epoch: int) -> AsyncIterator[Tx]:

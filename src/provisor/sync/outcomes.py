@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from provisor.connectors.base import Resource, TargetError
-from provisor.provisioning.change import Change, Known
+from provisor.provisioning.change import REMOVED, Change, Known
 from provisor.provisioning.diff import same
 from provisor.provisioning.schema import ObjectRules
 from provisor.scim.resource import value_at
@@ -73,9 +73,8 @@ def deleted(row: Planned) -> Outcome:
 
 def lost(row: Planned, known: Known) -> Outcome:
     """The account of a link is not there any more: it stays removed."""
-    message = "was removed at the target; it is not created again until it is allowed"
-    after = replace(known, state="removed", intent=None, failures=0, error=message)
-    return Outcome(row.ordinal, row.change.source_id, row.change.seq, "failure", after, message)
+    after = replace(known, state="removed", intent=None, failures=0, error=REMOVED)
+    return Outcome(row.ordinal, row.change.source_id, row.change.seq, "failure", after, REMOVED)
 
 
 def failed(row: Planned, known: Known, error: TargetError) -> Outcome:

@@ -20,7 +20,7 @@ from provisor.provisioning.plan import Plan
 from provisor.provisioning.schema import OBJECT_TYPES, ObjectRules
 from provisor.provisioning.scope import Scope, SourceObject, evaluate
 from provisor.refusal import Invalid
-from provisor.sync.answers import Answers, gather, prepare
+from provisor.sync.answers import Answers, gather, owner, prepare
 from provisor.sync.job import Job
 from provisor.sync.records import Cycle, Due, Planned
 
@@ -90,6 +90,8 @@ async def plan_objects(planning: Planning) -> None:
         asking = 0
         async for page in _pages(planning, rules):
             asking += sum(read.asks for read in page)
+        if asking and planning.job.capabilities.owner_id:
+            await owner(planning.job.target)
         answers = await prepare(planning.job.target, rules, asking)
         async for page in _pages(planning, rules):
             answered = await gather(_answer(answers, read) for read in page)
@@ -148,7 +150,7 @@ def _read(planning: Planning, rules: ObjectRules, due: Due, source: SourceObject
         # A create whose answer was lost: whatever was promised is looked for first, even if nobody wants it any more.
         promised = questions(rules, Desired(dict(known.intent)))
         asked = (*promised, *(questions(rules, desired) if source is not None else ()))
-    elif scope.inside and known.state != "removed" and desired.problem is None:
+    elif scope.inside and desired.problem is None:
         asked = questions(rules, desired)
     deletes = source is None and "Delete" in rules.flow
     compare = known.linked and (planning.initial or known.unsettled) and not deletes and problem is None

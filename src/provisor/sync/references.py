@@ -87,6 +87,8 @@ async def _plan_managers(planning: Planning) -> None:
             before = mine.last_applied.get(name) if mine is not None else None
             if before != after or (mine is not None and mine.unsettled and mine.linked):
                 reason = "has another manager" if after else "has no manager with an account any more"
+                if before == after:
+                    reason = "was sent and never answered, so the manager is said again"
                 changes.append(_reference(change, "update references", reason, attributes={name: (before, after)}))
         await planning.accept(changes, planning.job.rules.users)
 

@@ -19,6 +19,7 @@ import structlog
 
 from provisor.storage.pool import AWAY, Database, Row
 from provisor.storage.queries import queries
+from provisor.sync.cycle import Result
 
 POLL_SECONDS: Final = 1.0
 #: Seconds between the tries of a quarantined application, by how many cycles in a row did not go through.
@@ -32,8 +33,8 @@ class Key:
     application: UUID
 
 
-#: Runs one cycle of an application; returns whether it went through.
-RunCycle = Callable[[Key], Awaitable[bool]]
+#: Runs one cycle of an application.
+RunCycle = Callable[[Key], Awaitable[Result]]
 
 
 class Scheduler:
@@ -71,8 +72,18 @@ class Scheduler:
 
     async def _one(self, key: Key, name: str) -> None:
         try:
-            through = await self._run_cycle(key)
-            self._refused[key] = 0 if through else self._refused.get(key, 0) + 1
+            result = await self._run_cycle(key)
+            self._refused[key] = 0 if result.status == "done" else self._refused.get(key, 0) + 1
+            log = _LOG.info if result.status == "done" and not result.failures else _LOG.warning
+            counts = {"counts": dict(result.counts), "failures": result.failures, "requests": result.sent}
+            log(
+                "cycle",
+                application=name,
+                number=result.cycle.number,
+                status=result.status,
+                error=result.error,
+                **counts,
+            )
         except asyncio.CancelledError:
             raise
         except Exception as error:

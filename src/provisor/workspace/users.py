@@ -15,6 +15,7 @@ import asyncpg
 from provisor.refusal import Invalid
 from provisor.scim import dialects, patch
 from provisor.scim.errors import ScimError
+from provisor.scim.path import parse as parse_path
 from provisor.scim.requests import resource
 from provisor.scim.resource import accept
 from provisor.storage.pool import Row, Tx
@@ -131,6 +132,8 @@ async def add(work: Edit, name: str, values: Mapping[str, Any], *, admin: bool =
     lists = {path: value for path, value in values.items() if isinstance(value, list)}
     single = {path: value for path, value in values.items() if value is not None and path not in lists}
     try:
+        for path in single:
+            parse_path(path, rules.user_type(work.workspace))
         # In one body: what a user is made with, e-mails among it, may not change afterwards.
         user = await create(work, {**resource("User", {"userName": name, **single}), **lists})
     except ScimError as error:

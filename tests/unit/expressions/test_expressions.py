@@ -71,7 +71,11 @@ def test_only_what_is_read_counts_as_an_attribute() -> None:
         ('Join(" " [a])', r"is missing where there is \[a\]", 9),
         ('"abc', "not closed with a quotation mark", 0),
         ("[abc", r"not closed with \]", 0),
-        ('switch([a], , "b", "c")', "switch is not a function. Did you mean Switch?", 0),
+        (
+            'switch([a], , "b", "c")',
+            "switch is no function that Provisor has: it has Join, Switch. Did you mean Switch?",
+            0,
+        ),
         ('Join(" ", Switch([a]))', "Switch needs a source, a default", 10),
         ("Joint", r"neither an attribute .* Did you mean Join\( \)", 0),
         ("[a] = 1 ?", r"\? does not belong here", 8),

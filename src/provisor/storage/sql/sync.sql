@@ -201,15 +201,21 @@ from done
 where tenant = $1 and application = $2 and references_due and sync_object.source_id = done.source_id
 
 -- name: cycles
-select * from sync_cycle where tenant = $1 and application = $2 order by number desc limit $3
+select * from sync_cycle where tenant = $1 and application = $2 and ($4::text is null or mode = $4)
+order by number desc limit $3
 
 -- name: log
 select c.*, y.number, y.kind, y.mode from sync_change c
 join sync_cycle y on y.tenant = c.tenant and y.application = c.application and y.id = c.cycle
 where c.tenant = $1 and c.application = $2 and y.mode = 'cycle'
-  and ($3::bigint is null or y.number = $3) and ($4::uuid is null or c.source_id = $4)
+  and ($3::bigint is null or y.number = $3) and ($4::uuid[] is null or c.source_id = any($4))
   and ($4 is not null or c.action <> 'nothing' or c.status <> 'success')
 order by y.number desc, c.phase, c.ordinal limit $5
+
+-- name: log_names
+-- Who was called so when something was logged of them.
+select distinct source_id from sync_change
+where tenant = $1 and application = $2 and object_type = 'User' and lower(source_name) = lower($3)
 
 -- name: managed_by
 -- Whose account is this, whatever the tenant.
