@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import subprocess
@@ -12,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from installation import PROGRAM, Installation, installation
-from provisor.cli.line import parse
+from provisor.cli.line import parse, run
 
 APP = "contoso-workspace-provisioning"
 
@@ -107,6 +108,17 @@ def test_what_is_wrong_is_one_sentence(own: Installation, words: list[str], code
     assert sentence in said
     if code == 64:
         assert "\n" not in said
+
+
+class _Interrupted(io.StringIO):
+    def readline(self, *_: object) -> str:
+        raise KeyboardInterrupt
+
+
+def test_an_interrupted_command_says_so(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr("sys.stdin", _Interrupted())
+    assert run(["app", "set", APP, "--secret-token-file", "-"]) == 130
+    assert capsys.readouterr().err.strip() == "provisor: Interrupted."
 
 
 def test_a_group_of_commands_alone_shows_its_help(own: Installation) -> None:

@@ -17,7 +17,7 @@ from provisor import __version__
 from provisor.cli.session import Session
 from provisor.refusal import Refusal
 
-FAILED, USAGE = 1, 64
+FAILED, USAGE, INTERRUPTED = 1, 64, 130
 #: The global options with a value: option → setting.
 OPTIONS = {
     "--data": "data",
@@ -84,6 +84,9 @@ def run(arguments: list[str]) -> int:
         result: Any = _application(first).main(
             args=line.words, prog_name="provisor", standalone_mode=False, obj=Session(line.flags, json=line.json)
         )
+        # typer returns this instead of raising what interrupted it.
+        if result == INTERRUPTED:
+            raise KeyboardInterrupt
         return result if isinstance(result, int) else 0
     except TyperException as error:
         # A group without a command has shown its help and has nothing to add.
@@ -91,7 +94,7 @@ def run(arguments: list[str]) -> int:
     except typer.Exit as ended:
         return ended.exit_code
     except (typer.Abort, KeyboardInterrupt, asyncio.CancelledError):
-        return _say("Interrupted.", 130)
+        return _say("Interrupted.", INTERRUPTED)
     except Refusal as error:
         return _say(str(error), FAILED)
     except OSError as error:
