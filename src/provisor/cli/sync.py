@@ -23,14 +23,13 @@ def sync(ctx: typer.Context, name: Name) -> int:
     session: Session = ctx.obj
 
     async def work(desk: Desk) -> tuple[Any, list[dict[str, Any]]]:
-        from provisor.sync.cycle import run
+        from provisor.sync.cycle import LEASE_SECONDS, run
 
         application = await found(desk, name, "provisioning.run")
 
         def waiting() -> None:
-            session.note(
-                f"a cycle of {name} is running; waiting for it to end (one that was killed counts as ended after 15 s)"
-            )
+            killed = f"one that was killed counts as ended after {LEASE_SECONDS:.0f} s"
+            session.note(f"a cycle of {name} is running; waiting for it to end ({killed})")
 
         ledger = desk.house.ledger(desk.tenant, application.id)
         with progress(session) as report:
