@@ -3,10 +3,10 @@ SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/installed
-CONTOSO := examples/contoso/users.csv examples/contoso/groups.csv examples/contoso/members.csv
+CHROMIUM := apt-get install -y -qq --no-install-recommends chromium
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo serve test check bench format
+.PHONY: help install demo serve test browser check bench format
 
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -26,8 +26,12 @@ demo: $(STAMP) ## the page, end to end, on a data folder of its own (KEEP=1 leav
 serve: $(STAMP) ## the server with the default data folder
 	@$(BIN)/provisor serve
 
-test: $(STAMP) ## every test
+test: $(STAMP) browser ## every test
 	@$(BIN)/python -m pytest
+
+browser: ## Debian's Chromium for the tests in a browser, where apt may install it
+	@test -x /usr/bin/chromium || { test "$$(id -u)" = 0 && command -v apt-get > /dev/null && { $(CHROMIUM) || { apt-get update -qq && $(CHROMIUM); }; } > /dev/null 2>&1; } \
+	|| echo "There is no /usr/bin/chromium and it cannot be installed here: the tests in a browser are skipped."
 
 check: $(STAMP) ## format, lint, strict types, import contracts
 	@$(BIN)/ruff format --check --quiet . || { echo "Run make format."; exit 1; }

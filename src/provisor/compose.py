@@ -7,9 +7,9 @@ what they need and never make it themselves. What only some commands need is imp
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -18,7 +18,7 @@ from provisor.access.secrets import SecretBox, key_from_file, key_from_text
 from provisor.config import Settings
 from provisor.directory import applications, tenants
 from provisor.directory.applications import Application
-from provisor.directory.edit import Tenant
+from provisor.directory.edit import Tenant, edit
 from provisor.directory.source import DirectorySource
 from provisor.provisioning.capabilities import from_json
 from provisor.provisioning.schema import compile_schema
@@ -29,6 +29,7 @@ from provisor.storage.pool import Database, connect
 from provisor.storage.queries import queries
 from provisor.sync.job import Job
 from provisor.sync.ledger import Ledger, managed_by
+from provisor.sync.previews import Previews
 from provisor.workspace import users
 from provisor.workspace.edit import Workspace
 
@@ -49,6 +50,7 @@ class House:
     database: Database
     box: SecretBox
     warning: str | None = None
+    previews: Previews = field(default_factory=Previews)
 
     def ledger(self, tenant: Tenant, application: UUID) -> Ledger:
         return Ledger(self.database, tenant.id, application)
@@ -64,9 +66,27 @@ class House:
         secret = token if token is not None else applications.token(application, self.box)
         return ScimTarget(application.tenant_url, secret, read_only=read_only)
 
+    async def public_url(self) -> str:
+        """How others reach the server: as set, as last announced, or as it would be by default."""
+        if self.settings.public_url is not None:
+            return str(self.settings.public_url).rstrip("/")
+        async with self.database.reading() as tx:
+            announced: str | None = await tx.fetchval(queries("instance").get, _PUBLIC_URL)
+        return announced or f"http://{self.settings.host}:{self.settings.port}"
+
+    async def tenant_url(self, workspace: Workspace) -> str:
+        """The *Tenant URL* of a workspace, as an application needs it."""
+        path = "api/2.0/preview/scim" if workspace.databricks else "scim/v2"
+        return f"{await self.public_url()}/w/{workspace.name}/{path}"
+
     @asynccontextmanager
-    async def job(self, tenant: Tenant, identity: UUID, *, read_only: bool = False) -> AsyncIterator[Job]:
-        """Everything that a cycle of an application needs; ``read_only`` keeps all but GET from being sent."""
+    async def job(
+        self, tenant: Tenant, identity: UUID, *, read_only: bool = False, schema: Mapping[str, Any] | None = None
+    ) -> AsyncIterator[Job]:
+        """Everything that a cycle of an application needs; ``read_only`` keeps all but GET from being sent.
+
+        ``schema``: mappings that are not saved yet, instead of the application's own.
+        """
         source = DirectorySource(self.database, tenant, identity)
         as_of = await source.head()
         async with self.database.reading() as tx:
@@ -76,7 +96,7 @@ class House:
             yield Job(
                 application=str(application.id),
                 name=application.name,
-                rules=compile_schema(application.schema),
+                rules=compile_schema(application.schema if schema is None else schema),
                 capabilities=from_json(application.capabilities),
                 all_objects=application.scope == "all",
                 source=source,
@@ -129,10 +149,16 @@ async def actor(house: House, tenant: Tenant) -> Actor:
 
 def doors(house: House) -> Any:
     """The ASGI application with every door."""
+    from provisor import console
     from provisor.api.door import door
 
     url = house.settings.public_url
-    return door(house.database, public_url=str(url) if url else None)
+    return door(
+        house.database,
+        public_url=str(url) if url else None,
+        pages=console.routes(house),
+        error_page=console.error_page,
+    )
 
 
 def scheduler(house: House) -> Scheduler:
@@ -161,19 +187,36 @@ async def announce(house: House, listening: str) -> None:
         await tx.execute(queries("instance").put, _PUBLIC_URL, url)
 
 
-async def public_url(house: House) -> str:
-    """How others reach the server: as set, as last announced, or as it would be by default."""
-    if house.settings.public_url is not None:
-        return str(house.settings.public_url).rstrip("/")
+async def set_up_link(house: House, tenant: Tenant, acting: Actor, user: str) -> str:
+    """The address with which ``user`` (a user principal name) sets a password for the portal, once."""
+    from provisor.directory import sign_in
+    from provisor.directory import users as people
+
+    async with edit(house.database, tenant, acting) as work:
+        secret = await sign_in.set_up_link(work, await people.find(work.tx, tenant, user))
+    return f"{await house.public_url()}/t/{tenant.name}/set-up?token={secret}"
+
+
+async def first_set_up_link(house: House, tenant: Tenant) -> str | None:
+    """:func:`set_up_link` of the tenant's first administrator, as long as no administrator can sign in."""
+    from provisor.directory import sign_in
+
     async with house.database.reading() as tx:
-        announced: str | None = await tx.fetchval(queries("instance").get, _PUBLIC_URL)
-    return announced or f"http://{house.settings.host}:{house.settings.port}"
+        if await sign_in.is_set_up(tx, tenant):
+            return None
+    first = await tenants.actor(house.database, tenant, None)
+    return await set_up_link(house, tenant, PROVISOR, first.name)
 
 
-async def tenant_url(house: House, workspace: Workspace) -> str:
-    """The *Tenant URL* of a workspace, as an application needs it."""
-    path = "api/2.0/preview/scim" if workspace.databricks else "scim/v2"
-    return f"{await public_url(house)}/w/{workspace.name}/{path}"
+async def workspace_sign_in_link(house: House, acting: Actor, workspace: Workspace, user: str | None) -> str:
+    """The address with which an admin (the first one unless named) signs in to a workspace's console, once."""
+    from provisor.workspace import sign_in
+    from provisor.workspace.edit import edit as workspace_edit
+
+    async with workspace_edit(house.database, workspace, acting) as work:
+        admin = await users.find(work.tx, workspace, user) if user else await users.first_admin(work.tx, workspace)
+        secret = await sign_in.link(work, admin)
+    return f"{await house.public_url()}/w/{workspace.name}/sign-in?token={secret}"
 
 
 async def managing(house: House, workspace: Workspace, user_name: str) -> list[str]:
@@ -196,6 +239,10 @@ async def _connected(
             if settings.secret_key is not None
             else key_from_file(settings.data / "secret.key")
         )
-        yield House(settings, database, SecretBox(key), warning)
+        house = House(settings, database, SecretBox(key), warning)
+        try:
+            yield house
+        finally:
+            await house.previews.end()
     finally:
         await database.close()

@@ -183,12 +183,12 @@ async def test_a_mapping_that_changes_while_a_cycle_runs_is_applied_after_it(
     await pair.set_user(ada, surname="King")
     real, once = cycle._plan, []
 
-    async def plan(job: Any, run: Any, *rest: Any) -> None:
+    async def plan(job: Any, run: Any, *rest: Any, **more: Any) -> None:
         if run.cycle.mode == "cycle" and not once:
             once.append(1)
             await pair.mapping(lambda document: mappings.add_mapping(document, "User", "title", attribute="jobTitle"))
             await pair.plan()
-        await real(job, run, *rest)
+        await real(job, run, *rest, **more)
 
     monkeypatch.setattr(cycle, "_plan", plan)
     await pair.sync()

@@ -57,6 +57,7 @@ def test_every_statement_is_used_and_every_used_one_exists(group: str) -> None:
 def _imports(source: str, group: str) -> bool:
     """Whether a module takes the statements from the one that reads the file."""
     holders = {
+        "access": "provisor.access.sessions",
         "directory": "provisor.directory.edit",
         "applications": "provisor.directory.applications",
         "workspace": "provisor.workspace.edit",

@@ -13,6 +13,7 @@ from provisor.refusal import Forbidden
 
 #: Everything that can be asked for, with the words a refusal uses.
 ACTIONS = {
+    "account.own": "change their own password and sign out",
     "tenant.write": "create tenants",
     "role.write": "give and take directory roles",
     "directory.read": "read users and groups",
@@ -47,6 +48,8 @@ DIRECTORY_ROLES = ("Global Administrator", "Application Administrator", "User Ad
 
 def may(actor: Actor, action: str, application: UUID | None = None) -> bool:
     """Whether ``actor`` may do ``action`` (a key of :data:`ACTIONS`), to ``application`` where it concerns one."""
+    if action == "account.own":
+        return True
     if any(action in ROLES.get(role, ()) for role in actor.roles):
         return True
     return application is not None and application in actor.owns and action in APPLICATION_OWNER

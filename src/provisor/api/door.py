@@ -8,16 +8,17 @@ without ``/v2``. The workspace itself is read together with the token, in the re
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Final
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Route
 
 from provisor.api import health
-from provisor.api.envelope import Envelope
+from provisor.api.envelope import Envelope, ErrorPage
 from provisor.api.scim.routes import Address, ScimApi
 from provisor.storage.pool import Database
 
@@ -29,8 +30,17 @@ _AUTHORITY: Final = re.compile(r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,
 _METHODS: Final = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
 
-def door(database: Database, *, public_url: str | None = None) -> Starlette:
-    """The application. ``public_url`` is how others reach it, when that is not how requests say they came."""
+def door(
+    database: Database,
+    *,
+    public_url: str | None = None,
+    pages: Sequence[BaseRoute] = (),
+    error_page: ErrorPage | None = None,
+) -> Starlette:
+    """The application. ``public_url`` is how others reach it, when that is not how requests say they came.
+
+    ``pages`` are the console's routes, which come first; ``error_page`` is what a browser gets instead of JSON.
+    """
     scim = ScimApi(database)
 
     async def alive(_: Request) -> Response:
@@ -52,9 +62,10 @@ def door(database: Database, *, public_url: str | None = None) -> Starlette:
         routes=[
             Route("/healthz", alive),
             Route("/readyz", ready),
+            *pages,
             Route("/{path:path}", everything_else, methods=_METHODS),
         ],
-        middleware=[Middleware(Envelope)],
+        middleware=[Middleware(Envelope, error_page=error_page)],
     )
 
 

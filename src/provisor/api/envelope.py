@@ -9,12 +9,14 @@ from __future__ import annotations
 import re
 import time
 import traceback
+from collections.abc import Callable
 from typing import Final
 from uuid import uuid4
 
 import structlog
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.responses import JSONResponse
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from provisor.api import errors
@@ -27,14 +29,20 @@ _HEADERS: Final = {
     "Referrer-Policy": "no-referrer",
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
 }
+#: A page that says what went wrong: from the request, the status and the sentence.
+ErrorPage = Callable[[Request, int, str], Response]
 log = structlog.get_logger(__name__)
 
 
 class Envelope:
-    """ASGI middleware; a caller's own ``X-Request-Id`` is kept when it is short and plain."""
+    """ASGI middleware; a caller's own ``X-Request-Id`` is kept when it is short and plain.
 
-    def __init__(self, app: ASGIApp) -> None:
+    ``error_page`` makes a page of a status and a sentence, for browsers.
+    """
+
+    def __init__(self, app: ASGIApp, error_page: ErrorPage | None = None) -> None:
         self._app = app
+        self._page = error_page
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -63,7 +71,7 @@ class Envelope:
             ]
             log.error("request failed", error=type(error).__name__, places=places, request_id=request_id)
             if status == 0:
-                await _refuse(errors.unexpected(request_id), scope, receive, answer)
+                await self._refuse(errors.unexpected(request_id), scope, receive, answer)
         finally:
             milliseconds = round((time.perf_counter() - started) * 1000, 1)
             log.info(
@@ -79,17 +87,21 @@ class Envelope:
         query: bytes = scope["query_string"]
         if len(scope.get("raw_path") or scope["path"]) + len(query) > TARGET_LIMIT:
             long = errors.Problem(414, None, f"The address is longer than {TARGET_LIMIT} bytes.")
-            await _refuse(long, scope, receive, send)
+            await self._refuse(long, scope, receive, send)
         elif "\x00" in scope["path"] or b"%00" in query or b"\x00" in query:
-            await _refuse(
-                errors.Problem(400, "invalidValue", "An address cannot hold a zero byte."), scope, receive, send
-            )
+            zero = errors.Problem(400, "invalidValue", "An address cannot hold a zero byte.")
+            await self._refuse(zero, scope, receive, send)
         else:
             await self._app(scope, receive, send)
 
-
-async def _refuse(problem: errors.Problem, scope: Scope, receive: Receive, send: Send) -> None:
-    is_scim = "/scim" in scope["path"]
-    body = problem.scim() if is_scim else problem.plain()
-    media_type = "application/scim+json" if is_scim else "application/json"
-    await JSONResponse(body, status_code=problem.status, media_type=media_type)(scope, receive, send)
+    async def _refuse(self, problem: errors.Problem, scope: Scope, receive: Receive, send: Send) -> None:
+        is_scim = "/scim" in scope["path"]
+        headers = Headers(scope=scope)
+        browser = "text/html" in headers.get("accept", "") or "hx-request" in headers
+        if self._page is not None and browser and not is_scim:
+            response: Response = self._page(Request(scope), problem.status, problem.detail)
+        else:
+            body = problem.scim() if is_scim else problem.plain()
+            media_type = "application/scim+json" if is_scim else "application/json"
+            response = JSONResponse(body, status_code=problem.status, media_type=media_type)
+        await response(scope, receive, send)

@@ -10,11 +10,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final
 
-import asyncpg
-
 from provisor.jsongate import JsonError
 from provisor.refusal import Conflict, Forbidden, Invalid, NotFound, Refusal, Unavailable
 from provisor.scim.errors import ScimError
+from provisor.storage.pool import BUSY, UNFIT
 from provisor.workspace.refusals import Immutable, Missing, Stale, Taken, Unfit
 
 #: status, scimType and error_code of refusals that are not SCIM's own.
@@ -24,18 +23,8 @@ _TABLE: Final[tuple[tuple[type[Exception], int, str | None, str | None], ...]] =
     (Conflict, 409, None, None),
     (Invalid, 400, "invalidValue", None),
     (Unavailable, 503, None, None),
-    (asyncpg.DataError, 400, "invalidValue", None),
-    (asyncpg.LockNotAvailableError, 503, None, None),
-    (asyncpg.QueryCanceledError, 503, None, None),
-    (asyncpg.DeadlockDetectedError, 503, None, None),
-    (asyncpg.PostgresConnectionError, 503, None, None),
-    (asyncpg.CannotConnectNowError, 503, None, None),
-    (asyncpg.AdminShutdownError, 503, None, None),
-    (asyncpg.TooManyConnectionsError, 503, None, None),
-    (asyncpg.InterfaceError, 503, None, None),
-    (asyncpg.InternalClientError, 503, None, None),
-    (OSError, 503, None, None),
-    (TimeoutError, 503, None, None),
+    (UNFIT, 400, "invalidValue", None),
+    *((kind, 503, None, None) for kind in BUSY),
 )
 _UNFIT: Final = "A value here cannot be stored."
 _BUSY: Final = "The database does not answer now: try again."

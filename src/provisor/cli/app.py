@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -223,13 +223,12 @@ def restart(
         raise Invalid(f"--clear is state or full, not {clear!r}.")
 
     async def work(desk: Desk) -> str:
-        from provisor import audit
+        from provisor.sync import control
 
         application = await found(desk, name, "provisioning.run")
         async with desk.edit() as edit:
-            await desk.house.ledger(desk.tenant, application.id).restart(edit.tx, full=clear == "full")
-            edit.touch("Application", application.id)
-            edit.record(audit.Entry("restart", f"application {name}", str(application.id), after={"clear": clear}))
+            ledger = desk.house.ledger(desk.tenant, application.id)
+            await control.restart(edit, ledger, application, full=clear == "full")
         return str(application.provisioning)
 
     session: Session = ctx.obj
@@ -239,17 +238,14 @@ def restart(
     )
 
 
-def _status(status: str) -> Any:
+def _status(status: Literal["On", "Off"]) -> Any:
     def command(ctx: typer.Context, name: Name) -> None:
         async def work(desk: Desk) -> None:
-            from provisor.directory import applications
+            from provisor.sync import control
 
             application = await found(desk, name, "provisioning.run")
-            if status == "On" and not application.connected:
-                raise Conflict(f"{name} has no tenant URL and secret token yet: provisor app set {name}.")
             async with desk.edit() as edit:
-                before = await applications.locked(edit, application.id)
-                await applications.save(edit, before, replace(before, provisioning=status), f"provisioning {status}")
+                await control.switch(edit, application.id, status)
 
         session: Session = ctx.obj
         session.run(work)

@@ -35,6 +35,8 @@ GLOBAL_HELP = (
 _MODULES = {
     "init": "tenant",
     "tenant": "tenant",
+    "sign-in": "sign_in",
+    "role": "sign_in",
     "workspace": "workspace",
     "directory": "directory",
     "app": "app",

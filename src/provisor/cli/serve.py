@@ -38,12 +38,15 @@ async def _serve(session: Session, **flags: object) -> None:
     async with compose.opened(settings, size=20) as house:
         if house.warning:
             session.note(house.warning)
-        await compose.first_tenant(house)
+        tenant = await compose.first_tenant(house)
         listening = server.address(sock, tls=bool(tls))
 
         async def ready() -> None:
             await compose.announce(house, listening)
             print(f"Provisor ready on {listening}", flush=True)
+            link = await compose.first_set_up_link(house, tenant)
+            if link:
+                print(f"Set a password for the portal, once: {link}", flush=True)
 
         scheduler = asyncio.create_task(compose.scheduler(house).run())
         serving = asyncio.create_task(server.serve(compose.doors(house), sock, tls, ready))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -24,14 +24,21 @@ def init(ctx: typer.Context, domain: Domain = None, admin: Admin = None) -> None
     """Make the tenant and its first administrator. The first command does it too, with defaults."""
     session: Session = ctx.obj
 
-    async def work(desk: Desk) -> tuple[str, str, str]:
-        return desk.tenant.name, desk.tenant.domain, desk.actor.name
+    async def work(desk: Desk) -> dict[str, Any]:
+        from provisor import compose
 
-    name, tenant_domain, administrator = session.run(work, domain=domain, administrator=admin)
-    session.show(
-        {"tenant": name, "domain": tenant_domain, "actingAs": administrator},
-        f"Tenant {name} ({tenant_domain}); commands act as {administrator}.",
-    )
+        return {
+            "tenant": desk.tenant.name,
+            "domain": desk.tenant.domain,
+            "actingAs": desk.actor.name,
+            "setUpLink": await compose.first_set_up_link(desk.house, desk.tenant),
+        }
+
+    made = session.run(work, domain=domain, administrator=admin)
+    text = f"Tenant {made['tenant']} ({made['domain']}); commands act as {made['actingAs']}."
+    if made["setUpLink"]:
+        text += f"\nTo sign in to the portal, set a password while the server runs, once: {made['setUpLink']}"
+    session.show(made, text)
 
 
 def create(

@@ -263,14 +263,12 @@ def members(
 
 
 async def _described(desk: Desk, workspace: Any) -> dict[str, Any]:
-    from provisor import compose
-
     return {
         "name": workspace.name,
         "id": str(workspace.id),
         "profile": workspace.profile,
         "groupRename": workspace.group_rename,
-        "tenantUrl": await compose.tenant_url(desk.house, workspace),
+        "tenantUrl": await desk.house.tenant_url(workspace),
     }
 
 
@@ -290,19 +288,12 @@ def _group(item: Any, members_: int) -> dict[str, Any]:
 
 
 def _token(row: Any) -> dict[str, Any]:
-    state = "good"
-    if row["revoked"]:
-        state = "revoked"
-    elif row["expired"]:
-        state = "expired"
-    elif not row["active"]:
-        state = "owner inactive" if row["user_name"] else "owner removed"
-    elif not row["admin"]:
-        state = "owner is no admin"
+    from provisor.workspace import tokens
+
     return {
         "tokenId": row["id"],
         "owner": row["user_name"],
-        "state": state,
+        "state": tokens.state(row),
         "comment": row["comment"],
         "created": row["created"],
         "expires": row["expires"],

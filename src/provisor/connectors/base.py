@@ -6,7 +6,7 @@ A cycle reads from a :class:`Source` and writes to a :class:`Target`, and knows 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 from provisor.provisioning.scope import SourceObject
@@ -49,17 +49,40 @@ class Source(Protocol):
         """The users whose manager is one of these."""
 
 
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """What was sent and what came back, as an administrator may see it: without the token.
+
+    ``answer``: the start of the body; ``status`` None when there was no answer.
+    """
+
+    method: str
+    url: str
+    status: int | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    answer: str = ""
+
+
 class TargetError(Exception):
     """The target did not do it. ``unclear``: it may have. ``reached``: there was an answer, with this ``status``.
 
-    The message is a sentence without secrets.
+    The message is a sentence without secrets; ``exchange`` is the request that it is about, when there was one.
     """
 
-    def __init__(self, message: str, *, status: int | None = None, unclear: bool = False, reached: bool = True) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int | None = None,
+        unclear: bool = False,
+        reached: bool = True,
+        exchange: Exchange | None = None,
+    ) -> None:
         super().__init__(message)
         self.status = status
         self.unclear = unclear
         self.reached = reached
+        self.exchange = exchange
 
     @property
     def credentials(self) -> bool:

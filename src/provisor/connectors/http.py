@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 import aiohttp
 
 from provisor import jsongate
-from provisor.connectors.base import TargetError
+from provisor.connectors.base import Exchange, TargetError
 
 #: Seconds to connect, and for a whole answer.
 CONNECT, TOTAL = 10.0, 60.0
@@ -25,6 +25,11 @@ LARGEST: Final = 32 * 1024 * 1024
 TRIES: Final = 4
 #: The longest Retry-After (seconds) that is waited for within one request.
 PATIENCE: Final = 20.0
+#: Of an answer, what is shown to whoever must find out what is wrong with it.
+SHOWN_BYTES: Final = 4096
+_SHOWN_HEADERS: Final = frozenset(
+    {"content-type", "location", "www-authenticate", "server", "x-request-id", "retry-after"}
+)
 READS: Final = frozenset({"GET"})
 WRITES: Final = frozenset({"GET", "POST", "PATCH", "DELETE"})
 
@@ -35,6 +40,7 @@ class Answer:
 
     status: int
     data: Any
+    exchange: Exchange
     text: str = ""
 
 
@@ -43,6 +49,7 @@ class Http:
 
     def __init__(self, base: str, token: str, *, methods: frozenset[str] = WRITES, connections: int = 16) -> None:
         self._base = base
+        self._token = token
         self._headers = {"Authorization": f"Bearer {token}", "Accept": "application/scim+json, application/json"}
         self._methods = methods
         self._connections = connections
@@ -63,7 +70,7 @@ class Http:
                 if method == "GET" and not last:
                     await asyncio.sleep(0.2 * 2**attempt)
                     continue
-                raise self._no_answer(method, error) from None
+                raise self._no_answer(method, path, error) from None
             if answer.status not in (429, 503) or last or wait > PATIENCE:
                 return answer
             await asyncio.sleep(wait)
@@ -91,9 +98,15 @@ class Http:
             method, self._base + path, params=query, data=body, headers=headers, allow_redirects=False
         ) as response:
             raw = await _limited(response)
-            return _parsed(response.status, raw), _retry_after(response.headers.get("Retry-After"))
+            return _parsed(self._exchange(response, raw), raw), _retry_after(response.headers.get("Retry-After"))
 
-    def _no_answer(self, method: str, error: Exception) -> TargetError:
+    def _exchange(self, response: aiohttp.ClientResponse, raw: bytes) -> Exchange:
+        """What may be shown of it; a target that says the token back is not repeated."""
+        headers = {name: value for name, value in response.headers.items() if name.lower() in _SHOWN_HEADERS}
+        body = raw[:SHOWN_BYTES].decode("utf-8", "replace").replace(self._token, "(the secret token)")
+        return Exchange(response.method, str(response.url), response.status, headers, body)
+
+    def _no_answer(self, method: str, path: str, error: Exception) -> TargetError:
         host = urlsplit(self._base).netloc
         refused = isinstance(error, aiohttp.ClientConnectorError)
         if isinstance(error, TimeoutError):
@@ -102,7 +115,12 @@ class Http:
             why = f"cannot be reached ({_reason(error)})"
         else:
             why = f"broke the connection ({_reason(error)})"
-        return TargetError(f"{host} {why}.", unclear=method != "GET" and not refused, reached=False)
+        return TargetError(
+            f"{host} {why}.",
+            unclear=method != "GET" and not refused,
+            reached=False,
+            exchange=Exchange(method, self._base + path),
+        )
 
 
 async def _limited(response: aiohttp.ClientResponse) -> bytes:
@@ -115,13 +133,14 @@ async def _limited(response: aiohttp.ClientResponse) -> bytes:
     return b"".join(parts)
 
 
-def _parsed(status: int, raw: bytes) -> Answer:
+def _parsed(exchange: Exchange, raw: bytes) -> Answer:
+    status = exchange.status or 0
     if not raw:
-        return Answer(status, None)
+        return Answer(status, None, exchange)
     try:
-        return Answer(status, jsongate.loads(raw, limit=LARGEST, depth=64))
+        return Answer(status, jsongate.loads(raw, limit=LARGEST, depth=64), exchange)
     except jsongate.JsonError:
-        return Answer(status, None, raw[:200].decode("utf-8", "replace"))
+        return Answer(status, None, exchange, raw[:200].decode("utf-8", "replace"))
 
 
 def _retry_after(header: str | None) -> float:

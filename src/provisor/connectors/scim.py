@@ -99,7 +99,9 @@ class ScimTarget:
         data = answer.data
         resources = (data.get("Resources") or []) if isinstance(data, Mapping) else None
         if not isinstance(resources, list) or not isinstance(data.get("totalResults"), int):
-            raise TargetError(f"{what}: the answer is not a SCIM ListResponse.", status=answer.status)
+            raise TargetError(
+                f"{what}: the answer is not a SCIM ListResponse.", status=answer.status, exchange=answer.exchange
+            )
         if not all(isinstance(item, Mapping) and item.get("id") for item in resources):
             raise TargetError(f"{what}: a resource has no id.", status=answer.status)
         return Page(resources, data["totalResults"])
@@ -122,4 +124,9 @@ def _error(answer: Answer, what: str, *, wrote: bool = False) -> TargetError:
     detail = str(data.get("detail") or data.get("message") or answer.text or "").strip().splitlines()
     said = f": {detail[0][:300]}" if detail else ""
     unclear = wrote and answer.status in (408, 500, 502, 504)
-    return TargetError(f"{what} was answered {answer.status}{said}", status=answer.status, unclear=unclear)
+    return TargetError(
+        f"{what} was answered {answer.status}{said}",
+        status=answer.status,
+        unclear=unclear,
+        exchange=answer.exchange,
+    )

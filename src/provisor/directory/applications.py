@@ -121,9 +121,11 @@ async def locked(work: Edit, identity: UUID) -> Application:
     return from_row(row)
 
 
-async def save(work: Edit, before: Application, after: Application, action: str) -> None:
-    """Write ``after``; touches the feed when the next cycle would decide otherwise."""
-    work.require("provisioning.write", before.id)
+async def save(
+    work: Edit, before: Application, after: Application, action: str, *, may: str = "provisioning.write"
+) -> None:
+    """Write ``after``, for whoever may do ``may``; touches the feed when the next cycle would decide otherwise."""
+    work.require(may, before.id)
     if before == after:
         return
     await work.tx.execute(

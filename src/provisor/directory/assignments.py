@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from provisor import audit
+from provisor.directory import users
 from provisor.directory.applications import QUERIES, Application
 from provisor.directory.edit import QUERIES as DIRECTORY
 from provisor.directory.edit import Edit, Tenant
@@ -46,6 +47,34 @@ async def assignments(tx: Tx, tenant: Tenant, app: Application) -> list[Row]:
     """What is assigned (``principal_id``, ``principal_type``, ``name``, ``created``)."""
     rows: list[Row] = await tx.fetch(QUERIES.assignments, tenant.id, app.id)
     return rows
+
+
+async def page(
+    tx: Tx, tenant: Tenant, app: Application, after: tuple[str, str, UUID], text: str, limit: int
+) -> list[Row]:
+    """What is assigned, from ``after`` (type, name in small letters, id) on, with ``text`` in a name; as
+    :func:`assignments`, and ``display``, ``key``, ``enabled``, ``recycled``, ``members`` of a group."""
+    rows: list[Row] = await tx.fetch(QUERIES.assigned_page, tenant.id, app.id, *after, text.casefold(), limit)
+    return rows
+
+
+async def count(tx: Tx, tenant: Tenant, app: Application) -> tuple[int, int]:
+    """How many users and groups are assigned."""
+    row = await tx.fetchrow(QUERIES.assigned_count, tenant.id, app.id)
+    return row["users"], row["groups"]
+
+
+async def candidates(tx: Tx, tenant: Tenant, app: Application, text: str, limit: int) -> list[Row]:
+    """Who is not assigned and has ``text`` in a name (``id``, ``type``, ``name``, ``display``, ``enabled``)."""
+    rows: list[Row] = await tx.fetch(QUERIES.unassigned, tenant.id, app.id, text.casefold(), limit)
+    return rows
+
+
+async def principals(work: Edit, ids: Sequence[UUID]) -> list[User | Group]:
+    """The users and groups with these ids, those that are not there any more left out."""
+    people = await work.tx.fetch(DIRECTORY.users_by_id, work.tenant.id, list(ids))
+    rooms = await work.tx.fetch(DIRECTORY.groups_by_id, work.tenant.id, list(ids))
+    return [*map(users.from_row, people), *(Group(row["id"], row["doc"]) for row in rooms)]
 
 
 async def add_owner(work: Edit, app: Application, user: User) -> None:

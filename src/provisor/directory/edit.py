@@ -35,7 +35,7 @@ class Tenant:
 class Edit:
     """``touched`` are the objects that changed (id → type); ``entries`` the audit rows.
 
-    ``keep_an_administrator``: somebody was disabled or deleted, so it must be seen that an administrator is left.
+    ``keep_an_administrator``: somebody was disabled, deleted or lost a role: an administrator must be left.
     """
 
     tx: Tx
@@ -63,7 +63,8 @@ class Edit:
             await self.tx.execute(QUERIES.tenant_lock, self.tenant.id)
             if not await self.tx.fetch(QUERIES.administrators, self.tenant.id):
                 raise Conflict(
-                    "The last enabled Global Administrator cannot be disabled or deleted: appoint another one first."
+                    "The last enabled Global Administrator can be neither disabled nor deleted, nor lose the role: "
+                    "appoint another one first."
                 )
         if self.touched:
             await self.tx.execute(

@@ -55,6 +55,20 @@ async def page(tx: Tx, tenant: Tenant, after: tuple[str, UUID], limit: int) -> l
     return rows
 
 
+async def search(tx: Tx, tenant: Tenant, after: tuple[str, UUID], limit: int, text: str = "") -> list[Row]:
+    """As :func:`page`, with ``text`` in the name."""
+    rows: list[Row] = await tx.fetch(QUERIES.groups_search, tenant.id, after[0], limit, after[1], text.casefold())
+    return rows
+
+
+async def members_page(
+    tx: Tx, tenant: Tenant, group: UUID, after: tuple[str, UUID], limit: int, text: str = ""
+) -> list[Row]:
+    """Direct members by name (``id``, ``type``, ``name``, ``display``, ``key``, ``enabled``)."""
+    rows: list[Row] = await tx.fetch(QUERIES.members_page, tenant.id, group, *after, text.casefold(), limit)
+    return rows
+
+
 async def create(work: Edit, given: Mapping[str, Any]) -> UUID:
     work.require("directory.write")
     doc = {name: value for name, value in parsed(given).items() if value is not None}

@@ -15,7 +15,7 @@ from provisor.access.roles import DIRECTORY_ROLES, require
 from provisor.directory import users
 from provisor.directory.edit import QUERIES, Edit, Tenant
 from provisor.refusal import Conflict, Forbidden, Invalid, NotFound
-from provisor.storage.pool import Database, Tx
+from provisor.storage.pool import Database, Row, Tx
 
 _NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _DOMAIN = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)+")
@@ -64,6 +64,21 @@ async def give_role(work: Edit, user: UUID, role: str) -> None:
         raise Invalid(f"{role!r} is not a role: {', '.join(DIRECTORY_ROLES)}.")
     await work.tx.execute(QUERIES.role_insert, work.tenant.id, user, role)
     work.record(audit.Entry("give role", f"role {role}", str(user)))
+
+
+async def take_role(work: Edit, user: UUID, role: str) -> None:
+    """Take a directory role away; the last Global Administrator keeps it. Raises NotFound when they do not have it."""
+    work.require("role.write")
+    if await work.tx.fetchval(QUERIES.role_delete, work.tenant.id, user, role) is None:
+        raise NotFound(f"They are no {role}.")
+    work.keep_an_administrator = True
+    work.record(audit.Entry("take role", f"role {role}", str(user)))
+
+
+async def role_holders(tx: Tx, tenant: Tenant) -> list[Row]:
+    """Who has which role (``id``, ``upn``, ``active``, ``role``)."""
+    rows: list[Row] = await tx.fetch(QUERIES.role_holders, tenant.id)
+    return rows
 
 
 async def actor(database: Database, tenant: Tenant, acting_as: str | None) -> Actor:

@@ -73,6 +73,26 @@ async def page(tx: Tx, tenant: Tenant, after: str, limit: int, *, recycled: bool
     return [from_row(row) for row in await tx.fetch(QUERIES.users_page, tenant.id, after.casefold(), limit, recycled)]
 
 
+async def search(
+    tx: Tx, tenant: Tenant, after: str, limit: int, *, text: str = "", recycled: bool = False
+) -> list[User]:
+    """Users by user principal name, those after ``after``, with ``text`` in a name of theirs."""
+    rows = await tx.fetch(QUERIES.users_search, tenant.id, after.casefold(), limit, recycled, text.casefold())
+    return [from_row(row) for row in rows]
+
+
+async def memberships(tx: Tx, tenant: Tenant, principal: UUID) -> list[Row]:
+    """The groups (``id``, ``name``) that a user or group is a direct member of."""
+    rows: list[Row] = await tx.fetch(QUERIES.memberships, tenant.id, principal)
+    return rows
+
+
+async def assigned_to(tx: Tx, tenant: Tenant, principal: UUID) -> list[Row]:
+    """The applications (``id``, ``name``) that they are assigned to; ``through``: a group, or empty for directly."""
+    rows: list[Row] = await tx.fetch(QUERIES.assigned_to, tenant.id, principal)
+    return rows
+
+
 async def create(work: Edit, given: Mapping[str, Any]) -> UUID:
     """A user from ``given`` attributes; userPrincipalName is required, accountEnabled is True unless given."""
     work.require("directory.write")

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from provisor.expressions import ExpressionError, compile_expression, parse, to_source
 from provisor.provisioning import templates
-from provisor.provisioning.schema import compile_schema, object_mapping, target_definitions
+from provisor.provisioning.schema import OBJECT_TYPES, compile_schema, object_mapping, target_definitions
 from provisor.provisioning.source_names import source_attributes
 from provisor.refusal import Conflict, Invalid
 
@@ -70,8 +70,12 @@ def edit_mapping(
     default: str | None = None,
     precedence: int | None = None,
     apply: str | None = None,
+    sourceless: bool = False,
 ) -> dict[str, Any]:
-    """Change the mapping of ``target`` in place; what is not named stays, matching precedence included."""
+    """Change the mapping of ``target`` in place; what is not named stays, matching precedence included.
+
+    ``sourceless``: it becomes one of type None, of which only the default counts.
+    """
     changed = copy.deepcopy(dict(document))
     mappings = object_mapping(changed, object_type)["attributeMappings"]
     row = _mapped(mappings, target)
@@ -82,6 +86,8 @@ def edit_mapping(
         row["targetAttributeName"] = new_target
     if attribute is not None or expression is not None or constant is not None:
         row["source"] = _source(object_type, attribute, expression, constant)
+    elif sourceless:
+        row["source"] = None
     if default is not None:
         row["defaultValue"] = default
     if precedence is not None:
@@ -91,6 +97,8 @@ def edit_mapping(
         _precedence_is_free(mappings, row)
     if apply is not None:
         row["flowType"] = _flow(apply)
+    if row["source"] is None and not row.get("defaultValue"):
+        raise Invalid(f"Say what {target} is made from: a source attribute, an expression, a constant or a default.")
     return _checked(changed)
 
 
@@ -167,6 +175,24 @@ def delete_attribute(document: Document, object_type: str, name: str) -> dict[st
         raise Conflict(f"{name} is the only Primary attribute and cannot be deleted.")
     definitions.remove(row)
     return changed
+
+
+def differences(before: Document, after: Document) -> list[str]:
+    """What edits have changed, a sentence each: mappings added, changed and deleted, and the attribute list."""
+    found = []
+    for object_type in OBJECT_TYPES:
+        old = {row["target"]: row for row in rows(before, object_type)}
+        new = {row["target"]: row for row in rows(after, object_type)}
+        found += [f"{object_type}: deleted {row['source']} → {name}" for name, row in old.items() if name not in new]
+        found += [f"{object_type}: added {row['source']} → {name}" for name, row in new.items() if name not in old]
+        found += [
+            f"{object_type}: changed {row['source']} → {name}"
+            for name, row in new.items()
+            if name in old and old[name] != row
+        ]
+        if target_definitions(before, object_type) != target_definitions(after, object_type):
+            found.append(f"{object_type}: the attribute list is changed")
+    return found
 
 
 def recommended(document: Document) -> list[str]:

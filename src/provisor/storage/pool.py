@@ -22,7 +22,23 @@ from provisor.refusal import Unavailable
 Tx: TypeAlias = "asyncpg.Connection"
 Row: TypeAlias = "asyncpg.Record"
 
-#: What a statement raises while the database is away, starting or too busy.
+#: What a statement raises while the database is too busy or not there: the same may go well a moment later.
+BUSY: Final = (
+    asyncpg.LockNotAvailableError,
+    asyncpg.QueryCanceledError,
+    asyncpg.DeadlockDetectedError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.AdminShutdownError,
+    asyncpg.TooManyConnectionsError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+    OSError,
+    TimeoutError,
+)
+#: What a statement raises for a value that no column takes.
+UNFIT: Final = asyncpg.DataError
+#: What a statement can raise, whatever the reason, for those who go on without the database for a while.
 AWAY: Final = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 
 _SETTINGS = {

@@ -6,7 +6,7 @@ Credentials that fail the test are not saved unless forced.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Final
 from uuid import uuid4
@@ -16,7 +16,7 @@ from provisor.access.roles import require
 from provisor.connectors.base import Target, TargetError
 from provisor.directory import applications
 from provisor.directory.applications import Application
-from provisor.directory.edit import Tenant, edit
+from provisor.directory.edit import Edit, Tenant, edit
 from provisor.provisioning import capabilities
 from provisor.provisioning.capabilities import Capabilities
 from provisor.provisioning.schema import compile_schema
@@ -27,6 +27,14 @@ from provisor.sync.answers import owner
 AUTHORIZED: Final = "The supplied credentials are authorized to enable provisioning"
 
 
+class Untested(Conflict):
+    """The credentials fail the test; ``cause`` is what the target did."""
+
+    def __init__(self, cause: TargetError) -> None:
+        super().__init__(f"{cause} Nothing was saved; --force saves it all the same.")
+        self.cause = cause
+
+
 async def test(target: Target, matching: str) -> Capabilities:
     """What the target can do. Raises TargetError whose message names the cause."""
     try:
@@ -34,7 +42,7 @@ async def test(target: Target, matching: str) -> Capabilities:
         await target.page("Group", 1, 1)
         schemas, me = await target.schemas(), await owner(target)
     except TargetError as error:
-        raise TargetError(_cause(error), status=error.status, reached=error.reached) from None
+        raise TargetError(_cause(error), status=error.status, reached=error.reached, exchange=error.exchange) from None
     return capabilities.read(schemas, me)
 
 
@@ -57,8 +65,12 @@ async def save(
     make_target: Callable[[Application], Target],
     *,
     force: bool = False,
+    also: Callable[[Edit], Awaitable[None]] | None = None,
 ) -> Application:
-    """Keep ``changes`` of an application, its connection tested first. Raises Conflict, with the cause."""
+    """Keep ``changes`` of an application, its connection tested first, and do ``also`` in the same transaction.
+
+    Raises Untested, with the cause, when the target does not take the credentials.
+    """
     require(actor, "provisioning.write", application.id)
     wanted = changes(application)
     learned = application.capabilities
@@ -68,7 +80,7 @@ async def save(
             learned = (await test_application(wanted, make_target)).to_json()
         except TargetError as error:
             if not force:
-                raise Conflict(f"{error} Nothing was saved; --force saves it all the same.") from None
+                raise Untested(error) from None
             learned = {}
     async with edit(database, tenant, actor) as work:
         before = await applications.locked(work, application.id)
@@ -76,6 +88,8 @@ async def save(
             wanted, schema=before.schema, provisioning=before.provisioning, capabilities=learned, name=before.name
         )
         await applications.save(work, before, after, "configure provisioning")
+        if also is not None:
+            await also(work)
     return after
 
 

@@ -67,12 +67,15 @@ class _Run:
     failures: int = 0
 
 
-async def dry_run(job: Job, report: Report) -> Result:
-    """What the next cycle would do. Raises TargetError when the target cannot be asked."""
+async def dry_run(job: Job, report: Report, *, everything: bool = False) -> Result:
+    """What the next cycle would do. Raises TargetError when the target cannot be asked.
+
+    ``everything``: as if all were to be looked at again, which is what a job with rules that are not saved yet needs.
+    """
     started = time.monotonic()
-    run, initial = await _begin(job, "plan")
+    run, initial = await _begin(job, "plan", initial=everything)
     try:
-        await _plan(job, run, initial, True, report)
+        await _plan(job, run, initial, True, report, everything=everything)
     except TargetError as error:
         await _end(job, run, "failed", error=str(error))
         raise
@@ -119,16 +122,20 @@ async def _cycle(job: Job, epoch: int, report: Report, backed_off: bool) -> Resu
     return _result(job, run, "done", started)
 
 
-async def _begin(job: Job, mode: Literal["plan", "cycle"]) -> tuple[_Run, bool]:
+async def _begin(job: Job, mode: Literal["plan", "cycle"], *, initial: bool = False) -> tuple[_Run, bool]:
     state = await intake(job)
-    cycle = await job.ledger.begin("initial" if state.initial else "incremental", mode, state.generation)
-    return _Run(cycle), state.initial
+    initial = initial or state.initial
+    cycle = await job.ledger.begin("initial" if initial else "incremental", mode, state.generation)
+    return _Run(cycle), initial
 
 
-async def _plan(job: Job, run: _Run, initial: bool, backed_off: bool, report: Report) -> None:
+async def _plan(
+    job: Job, run: _Run, initial: bool, backed_off: bool, report: Report, *, everything: bool = False
+) -> None:
     matching = job.rules.users.matching
     await job.target.probe(matching[0].target.name if matching else "userName", str(uuid4()))
     planning = Planning(job, run.cycle, initial, backed_off, lambda done: report("planning", done, None), run.plan)
+    planning.everything = everything
     await plan_objects(planning)
     await plan_references(planning)
 

@@ -121,11 +121,14 @@ class Ledger:
 
     # ── what is known ────────────────────────────────────────────────────────────────────────────────────────
 
-    async def due(self, object_type: str, after: str | None, limit: int, *, backed_off: bool) -> list[Due]:
-        """Dirty objects by id; ``backed_off``: also those whose next try is not due yet."""
+    async def due(
+        self, object_type: str, after: str | None, limit: int, *, backed_off: bool, everything: bool = False
+    ) -> list[Due]:
+        """Dirty objects by id; ``backed_off``: also those whose next try is not due yet; ``everything``: clean ones
+        too."""
         async with self._database.reading() as tx:
             rows = await tx.fetch(
-                QUERIES.due, *self._key, object_type, UUID(after) if after else _FIRST, limit, backed_off
+                QUERIES.due, *self._key, object_type, UUID(after) if after else _FIRST, limit, backed_off, everything
             )
         return [
             Due(known_from(row), row["desired_seq"], row["desired_seq"] > row["applied_seq"], row["references_due"])

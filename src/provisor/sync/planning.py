@@ -31,7 +31,7 @@ Report = Callable[[int], None]
 
 @dataclass(slots=True)
 class Planning:
-    """A plan in the making.
+    """A plan in the making. ``everything``: also of objects that are not dirty.
 
     Ids: ``linking`` get an account by it, ``leaving`` lose theirs because it is deleted, ``unlinking`` are groups that
     stay at the target and are nobody's any more.
@@ -50,6 +50,7 @@ class Planning:
     referring: dict[str, Change] = field(default_factory=dict)
     managers: dict[str, str | None] = field(default_factory=dict)
     rows: int = 0
+    everything: bool = False
 
     async def accept(self, changes: Sequence[Change], rules: ObjectRules) -> list[Change]:
         """Put changes into the plan, in this order; returns them as the plan took them."""
@@ -113,7 +114,9 @@ async def _pages(planning: Planning, rules: ObjectRules) -> AsyncIterator[list[_
 
 
 async def _dirty(planning: Planning, rules: ObjectRules, after: str | None) -> list[Due]:
-    return await planning.job.ledger.due(rules.object_type, after, PAGE, backed_off=planning.backed_off)
+    return await planning.job.ledger.due(
+        rules.object_type, after, PAGE, backed_off=planning.backed_off, everything=planning.everything
+    )
 
 
 async def _all_disabled(planning: Planning, rules: ObjectRules) -> None:

@@ -47,6 +47,14 @@ async def everyone(tx: Tx, workspace: Workspace, after: str = "", limit: int = 1
     return [resources.group(row) for row in await tx.fetch(text, workspace.id, True, after, limit)]
 
 
+async def search(tx: Tx, workspace: Workspace, after: str, limit: int, text: str = "") -> list[Group]:
+    """As :func:`everyone`, those with ``text`` in the name."""
+    condition = "r.display_key > $3 and ($5 = '' or position($5 in r.display_key) > 0)"
+    query = f"{QUERIES.groups_select} and {condition} order by r.display_key limit $4"
+    rows = await tx.fetch(query, workspace.id, True, after.casefold(), limit, text.casefold())
+    return [resources.group(row) for row in rows]
+
+
 async def sizes(tx: Tx, workspace: Workspace, groups: Sequence[str]) -> dict[str, int]:
     """How many direct members each of these groups (ids) has."""
     return {row["group_id"]: row["count"] for row in await tx.fetch(QUERIES.members_count, workspace.id, list(groups))}
@@ -136,6 +144,20 @@ async def add(work: Edit, name: str, values: Mapping[str, Any] | None = None) ->
     """The console's *Create Group*."""
     try:
         return await create(work, {**(values or {}), "displayName": name})
+    except ScimError as error:
+        raise Invalid(error.detail) from None
+
+
+async def set_entitlement(work: Edit, group: Group, value: str, on: bool) -> None:
+    """The console's check box: give or take what every member has through the group."""
+    kept = [item for item in group.doc.get("entitlements") or () if item.get("value") != value]
+    if on:
+        kept.append({"value": value})
+    operation = (
+        {"op": "replace", "path": "entitlements", "value": kept} if kept else {"op": "remove", "path": "entitlements"}
+    )
+    try:
+        await change(work, group.id, {"Operations": [operation]}, with_members=False)
     except ScimError as error:
         raise Invalid(error.detail) from None
 

@@ -25,6 +25,14 @@ async def of_groups(tx: Tx, workspace: Workspace, groups: Sequence[str]) -> dict
     return found
 
 
+async def page(
+    tx: Tx, workspace: Workspace, group: str, after: tuple[str, str], limit: int, text: str = ""
+) -> list[Row]:
+    """Direct members of one group by name (``value``, ``type``, ``name``, ``display``, ``key``, ``active``)."""
+    rows: list[Row] = await tx.fetch(QUERIES.members_page, workspace.id, group, *after, text.casefold(), limit)
+    return rows
+
+
 def ids(values: Iterable[Any]) -> list[str]:
     """The ids in a list of member values, each once. Raises Unfit for one that has none."""
     found: dict[str, None] = {}

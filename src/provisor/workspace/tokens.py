@@ -67,6 +67,17 @@ async def everyone(tx: Tx, workspace: Workspace, owner: str | None = None) -> li
     return rows
 
 
+def state(row: Row) -> str:
+    """Whether a token counts, or why not: good, revoked, expired, or what is wrong with its owner."""
+    if row["revoked"]:
+        return "revoked"
+    if row["expired"]:
+        return "expired"
+    if not row["active"]:
+        return "owner inactive" if row["user_name"] else "owner removed"
+    return "good" if row["admin"] else "owner is no admin"
+
+
 async def revoke(work: Edit, token_id: str) -> None:
     """End a token. Raises NotFound when there is none with this id that still counts."""
     work.require_admin()

@@ -44,6 +44,11 @@ async def find(tx: Tx, workspace: Workspace, name: str) -> User:
     return resources.user(row)
 
 
+async def first_admin(tx: Tx, workspace: Workspace) -> User:
+    """The active admin who has been there longest."""
+    return await get(tx, workspace, str(await tx.fetchval(QUERIES.first_admin, workspace.id)))
+
+
 async def absent(tx: Tx, workspace: Workspace, identity: str) -> NoReturn:
     """Raise what is true of an id that no user has."""
     refuse_absent(identity, removed=await tx.fetchval(QUERIES.tombstone_exists, workspace.id, identity))
@@ -60,6 +65,14 @@ async def everyone(tx: Tx, workspace: Workspace, after: str = "", limit: int = 1
     """Users with their groups in the order of their names (in small letters), from ``after`` on."""
     text = f"{QUERIES.users_select} and r.name_key > $3 order by r.name_key limit $4"
     return [resources.user(row) for row in await tx.fetch(text, workspace.id, True, after, limit)]
+
+
+async def search(tx: Tx, workspace: Workspace, after: str, limit: int, text: str = "") -> list[User]:
+    """As :func:`everyone`, those with ``text`` in a name of theirs."""
+    condition = "r.name_key > $3 and ($5 = '' or position($5 in r.name_key) > 0 or position($5 in r.display_key) > 0)"
+    query = f"{QUERIES.users_select} and {condition} order by r.name_key limit $4"
+    rows = await tx.fetch(query, workspace.id, True, after.casefold(), limit, text.casefold())
+    return [resources.user(row) for row in rows]
 
 
 async def count(tx: Tx, workspace: Workspace) -> int:

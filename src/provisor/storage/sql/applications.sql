@@ -97,3 +97,49 @@ select id, type from (
     select id, 'Group' from directory_group where tenant = $1 and id > $2
 ) as object
 order by id limit $3
+
+-- name: draft
+select base, schema, modified from mapping_draft where tenant = $1 and application = $2 and user_id = $3
+
+-- name: draft_put
+insert into mapping_draft (tenant, application, user_id, base, schema) values ($1, $2, $3, $4, $5)
+on conflict (tenant, application, user_id) do update set schema = excluded.schema, modified = now()
+
+-- name: draft_drop
+delete from mapping_draft where tenant = $1 and application = $2 and user_id = $3
+
+-- name: assigned_page
+-- What is assigned, by type and name, from where the last page ended, with a part of a name when one is given.
+select * from (
+    select a.principal_id, a.principal_type, a.created, coalesce(u.upn, g.doc ->> 'displayName') as name,
+           coalesce(u.doc ->> 'displayName', '') as display,
+           lower(coalesce(u.upn, g.doc ->> 'displayName')) as key, coalesce(u.enabled, true) as enabled,
+           u.deleted is not null as recycled,
+           case when a.principal_type = 'Group' then (
+               select count(*) from directory_member m where m.tenant = a.tenant and m.group_id = a.principal_id)
+           end as members
+    from application_assignment a
+    left join directory_user u on u.tenant = a.tenant and u.id = a.principal_id
+    left join directory_group g on g.tenant = a.tenant and g.id = a.principal_id
+    where a.tenant = $1 and a.application = $2) as assigned
+where (principal_type, key, principal_id) > ($3, $4, $5) and (position($6 in key) > 0 or position($6 in lower(display)) > 0)
+order by principal_type, key, principal_id limit $7
+
+-- name: assigned_count
+select count(*) filter (where principal_type = 'User') as users,
+       count(*) filter (where principal_type = 'Group') as groups
+from application_assignment where tenant = $1 and application = $2
+
+-- name: unassigned
+-- People and groups that could be assigned: those with a part of a name, users and groups, by name.
+select * from (
+    select u.id, 'User' as type, u.upn as name, coalesce(u.doc ->> 'displayName', '') as display, u.upn_key as key,
+           u.enabled
+    from directory_user u where u.tenant = $1 and u.deleted is null
+      and (position($3 in u.upn_key) > 0 or position($3 in u.name_key) > 0)
+    union all
+    select g.id, 'Group', g.doc ->> 'displayName', coalesce(g.doc ->> 'description', ''), g.name_key, true
+    from directory_group g where g.tenant = $1 and position($3 in g.name_key) > 0) as principal
+where not exists (select from application_assignment a
+                  where a.tenant = $1 and a.application = $2 and a.principal_id = principal.id)
+order by type, key, id limit $4

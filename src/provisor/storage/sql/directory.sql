@@ -153,3 +153,79 @@ select application from application_owner where tenant = $1 and user_id = $2
 -- name: tenant_size
 select (select count(*) from directory_user where tenant = $1 and deleted is null) as users,
        (select count(*) from directory_group where tenant = $1) as groups
+
+-- name: role_delete
+delete from directory_role where tenant = $1 and user_id = $2 and role = $3 returning role
+
+-- name: role_holders
+select u.id, u.upn, u.enabled and u.deleted is null as active, r.role from directory_role r
+join directory_user u on u.tenant = r.tenant and u.id = r.user_id
+where r.tenant = $1 order by r.role, u.upn
+
+-- name: password_put
+insert into directory_password (tenant, user_id, hash) values ($1, $2, $3)
+on conflict (tenant, user_id) do update set hash = excluded.hash, changed = now()
+
+-- name: password_get
+select hash from directory_password where tenant = $1 and user_id = $2
+
+-- name: administrator_with_password
+select exists (
+    select from directory_role r
+    join directory_user u on u.tenant = r.tenant and u.id = r.user_id
+    join directory_password p on p.tenant = r.tenant and p.user_id = r.user_id
+    where r.tenant = $1 and r.role = 'Global Administrator' and u.enabled and u.deleted is null)
+
+-- name: arrival
+-- Whose session it is, with all that decides what they may do; nobody when it or the person has ended.
+select s.notice, s.seen < now() - make_interval(secs => $6) as stale,
+       u.id, u.upn, u.enabled, u.deleted, u.doc,
+       array(select role from directory_role r where r.tenant = u.tenant and r.user_id = u.id) as roles,
+       array(select application from application_owner o where o.tenant = u.tenant and o.user_id = u.id) as owns
+from session s
+join directory_user u on u.tenant = $1 and u.id = s.subject::uuid
+where s.hash = $2 and s.realm = $3 and s.opened > now() - make_interval(secs => $4)
+  and s.seen > now() - make_interval(secs => $5) and u.enabled and u.deleted is null
+
+-- name: users_search
+-- Users by name with a part of a name, those after a user principal name.
+select id, upn, enabled, deleted, doc from directory_user
+where tenant = $1 and upn_key > $2 and (deleted is not null) = $4
+  and ($5 = '' or position($5 in upn_key) > 0 or position($5 in name_key) > 0)
+order by upn_key limit $3
+
+-- name: groups_search
+select g.id, g.doc, g.name_key,
+       (select count(*) from directory_member m where m.tenant = g.tenant and m.group_id = g.id) as members
+from directory_group g
+where g.tenant = $1 and (g.name_key, g.id) > ($2, $4) and ($5 = '' or position($5 in g.name_key) > 0)
+order by g.name_key, g.id limit $3
+
+-- name: members_page
+-- Direct members of one group without those in the recycle bin, by name.
+select * from (
+    select m.member_id as id, m.member_type as type, coalesce(u.upn, g.doc ->> 'displayName') as name,
+           coalesce(u.doc ->> 'displayName', '') as display, lower(coalesce(u.upn, g.doc ->> 'displayName')) as key,
+           coalesce(u.enabled, true) as enabled
+    from directory_member m
+    left join directory_user u on u.tenant = m.tenant and u.id = m.member_id
+    left join directory_group g on g.tenant = m.tenant and g.id = m.member_id
+    where m.tenant = $1 and m.group_id = $2 and u.deleted is null) as member
+where (key, id) > ($3, $4) and ($5 = '' or position($5 in key) > 0 or position($5 in lower(display)) > 0)
+order by key, id limit $6
+
+-- name: memberships
+-- The groups that somebody is a direct member of.
+select g.id, g.doc ->> 'displayName' as name from directory_member m
+join directory_group g on g.tenant = m.tenant and g.id = m.group_id
+where m.tenant = $1 and m.member_id = $2 order by g.name_key, g.id
+
+-- name: assigned_to
+-- The applications that somebody is assigned to, directly or through a group that they are in.
+select a.id, a.name, min(case when s.principal_id = $2 then '' else g.doc ->> 'displayName' end) as through
+from application_assignment s
+join application a on a.tenant = s.tenant and a.id = s.application
+left join directory_group g on g.tenant = s.tenant and g.id = s.principal_id
+where s.tenant = $1 and (s.principal_id = $2 or s.principal_id in (
+    select group_id from directory_member where tenant = $1 and member_id = $2))
+group by a.id, a.name order by a.name

@@ -49,7 +49,7 @@ where tenant = $1 and application = $2
 -- name: due
 select * from sync_object
 where tenant = $1 and application = $2 and object_type = $3 and source_id > $4
-  and (desired_seq > applied_seq or references_due) and ($6 or next_try is null or next_try <= now())
+  and ($7 or desired_seq > applied_seq or references_due) and ($6 or next_try is null or next_try <= now())
 order by source_id limit $5
 
 -- name: known
@@ -225,3 +225,37 @@ where o.target_id = $1 and o.state in ('linked', 'disabled') order by a.name
 
 -- name: changes_prune
 delete from sync_cycle where tenant = $1 and application = $2 and number <= $3
+
+-- name: progress
+select count(*) as planned, count(status) as done from sync_change
+where tenant = $1 and application = $2 and cycle = $3
+
+-- name: statistics
+select object_type, state, count(*) as count, count(*) filter (where failures > 0) as failing
+from sync_object where tenant = $1 and application = $2 group by object_type, state
+
+-- name: plan_summary
+select action, object_type, reason, count(*) as count, min(phase) as phase from sync_change
+where tenant = $1 and application = $2 and cycle = $3 and action <> 'nothing'
+group by action, object_type, reason order by min(phase), action, count(*) desc, reason
+
+-- name: plan_rows
+select * from sync_change
+where tenant = $1 and application = $2 and cycle = $3 and (phase, ordinal) > ($4, $5) and action <> 'nothing'
+  and ($6 = '' or action = $6) and ($7 = '' or object_type = $7) and ($8 = '' or reason = $8)
+order by phase, ordinal limit $9
+
+-- name: log_page
+select c.*, y.number, y.kind from sync_change c
+join sync_cycle y on y.tenant = c.tenant and y.application = c.application and y.id = c.cycle
+where c.tenant = $1 and c.application = $2 and y.mode = 'cycle'
+  and (y.number < $3 or y.number = $3 and (c.phase, c.ordinal) > ($4, $5))
+  and (c.action <> 'nothing' or c.status <> 'success')
+  and ($6 = '' or position($6 in lower(c.source_name)) > 0)
+  and ($7 = '' or c.status = $7) and ($8 = '' or c.action = $8) and ($9::bigint is null or y.number = $9)
+order by y.number desc, c.phase, c.ordinal limit $10
+
+-- name: log_entry
+select c.*, y.number, y.kind, y.started from sync_change c
+join sync_cycle y on y.tenant = c.tenant and y.application = c.application and y.id = c.cycle
+where c.tenant = $1 and c.application = $2 and y.mode = 'cycle' and y.number = $3 and c.ordinal = $4

@@ -264,3 +264,34 @@ update workspace_token set revoked = now() where workspace = $1 and owner = $2 a
 -- name: token_used
 update workspace_token set last_used = now()
 where workspace = $1 and id = $2 and (last_used is null or last_used < now() - interval '1 minute')
+
+-- name: session_arrival
+-- Whose session of the console it is; nobody when it has ended, or the person is inactive, gone or no admin.
+select s.notice, s.seen < now() - make_interval(secs => $6) as stale, u.id, u.user_name
+from session s
+join workspace_user u on u.workspace = $1 and u.id = s.subject
+where s.hash = $2 and s.realm = $3 and s.opened > now() - make_interval(secs => $4)
+  and s.seen > now() - make_interval(secs => $5) and u.active
+  and exists (select from workspace_member m
+              join workspace_group g on g.workspace = m.workspace and g.id = m.group_id
+              where m.workspace = u.workspace and m.member_id = u.id and g.reserved and g.display_key = 'admins')
+
+-- name: first_admin
+select u.id from workspace_group g
+join workspace_member m on m.workspace = g.workspace and m.group_id = g.id
+join workspace_user u on u.workspace = m.workspace and u.id = m.member_id and u.active
+where g.workspace = $1 and g.reserved and g.display_key = 'admins'
+order by u.created, u.id limit 1
+
+-- name: members_page
+-- Direct members of one group by name, with a part of a name when one is given.
+select * from (
+    select m.member_id as value, m.member_type as type, coalesce(u.user_name, g.doc ->> 'displayName') as name,
+           coalesce(u.doc ->> 'displayName', '') as display, coalesce(u.name_key, g.display_key) as key,
+           coalesce(u.active, true) as active
+    from workspace_member m
+    left join workspace_user u on m.member_type = 'User' and u.workspace = m.workspace and u.id = m.member_id
+    left join workspace_group g on m.member_type = 'Group' and g.workspace = m.workspace and g.id = m.member_id
+    where m.workspace = $1 and m.group_id = $2) as member
+where (key, value) > ($3, $4) and ($5 = '' or position($5 in key) > 0 or position($5 in lower(display)) > 0)
+order by key, value limit $6

@@ -1,0 +1,130 @@
+"""Passwords: hashed with Argon2id, at most two at a time, and never many guesses.
+
+Who guesses waits longer with every failure: five tries are free, then the wait doubles up to a quarter of an hour. It
+is counted by account and address together, so that nobody can shut the owner out from elsewhere; what comes from many
+addresses is stopped by a limit on the account that does not hold for addresses the account has signed in from before.
+A try counts before the password is looked at, so that many at once are many.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+from collections.abc import Callable
+from functools import cache
+from typing import TYPE_CHECKING, Final, TypeVar
+
+from provisor.access.sessions import QUERIES
+from provisor.refusal import Forbidden, Invalid, Unavailable
+from provisor.storage.pool import Database, Tx
+
+if TYPE_CHECKING:
+    from argon2 import PasswordHasher
+
+T = TypeVar("T")
+SHORTEST: Final = 12
+#: Bytes; a longer one would be a way to keep the processor busy.
+LONGEST: Final = 1024
+FREE_TRIES: Final = 5
+LONGEST_WAIT: Final = 900.0
+#: Failures in an hour: from one address, and at one account from addresses that it does not know.
+FROM_ADDRESS: Final = 50
+AT_ACCOUNT: Final = 100
+_AT_ONCE: Final = 2
+_QUEUE: Final = 20
+_hashing = asyncio.Semaphore(_AT_ONCE)
+_waiting = 0
+
+
+def check(password: str, name: str) -> None:
+    """Refuse a password that is short, long, or made from the name of whose it is. Raises Invalid."""
+    if len(password) < SHORTEST:
+        raise Invalid(f"A password has at least {SHORTEST} characters.")
+    if len(password.encode("utf-8", "replace")) > LONGEST:
+        raise Invalid(f"A password has at most {LONGEST} bytes.")
+    local = name.partition("@")[0].casefold()
+    if len(set(password)) < 4 or (len(local) > 3 and local in password.casefold()):
+        raise Invalid("That password is too easy to guess: use several words, and not your own name.")
+
+
+async def hashed(password: str) -> str:
+    """The Argon2id hash that is stored."""
+    return await _one_of_two(_hasher().hash, password)
+
+
+async def verify(stored: str | None, password: str) -> bool:
+    """Whether ``password`` is the one of ``stored``. Nobody's password (None) takes as long as a wrong one."""
+    from argon2.exceptions import InvalidHashError, VerificationError
+
+    if len(password.encode("utf-8", "replace")) > LONGEST:
+        return False
+    try:
+        good = await _one_of_two(_hasher().verify, stored or _nobody(), password)
+    except (VerificationError, InvalidHashError):
+        return False
+    return good and stored is not None
+
+
+async def count_try(database: Database, realm: str, account: str, address: str) -> None:
+    """Count a try to sign in before it is looked at. Raises Forbidden with how long to wait."""
+    place = _network(address)
+    async with database.transaction() as tx:
+        await tx.execute(QUERIES.tries_lock, realm, account)
+        row = await tx.fetchrow(QUERIES.tries, realm, account, place)
+        wait = min(2.0 ** (row["failures"] - FREE_TRIES + 1), LONGEST_WAIT) if row["failures"] >= FREE_TRIES else 0.0
+        left = wait - row["since"]
+        if not row["known"] and (row["from_address"] >= FROM_ADDRESS or row["at_account"] >= AT_ACCOUNT):
+            left = max(left, LONGEST_WAIT)
+        if left <= 0:
+            await tx.execute(QUERIES.try_counts, realm, account, place)
+    if left > 0:
+        raise Forbidden(f"Too many tries: wait {_words(left)} and try again.")
+
+
+async def try_succeeded(tx: Tx, realm: str, account: str, address: str) -> None:
+    await tx.execute(QUERIES.tries_prune)
+    await tx.execute(QUERIES.try_succeeded, realm, account, _network(address))
+
+
+async def forget_tries(tx: Tx, realm: str, account: str) -> None:
+    """Whoever proved in another way who they are need not wait."""
+    await tx.execute(QUERIES.tries_forget, realm, account)
+
+
+@cache
+def _hasher() -> PasswordHasher:
+    from argon2 import PasswordHasher
+
+    return PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
+
+
+@cache
+def _nobody() -> str:
+    return _hasher().hash("nobody has this one")
+
+
+async def _one_of_two(work: Callable[..., T], *arguments: str) -> T:
+    global _waiting
+    if _waiting >= _QUEUE:
+        raise Unavailable("Too many people are signing in right now: try again in a moment.")
+    _waiting += 1
+    try:
+        async with _hashing:
+            return await asyncio.to_thread(work, *arguments)
+    finally:
+        _waiting -= 1
+
+
+def _network(address: str) -> str:
+    """The address, or the network that somebody with IPv6 has to themselves."""
+    try:
+        found = ipaddress.ip_address(address)
+    except ValueError:
+        return "unknown"
+    if isinstance(found, ipaddress.IPv6Address) and found.ipv4_mapped is None:
+        return str(ipaddress.ip_network((found, 64), strict=False))
+    return str(getattr(found, "ipv4_mapped", None) or found)
+
+
+def _words(seconds: float) -> str:
+    return f"{seconds / 60:.0f} minutes" if seconds >= 90 else f"{max(seconds, 1):.0f} seconds"

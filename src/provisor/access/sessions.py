@@ -1,0 +1,85 @@
+"""Sessions of the console, kept in the database, and the one-time links that begin one.
+
+A browser holds 256 random bits, the database their SHA-256. A session ends after half an hour without a request, after
+twelve hours in any case, when its owner signs out (here or everywhere), and with whoever it belongs to: each request
+reads the person's state together with the session. A realm is a tenant or a workspace; its sessions open nothing else.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any, Final
+
+from provisor.storage.pool import Tx
+from provisor.storage.queries import queries
+
+QUERIES = queries("access")
+IDLE: Final = timedelta(minutes=30)
+LONGEST: Final = timedelta(hours=12)
+#: Seconds between two notes of a session's use.
+SEEN_EVERY: Final = 60
+
+
+def secret() -> str:
+    """256 random bits as text, for a cookie or a link."""
+    return secrets.token_urlsafe(32)
+
+
+def digest(value: str) -> bytes:
+    """What is stored and looked up for a secret."""
+    return hashlib.sha256(value.encode("utf-8", "replace")).digest()
+
+
+def csrf(value: str) -> str:
+    """The token that forms of the session with this secret carry: only a page of that session can know it."""
+    return hmac.new(value.encode(), b"provisor form", hashlib.sha256).hexdigest()
+
+
+async def open_session(tx: Tx, realm: str, subject: str) -> str:
+    """A new session; returns the secret that the browser keeps. Sessions that have ended are cleared away."""
+    await tx.execute(QUERIES.sessions_prune, LONGEST.total_seconds(), IDLE.total_seconds())
+    value = secret()
+    await tx.execute(QUERIES.session_open, digest(value), realm, subject)
+    return value
+
+
+async def seen(tx: Tx, value: str) -> None:
+    await tx.execute(QUERIES.session_seen, digest(value))
+
+
+async def close(tx: Tx, value: str) -> None:
+    """Sign out."""
+    await tx.execute(QUERIES.session_close, digest(value))
+
+
+async def close_all(tx: Tx, realm: str, subject: str, *, but: str | None = None) -> None:
+    """Sign out everywhere, except for the session with the secret ``but``."""
+    await tx.execute(QUERIES.sessions_close, realm, subject, digest(but) if but else None)
+
+
+async def notice(tx: Tx, value: str, what: Mapping[str, Any] | None) -> None:
+    """What the session's next page says first."""
+    await tx.execute(QUERIES.session_notice, digest(value), what)
+
+
+async def make_link(tx: Tx, realm: str, subject: str, lifetime: timedelta) -> str:
+    """A link's secret for somebody, good until any link of theirs is used."""
+    value = secret()
+    await tx.execute(QUERIES.link_make, digest(value), realm, subject, lifetime.total_seconds())
+    return value
+
+
+async def look_at_link(tx: Tx, realm: str, value: str) -> str | None:
+    """Whose link it is, without using it; None when it is void."""
+    found: str | None = await tx.fetchval(QUERIES.link_look, digest(value), realm)
+    return found
+
+
+async def use_link(tx: Tx, realm: str, value: str) -> str | None:
+    """Whose link it was; None when it is void. From now on it is, and so are all others of theirs."""
+    found: str | None = await tx.fetchval(QUERIES.link_use, digest(value), realm)
+    return found

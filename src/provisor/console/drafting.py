@@ -1,0 +1,114 @@
+"""Editing mappings in a draft: what the mapping pages share.
+
+An edit takes the document as the viewer's draft has it, or the application's own, and keeps what comes out as a draft.
+*Save* shows first what the next cycle would change when it would change it at once: provisioning is On. Otherwise it
+saves, and shows it then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from starlette.responses import Response
+
+from provisor.console.visit import PortalVisit
+from provisor.directory import drafts
+from provisor.directory.drafts import Draft
+from provisor.provisioning import edit as editing
+from provisor.refusal import NotFound
+from provisor.sync.cycle import Result, dry_run
+from provisor.sync.history import History
+from provisor.sync.previews import Preview
+
+#: Object types as they stand in addresses.
+OBJECTS = {"user": "User", "group": "Group"}
+#: Seconds that *Save* waits for a dry run before it says that one is being made.
+PATIENCE = 1.5
+#: Rows of a plan that are shown before saving; the plan's page has all.
+SHOWN = 12
+
+
+def object_type(visit: PortalVisit) -> str:
+    """The object type in the page's address. Raises NotFound."""
+    found = OBJECTS.get(visit.parameter("object"))
+    if found is None:
+        raise NotFound("Mappings are of users or of groups.")
+    return found
+
+
+async def draft_of(visit: PortalVisit) -> Draft | None:
+    """The viewer's unsaved edits."""
+    async with visit.house.database.reading() as tx:
+        return await drafts.get(tx, visit.tenant, visit.app.id, visit.me.id)
+
+
+def document(visit: PortalVisit, draft: Draft | None) -> Mapping[str, Any]:
+    """The document as it is edited."""
+    return draft.schema if draft else visit.app.schema
+
+
+def differences(visit: PortalVisit, draft: Draft | None) -> list[str]:
+    return editing.differences(draft.base, draft.schema) if draft else []
+
+
+async def change(visit: PortalVisit, step: Callable[[Mapping[str, Any]], Mapping[str, Any]]) -> None:
+    """Do an edit to the draft."""
+    async with visit.edit() as work:
+        draft = await drafts.get(work.tx, visit.tenant, visit.app.id, visit.me.id)
+        await drafts.keep(work, visit.app, visit.me.id, step(document(visit, draft)))
+
+
+async def discard(visit: PortalVisit) -> None:
+    async with visit.edit() as work:
+        await drafts.discard(work, visit.app, visit.me.id)
+
+
+async def save(visit: PortalVisit, path: str, then: str) -> Response:
+    """*Save*: show what it would change, or save. ``path`` is where the form is sent to, ``then`` where to go on."""
+    draft = await draft_of(visit)
+    if draft is None:
+        raise NotFound("There is nothing to save: no mapping was edited.")
+    if visit.app.provisioning == "On" and visit.app.connected and not visit.form.ticked("confirmed"):
+        preview = start(visit, draft.schema)
+        await visit.house.previews.wait(visit.app.id, PATIENCE)
+        if preview.result is None or not preview.result.empty:
+            return await shown(visit, preview, confirming=True)
+    async with visit.edit() as work:
+        await drafts.save(work, visit.app, visit.me.id)
+    saved = "Saved."
+    if visit.app.provisioning != "On" and visit.app.connected:
+        start(visit, draft.schema)
+        then += "?saved=1"
+    elif visit.app.provisioning == "On":
+        saved = "Saved. The next cycle looks at everything again with these mappings."
+    return await visit.done(then, saved)
+
+
+def start(visit: PortalVisit, schema: Mapping[str, Any] | None = None) -> Preview:
+    """Begin a dry run; with mappings of its own it looks at everything, as the cycle after saving them does."""
+    preview = Preview()
+
+    async def work() -> Result:
+        async with visit.house.job(visit.tenant, visit.app.id, read_only=True, schema=schema) as job:
+            return await dry_run(job, preview.report, everything=schema is not None)
+
+    return visit.house.previews.start(visit.app.id, work(), preview)
+
+
+async def shown(visit: PortalVisit, preview: Preview | None, *, confirming: bool) -> Response:
+    """The part of a page that says what a dry run found; it renews itself until that has ended."""
+    rows: list[Any] = []
+    summary: list[Any] = []
+    if preview is not None and preview.result is not None:
+        history = History(visit.house.database, visit.tenant.id, visit.app.id)
+        rows = await history.planned(preview.result.cycle.id, (0, 0), SHOWN + 1)
+        summary = await history.summary(preview.result.cycle.id)
+    return visit.part(
+        "preview",
+        confirming=confirming,
+        preview=preview,
+        rows=rows[:SHOWN],
+        more=len(rows) > SHOWN,
+        summary=summary,
+    )

@@ -1,0 +1,43 @@
+"""What pages need of the installation; ``compose`` gives it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager
+from typing import Any, Protocol
+from uuid import UUID
+
+from provisor.access.secrets import SecretBox
+from provisor.config import Settings
+from provisor.connectors.base import Target
+from provisor.directory.applications import Application
+from provisor.directory.edit import Tenant
+from provisor.storage.pool import Database
+from provisor.sync.job import Job
+from provisor.sync.ledger import Ledger
+from provisor.sync.previews import Previews
+from provisor.workspace.edit import Workspace
+
+
+class House(Protocol):
+    @property
+    def settings(self) -> Settings: ...
+
+    @property
+    def database(self) -> Database: ...
+
+    @property
+    def box(self) -> SecretBox: ...
+
+    @property
+    def previews(self) -> Previews: ...
+
+    def ledger(self, tenant: Tenant, application: UUID) -> Ledger: ...
+
+    def target(self, application: Application, *, read_only: bool = False, token: str | None = None) -> Target: ...
+
+    def job(
+        self, tenant: Tenant, identity: UUID, *, read_only: bool = False, schema: Mapping[str, Any] | None = None
+    ) -> AbstractAsyncContextManager[Job]: ...
+
+    async def tenant_url(self, workspace: Workspace) -> str: ...

@@ -1,0 +1,92 @@
+"""The portal of a tenant: one module for each of its pages."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from starlette.requests import Request
+
+from provisor.console.house import House
+from provisor.console.page import Page
+from provisor.console.portal import (
+    account,
+    add_assignment,
+    applications,
+    attribute_list,
+    attribute_mappings,
+    group,
+    groups,
+    home,
+    log_entry,
+    logs,
+    new_application,
+    non_gallery_application,
+    overview,
+    owners,
+    plan,
+    provisioning,
+    roles,
+    set_up,
+    sign_in,
+    user,
+    users,
+    users_and_groups,
+)
+from provisor.console.site import pages
+from provisor.console.visit import PortalVisit
+from provisor.directory import applications as apps
+from provisor.directory import sign_in as signing_in
+from provisor.directory import tenants
+from provisor.storage.pool import Tx
+
+
+class Portal:
+    letter = "t"
+    pages = pages(
+        [
+            sign_in,
+            set_up,
+            account,
+            home,
+            users,
+            user,
+            groups,
+            group,
+            roles,
+            applications,
+            new_application,
+            non_gallery_application,
+            overview,
+            owners,
+            users_and_groups,
+            add_assignment,
+            provisioning,
+            attribute_mappings,
+            attribute_list,
+            plan,
+            logs,
+            log_entry,
+        ]
+    )
+
+    async def enter(self, house: House, request: Request, page: Page, name: str) -> PortalVisit:
+        async with house.database.reading() as tx:
+            tenant = await tenants.get(tx, name)
+        return PortalVisit(house, request, page, f"/t/{tenant.name}", secure=False, tenant=tenant)
+
+    async def recognise(self, tx: Tx, visit: PortalVisit, secret: str) -> bool | None:
+        found = await signing_in.arrive(tx, visit.tenant, secret)
+        if found is None:
+            return None
+        visit.actor, visit.user, visit.notice = found.actor, found.user, found.notice
+        return found.stale
+
+    async def look(self, tx: Tx, visit: PortalVisit) -> UUID | None:
+        identity = visit.request.path_params.get("application")
+        if identity is None:
+            return None
+        visit.application = await apps.by_id(tx, visit.tenant, identity)
+        return visit.application.id
+
+
+PORTAL = Portal()

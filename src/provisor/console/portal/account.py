@@ -1,0 +1,36 @@
+"""One's own account: another password, signing out everywhere."""
+
+from __future__ import annotations
+
+from starlette.responses import Response
+
+from provisor.console.page import Page
+from provisor.console.portal.sign_in import begin
+from provisor.console.visit import PortalVisit
+from provisor.directory import sign_in
+from provisor.refusal import Invalid
+
+PAGE = Page("account", "/account", action="account.own")
+
+
+@PAGE.get
+async def show(visit: PortalVisit) -> Response:
+    return visit.render()
+
+
+@PAGE.post("/password")
+async def password(visit: PortalVisit) -> Response:
+    new = visit.form.raw("new")
+    if new != visit.form.raw("again"):
+        raise Invalid("The two new passwords differ.")
+    await sign_in.change_password(
+        visit.house.database, visit.tenant, visit.me, visit.form.raw("old"), new, visit.address, visit.secret
+    )
+    return await visit.done("/account", "Your password is changed; every other session of yours has ended.")
+
+
+@PAGE.post("/sign-out-everywhere")
+async def sign_out_everywhere(visit: PortalVisit) -> Response:
+    async with visit.edit() as edit:
+        await sign_in.sign_out_everywhere(edit, visit.me)
+    return begin(visit, "", visit.url("/sign-in"))

@@ -1,0 +1,22 @@
+"""*Enterprise Applications*: those whose provisioning the viewer may see."""
+
+from __future__ import annotations
+
+from starlette.responses import Response
+
+from provisor.console.page import Page
+from provisor.console.visit import PortalVisit
+from provisor.directory import applications
+
+PAGE = Page("applications", "/applications", action="application.read")
+
+
+@PAGE.get
+async def show(visit: PortalVisit) -> Response:
+    text = visit.query("q")
+    async with visit.house.database.reading() as tx:
+        every = await applications.everyone(tx, visit.tenant)
+    seen = [
+        item for item in every if visit.may("application.read", item.id) and text.casefold() in item.name.casefold()
+    ]
+    return visit.render(apps=seen, text=text)

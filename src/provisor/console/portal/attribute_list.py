@@ -1,0 +1,81 @@
+"""*Edit attribute list*: what the application's users or groups can say; one form, saved as a whole."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from starlette.responses import Response
+
+from provisor.console import drafting
+from provisor.console.forms import Form
+from provisor.console.page import Page
+from provisor.console.portal.attribute_mappings import target_directory
+from provisor.console.visit import PortalVisit
+from provisor.provisioning import edit as editing
+from provisor.provisioning.schema import target_definitions
+
+PAGE = Page("attribute_list", "/applications/{application:uuid}/attributes/{object}", action="application.read")
+#: Form field → the name of what it ticks: in the document, and for the function that sets it.
+TICKS: Final = {
+    "primary": ("anchor", "primary"),
+    "required": ("required", "required"),
+    "multi": ("multivalued", "multi_valued"),
+    "exact": ("caseExact", "exact_case"),
+}
+
+
+@PAGE.get
+async def show(visit: PortalVisit) -> Response:
+    kind = drafting.object_type(visit)
+    draft = await drafting.draft_of(visit)
+    document = drafting.document(visit, draft)
+    return visit.render(
+        kind=kind,
+        directory=target_directory(document),
+        rows=target_definitions(document, kind),
+        types=editing.TYPES,
+        differences=drafting.differences(visit, draft),
+    )
+
+
+@PAGE.post("/save", action="provisioning.write")
+async def save(visit: PortalVisit) -> Response:
+    kind = drafting.object_type(visit)
+    await drafting.change(visit, lambda document: edited(document, kind, visit.form))
+    mappings = visit.app_url(f"/mappings/{visit.parameter('object')}")
+    if await drafting.draft_of(visit) is None:
+        return await visit.done(mappings, "Nothing was changed.")
+    return await drafting.save(visit, visit.app_url(f"/attributes/{visit.parameter('object')}/save"), mappings)
+
+
+def edited(document: Mapping[str, Any], kind: str, form: Form) -> Mapping[str, Any]:
+    """The document with the list as the form has it. Rows that the form does not name stay as they are."""
+    ticked = {name: set(form.every(name)) for name in TICKS}
+    types = dict(zip(form.every("name"), form.every("type"), strict=False))
+    new = form.text("new")
+    if new:
+        document = editing.add_attribute(document, kind, new, kind=form.text("new_type") or "String")
+    # First everything that is set, so that another attribute can become Primary before one is deleted.
+    for turned_on in (True, False):
+        for row in list(target_definitions(document, kind)):
+            if row["name"] in types:
+                document = _set(document, kind, row, ticked, types[row["name"]], turned_on)
+    for name in form.every("delete"):
+        document = editing.delete_attribute(document, kind, name)
+    return document
+
+
+def _set(
+    document: Mapping[str, Any], kind: str, row: Mapping[str, Any], ticked: Mapping[str, set[str]], of: str, on: bool
+) -> Mapping[str, Any]:
+    """Tick (``on``) or untick what differs in one row."""
+    name = row["name"]
+    given: dict[str, Any] = {
+        argument: on
+        for tick, (stored, argument) in TICKS.items()
+        if bool(row.get(stored)) is not on and (name in ticked[tick]) is on
+    }
+    if of != row.get("type"):
+        given["kind"] = of
+    return editing.set_attribute(document, kind, name, **given) if given else document

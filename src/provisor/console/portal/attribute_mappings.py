@@ -1,0 +1,160 @@
+"""*Attribute Mappings* of users or groups: the list, the edit pane, *Add New Mapping*, deleting; a draft until *Save*.
+
+``?edit=TARGET`` opens the pane of a mapping, ``?add=1`` an empty one; *OK* closes it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from starlette.responses import Response
+
+from provisor.console import drafting
+from provisor.console.page import Page
+from provisor.console.visit import PortalVisit
+from provisor.provisioning import edit as editing
+from provisor.provisioning.schema import object_mapping, target_definitions
+from provisor.provisioning.source_names import source_attributes
+from provisor.refusal import Invalid
+
+PAGE = Page("attribute_mappings", "/applications/{application:uuid}/mappings/{object}", action="application.read")
+WRITE = "provisioning.write"
+TYPES = ("Direct", "Constant", "Expression", "None")
+
+
+@PAGE.get
+async def show(visit: PortalVisit) -> Response:
+    kind = drafting.object_type(visit)
+    draft = await drafting.draft_of(visit)
+    document = drafting.document(visit, draft)
+    rows = editing.rows(document, kind)
+    matching = [row for row in rows if row["match"]]
+    target = visit.query("edit")
+    chosen = next((row for row in rows if row["target"] == target), None) if target else None
+    mapping = object_mapping(document, kind)
+    return visit.render(
+        kind=kind,
+        mapping=mapping,
+        directory=target_directory(document),
+        rows=rows,
+        last=matching[0]["target"] if len(matching) == 1 else None,
+        chosen=chosen or ({**_EMPTY, "precedence": 0} if visit.query("add") else None),
+        adding=chosen is None,
+        types=[(name, name) for name in TYPES],
+        applies=[(name, name.capitalize()) for name in editing.APPLY],
+        sources=sorted(source_attributes(kind), key=str.casefold),
+        targets=[row["name"] for row in target_definitions(document, kind)],
+        differences=drafting.differences(visit, draft),
+        saved=bool(visit.query("saved")),
+    )
+
+
+@PAGE.post("/edit", action=WRITE)
+async def edit(visit: PortalVisit) -> Response:
+    kind, given = drafting.object_type(visit), _given(visit)
+    target = visit.form.text("edited")
+    precedence = _precedence(visit, editing.rows(drafting.document(visit, await drafting.draft_of(visit)), kind))
+
+    def step(document: Any) -> Any:
+        return editing.edit_mapping(
+            document,
+            kind,
+            target,
+            new_target=visit.form.text("target"),
+            **given,
+            sourceless=not given,
+            default=visit.form.raw("default"),
+            precedence=precedence,
+            apply=visit.form.text("apply"),
+        )
+
+    await drafting.change(visit, step)
+    return visit.go(_path(visit))
+
+
+@PAGE.post("/add", action=WRITE)
+async def add(visit: PortalVisit) -> Response:
+    kind, given = drafting.object_type(visit), _given(visit)
+    precedence = _precedence(visit, editing.rows(drafting.document(visit, await drafting.draft_of(visit)), kind))
+
+    def step(document: Any) -> Any:
+        return editing.add_mapping(
+            document,
+            kind,
+            visit.form.text("target"),
+            **given,
+            default=visit.form.raw("default"),
+            precedence=precedence,
+            apply=visit.form.text("apply") or "always",
+        )
+
+    await drafting.change(visit, step)
+    return visit.go(_path(visit))
+
+
+@PAGE.post("/delete", action=WRITE)
+async def delete(visit: PortalVisit) -> Response:
+    kind, target = drafting.object_type(visit), visit.form.text("target")
+    await drafting.change(visit, lambda document: editing.delete_mapping(document, kind, target))
+    return visit.go(_path(visit))
+
+
+@PAGE.post("/delete-all", action=WRITE)
+async def delete_all(visit: PortalVisit) -> Response:
+    kind = drafting.object_type(visit)
+    await drafting.change(visit, lambda document: editing.delete_all_deletable(document, kind)[0])
+    return visit.go(_path(visit))
+
+
+@PAGE.post("/save", action=WRITE)
+async def save(visit: PortalVisit) -> Response:
+    return await drafting.save(visit, _path(visit, "/save"), _path(visit))
+
+
+@PAGE.post("/discard", action=WRITE)
+async def discard(visit: PortalVisit) -> Response:
+    await drafting.discard(visit)
+    return visit.go(visit.form.text("then").removeprefix(visit.start) or _path(visit))
+
+
+@PAGE.part("/preview")
+async def preview(visit: PortalVisit) -> Response:
+    """The part that says what the next cycle would change, asked for until the dry run has ended."""
+    latest = visit.house.previews.of(visit.app.id)
+    return await drafting.shown(visit, latest, confirming=visit.query("confirming") == "1")
+
+
+_EMPTY = {"type": "Direct", "source": "", "default": "", "target": "", "match": False, "apply": "always"}
+
+
+def target_directory(document: Any) -> str:
+    """The name of the application's side in the document, like ``customappsso``."""
+    return str(document["synchronizationRules"][0].get("targetDirectoryName") or "the application")
+
+
+def _path(visit: PortalVisit, more: str = "") -> str:
+    return visit.app_url(f"/mappings/{visit.parameter('object')}{more}")
+
+
+def _given(visit: PortalVisit) -> dict[str, str]:
+    """What the mapping is made from, as the functions that edit take it."""
+    kind, source = visit.form.text("type"), visit.form.text("source")
+    if kind == "None":
+        return {}
+    if kind not in TYPES:
+        raise Invalid("Choose a mapping type.")
+    if kind == "Constant":
+        return {"constant": visit.form.raw("source")}
+    if not source:
+        raise Invalid("Say where the value comes from: a source attribute or an expression.")
+    return {"expression": source} if kind == "Expression" else {"attribute": source.strip("[]")}
+
+
+def _precedence(visit: PortalVisit, rows: list[dict[str, Any]]) -> int:
+    """The matching precedence that the form means: the next free one when it says Yes and no number."""
+    if visit.form.text("match") != "Yes":
+        return 0
+    number = visit.form.number("precedence", "The matching precedence")
+    edited = visit.form.text("edited")
+    taken = [row["precedence"] for row in rows if row["target"] != edited]
+    return number or max(taken, default=0) + 1

@@ -1,0 +1,38 @@
+"""One row of the provisioning log: what was decided and why, what came of it, and what else happened to it."""
+
+from __future__ import annotations
+
+from starlette.responses import Response
+
+from provisor.console.page import Page
+from provisor.console.visit import PortalVisit
+from provisor.provisioning.plan import described
+from provisor.refusal import NotFound
+from provisor.sync.history import History, detail
+
+PAGE = Page("log_entry", "/applications/{application:uuid}/logs/{cycle:int}/{ordinal:int}", action="application.read")
+OTHERS = 20
+
+
+@PAGE.get
+async def show(visit: PortalVisit) -> Response:
+    history = History(visit.house.database, visit.tenant.id, visit.app.id)
+    row = await history.entry(visit.parameter("cycle"), visit.parameter("ordinal"))
+    if row is None:
+        raise NotFound("The log has no such entry: it keeps the last thousand cycles.")
+    others = [
+        other
+        for other in await history.of_object(row["source_id"], OTHERS)
+        if other["ordinal"] != row["ordinal"] or other["number"] != row["number"]
+    ]
+    known = (await visit.house.ledger(visit.tenant, visit.app.id).known([str(row["source_id"])])).get(
+        str(row["source_id"])
+    )
+    return visit.render(
+        row=row,
+        what=described(row["action"], row["object_type"]),
+        changed=detail(row, "attributes"),
+        kept=detail(row, "kept"),
+        others=others,
+        known=known,
+    )

@@ -1,0 +1,55 @@
+"""*Provisioning logs*: what cycles did, newest first, searched and filtered."""
+
+from __future__ import annotations
+
+from starlette.responses import Response
+
+from provisor.console.page import Page
+from provisor.console.visit import PortalVisit
+from provisor.sync.history import Filter, History
+
+PAGE = Page("logs", "/applications/{application:uuid}/logs", action="application.read")
+SHOWN = 50
+STATUSES = ("success", "failure", "skipped")
+ACTIONS = (
+    "create",
+    "update",
+    "link",
+    "disable",
+    "delete",
+    "unlink",
+    "removed",
+    "add members",
+    "remove members",
+    "update references",
+    "refuse",
+)
+
+
+@PAGE.get
+async def show(visit: PortalVisit) -> Response:
+    history = History(visit.house.database, visit.tenant.id, visit.app.id)
+    cycle = visit.query("cycle")
+    chosen = Filter(
+        name=visit.query("q") or visit.query("user"),
+        status=visit.query("status"),
+        action=visit.query("action"),
+        cycle=int(cycle) if cycle.isdecimal() and len(cycle) < 16 else None,
+    )
+    rows = await history.log(chosen, _before(visit), SHOWN + 1)
+    last = rows[SHOWN - 1] if len(rows) > SHOWN else None
+    return visit.render(
+        rows=rows[:SHOWN],
+        chosen=chosen,
+        statuses=STATUSES,
+        actions=ACTIONS,
+        more={"number": last["number"], "phase": last["phase"], "ordinal": last["ordinal"]} if last else {},
+        later=visit.query("number") != "",
+    )
+
+
+def _before(visit: PortalVisit) -> tuple[int, int, int] | None:
+    try:
+        return int(visit.query("number")), int(visit.query("phase")), int(visit.query("ordinal"))
+    except ValueError:
+        return None

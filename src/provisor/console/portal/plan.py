@@ -1,0 +1,76 @@
+"""*Plan*: what the next cycle would do, by action and reason, attribute by attribute, without doing it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from starlette.responses import Response
+
+from provisor.console import drafting
+from provisor.console.page import Page
+from provisor.console.visit import PortalVisit
+from provisor.provisioning.plan import described
+from provisor.refusal import Invalid
+from provisor.sync.history import History, detail
+
+PAGE = Page("plan", "/applications/{application:uuid}/plan", action="application.read")
+SHOWN = 50
+
+
+@PAGE.get
+async def show(visit: PortalVisit) -> Response:
+    history = History(visit.house.database, visit.tenant.id, visit.app.id)
+    cycle, preview = await history.latest("plan"), visit.house.previews.of(visit.app.id)
+    running = preview is not None and preview.running
+    chosen = {name: visit.query(name) for name in ("action", "type", "reason")}
+    rows: list[Any] = []
+    summary: list[Any] = []
+    if cycle is not None and not running:
+        summary = await history.summary(cycle["id"])
+        rows = await history.planned(
+            cycle["id"],
+            _after(visit),
+            SHOWN + 1,
+            action=chosen["action"],
+            object_type=chosen["type"],
+            reason=chosen["reason"],
+        )
+    last = rows[SHOWN - 1] if len(rows) > SHOWN else None
+    return visit.render(
+        cycle=cycle,
+        preview=preview,
+        running=running,
+        summary=summary,
+        rows=rows[:SHOWN],
+        chosen=chosen,
+        more={"phase": last["phase"], "after": last["ordinal"]} if last else {},
+        later=visit.query("after") != "",
+        described=described,
+        detail=detail,
+    )
+
+
+@PAGE.post("", action="provisioning.run")
+async def make(visit: PortalVisit) -> Response:
+    """Make a plan now; one that takes longer is waited for on the page."""
+    if not visit.app.connected:
+        raise Invalid("There is no target to plan for yet: enter Tenant URL and Secret Token under Provisioning.")
+    drafting.start(visit)
+    await visit.house.previews.wait(visit.app.id, drafting.PATIENCE)
+    return visit.go(visit.app_url("/plan"))
+
+
+@PAGE.part("/progress")
+async def progress(visit: PortalVisit) -> Response:
+    """The part that renews itself while a plan is made, and then brings the page."""
+    preview = visit.house.previews.of(visit.app.id)
+    if preview is None or not preview.running:
+        return visit.go(visit.app_url("/plan"))
+    return visit.part("planning", preview=preview)
+
+
+def _after(visit: PortalVisit) -> tuple[int, int]:
+    try:
+        return int(visit.query("phase")), int(visit.query("after"))
+    except ValueError:
+        return 0, 0

@@ -1,0 +1,61 @@
+"""One user: every attribute, groups, applications; disable, delete, restore, delete for good."""
+
+from __future__ import annotations
+
+from starlette.responses import Response
+
+from provisor.console.page import Page
+from provisor.console.visit import PortalVisit
+from provisor.directory import users
+from provisor.provisioning.source_names import USER_ATTRIBUTES
+from provisor.refusal import Invalid
+
+PAGE = Page("user", "/users/{user:uuid}", action="directory.read")
+#: Attributes that everybody asks for; the others stand behind *All attributes*.
+FIRST = ("userPrincipalName", "displayName", "givenName", "surname", "mail", "mailNickname", "jobTitle", "department")
+
+
+@PAGE.get
+async def show(visit: PortalVisit) -> Response:
+    async with visit.house.database.snapshot() as tx:
+        user = await users.find(tx, visit.tenant, str(visit.parameter("user")))
+        groups = await users.memberships(tx, visit.tenant, user.id)
+        apps = await users.assigned_to(tx, visit.tenant, user.id)
+        manager = user.doc.get("manager")
+        above = await users.find(tx, visit.tenant, manager) if manager else None
+    more = [name for name in USER_ATTRIBUTES if name not in (*FIRST, "accountEnabled", "manager")]
+    return visit.render(user=user, groups=groups, apps=apps, above=above, first=FIRST, more=more)
+
+
+@PAGE.post("", action="directory.write")
+async def change(visit: PortalVisit) -> Response:
+    identity = visit.parameter("user")
+    given = {name: visit.form.text(name) for name in visit.form.fields if name in USER_ATTRIBUTES}
+    async with visit.edit() as edit:
+        await users.change(edit, identity, given)
+    return await visit.done(f"/users/{identity}", "Saved.")
+
+
+@PAGE.post("/state", action="directory.write")
+async def state(visit: PortalVisit) -> Response:
+    identity, wanted = visit.parameter("user"), visit.form.text("state")
+    async with visit.edit() as edit:
+        user = await users.find(edit.tx, visit.tenant, str(identity))
+        if wanted in ("enable", "disable"):
+            await users.change(edit, identity, {"accountEnabled": wanted == "enable"})
+        elif wanted in _STEPS:
+            await _STEPS[wanted](edit, identity)
+        else:
+            raise Invalid("Nothing was chosen.")
+    after = "/users" if wanted == "purge" else f"/users/{identity}"
+    return await visit.done(after, f"{user.upn} is {_SAID[wanted]}.")
+
+
+_STEPS = {"delete": users.recycle, "restore": users.restore, "purge": users.purge}
+_SAID = {
+    "enable": "enabled",
+    "disable": "disabled",
+    "delete": "deleted and stays in the recycle bin",
+    "restore": "restored",
+    "purge": "deleted for good",
+}

@@ -1,0 +1,97 @@
+// What pages do without asking the server: dialogs, copying, times in the viewer's zone, dark or light, and asking
+// before unsaved edits are left behind.
+"use strict";
+
+const root = document.documentElement;
+let dirty = false;
+let leaving = false;
+let wanted = "";
+
+function times(within) {
+  for (const time of within.querySelectorAll("time[datetime]")) {
+    const moment = new Date(time.getAttribute("datetime"));
+    time.title = time.textContent;
+    time.textContent = moment.toLocaleString();
+    time.removeAttribute("datetime");
+  }
+}
+
+async function copy(field) {
+  field.select();
+  try {
+    await navigator.clipboard.writeText(field.value);
+  } catch {
+    document.execCommand("copy");
+  }
+}
+
+function turn() {
+  const next = root.getAttribute("data-bs-theme") === "dark" ? "light" : "dark";
+  root.setAttribute("data-bs-theme", next);
+  document.cookie = `provisor-theme=${next}; path=/; max-age=31536000; samesite=lax`;
+}
+
+// Where unsaved mappings are edited: their draft stays on the server until it is saved or discarded.
+function staysWithDraft(draft, path) {
+  const start = draft.dataset.unsaved;
+  return path.startsWith(`${start}/mappings/`) || path.startsWith(`${start}/attributes/`);
+}
+
+function follows(event, link) {
+  const draft = document.querySelector("[data-unsaved]");
+  const elsewhere = link.target || link.origin !== location.origin || event.ctrlKey || event.metaKey || event.shiftKey;
+  if (elsewhere || link.getAttribute("href").startsWith("#")) return;
+  if (link.hasAttribute("data-leave")) {
+    leaving = true;
+  } else if (draft && !staysWithDraft(draft, link.pathname)) {
+    event.preventDefault();
+    wanted = link.href;
+    document.getElementById("leave").showModal();
+  } else if (!dirty) {
+    leaving = true;
+  }
+}
+
+document.addEventListener("click", (event) => {
+  const button = event.target.closest("button");
+  const link = event.target.closest("a[href]");
+  if (link) follows(event, link);
+  if (!button) return;
+  if (button.dataset.open) document.getElementById(button.dataset.open).showModal();
+  if (button.hasAttribute("data-close")) button.closest("dialog").close();
+  if (button.dataset.copy) {
+    copy(document.getElementById(button.dataset.copy));
+    button.textContent = "Copied";
+  }
+  if (button.hasAttribute("data-theme-switch")) turn();
+  if (button.hasAttribute("data-go")) {
+    leaving = true;
+    location.href = wanted;
+  }
+  if (button.dataset.discard) {
+    const form = document.getElementById(button.dataset.discard);
+    const there = new URL(wanted);
+    form.elements.then.value = there.pathname + there.search;
+    form.requestSubmit();
+  }
+});
+
+document.addEventListener("input", (event) => {
+  if (event.target.closest("form.guarded")) dirty = true;
+});
+
+document.addEventListener("submit", (event) => {
+  if (!event.target.hasAttribute("hx-post")) leaving = true;
+});
+
+document.addEventListener("htmx:beforeOnLoad", (event) => {
+  if (event.detail.xhr.getResponseHeader("HX-Redirect")) leaving = true;
+});
+
+document.addEventListener("htmx:load", (event) => times(event.detail.elt));
+
+window.addEventListener("beforeunload", (event) => {
+  if (!leaving && (dirty || document.querySelector("[data-unsaved]"))) event.preventDefault();
+});
+
+times(document);

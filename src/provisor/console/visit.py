@@ -1,0 +1,162 @@
+"""What a page's function is given: who comes, for what, and how to answer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+
+from provisor.access import sessions
+from provisor.access.actors import Actor
+from provisor.access.roles import may
+from provisor.console.forms import Form
+from provisor.console.house import House
+from provisor.console.page import Page
+from provisor.console.templating import render
+from provisor.directory.applications import Application
+from provisor.directory.edit import Edit, Tenant, edit
+from provisor.directory.users import User
+from provisor.workspace.edit import Edit as WorkspaceEdit
+from provisor.workspace.edit import Workspace
+from provisor.workspace.edit import edit as workspace_edit
+
+
+def theme(request: Request) -> str:
+    """The viewer's choice of ``light`` or ``dark``; empty to follow their system."""
+    chosen = request.cookies.get("provisor-theme", "")
+    return chosen if chosen in ("light", "dark") else ""
+
+
+@dataclass(slots=True)
+class Visit:
+    """``start`` is the path that the site's pages stand below, ``secret`` what the browser's cookie holds.
+
+    ``secure``: the browser came over https. ``notice`` is what was said when something had been done, to be shown once.
+    """
+
+    house: House
+    request: Request
+    page: Page
+    start: str
+    secure: bool
+    actor: Actor = field(default=Actor("nobody", "nobody"))
+    secret: str = ""
+    notice: Any = None
+    form: Form = field(default_factory=Form)
+
+    @property
+    def signed_in(self) -> bool:
+        return bool(self.secret)
+
+    @property
+    def partial(self) -> bool:
+        """Whether a script asks, to put the answer into the page it is on."""
+        return self.request.headers.get("hx-request") == "true"
+
+    @property
+    def address(self) -> str:
+        """The client's network address."""
+        return self.request.client.host if self.request.client else "unknown"
+
+    @property
+    def csrf(self) -> str:
+        return sessions.csrf(self.secret) if self.secret else ""
+
+    @property
+    def folder(self) -> str:
+        """Where the site's templates are."""
+        raise NotImplementedError
+
+    def url(self, path: str = "/") -> str:
+        return self.start + path
+
+    def query(self, name: str) -> str:
+        return self.request.query_params.get(name, "").strip()
+
+    def parameter(self, name: str) -> Any:
+        """What the address has in a place of the page's path."""
+        return self.request.path_params[name]
+
+    def may(self, action: str, application: UUID | None = None) -> bool:
+        return may(self.actor, action, application)
+
+    def render(self, **values: Any) -> Response:
+        """The page's own template."""
+        values = {"visit": self, "theme": theme(self.request), **values}
+        return HTMLResponse(render(f"{self.folder}/{self.page.name}", values))
+
+    def part(self, template: str, status: int = 200, **values: Any) -> Response:
+        """A part of a page, for the script that asked."""
+        return HTMLResponse(render(f"parts/{template}", {"visit": self, **values}), status_code=status)
+
+    async def done(self, path: str, sentence: str = "", kind: str = "success") -> Response:
+        """Go on to another page of the site, which says ``sentence`` first."""
+        if sentence:
+            async with self.house.database.transaction() as tx:
+                await sessions.notice(tx, self.secret, {"kind": kind, "text": sentence})
+        return self.go(path)
+
+    def go(self, path: str) -> Response:
+        if self.partial:
+            return Response(status_code=204, headers={"HX-Redirect": self.url(path)})
+        return RedirectResponse(self.url(path), status_code=303)
+
+
+@dataclass(slots=True)
+class PortalVisit(Visit):
+    """A visit to the portal of ``tenant``; ``app`` is the enterprise application that the page is about."""
+
+    tenant: Tenant = field(kw_only=True)
+    user: User | None = None
+    application: Application | None = None
+
+    @property
+    def folder(self) -> str:
+        return "portal"
+
+    @property
+    def me(self) -> User:
+        """Whoever is signed in."""
+        if self.user is None:
+            raise AssertionError("nobody is signed in")
+        return self.user
+
+    @property
+    def app(self) -> Application:
+        if self.application is None:
+            raise AssertionError(f"the page {self.page.name} has no application in its path")
+        return self.application
+
+    def app_url(self, path: str = "") -> str:
+        """Below the site's start: a page of the application."""
+        return f"/applications/{self.app.id}{path}"
+
+    def edit(self) -> Any:
+        """An edit of the directory in this actor's name."""
+        return edit(self.house.database, self.tenant, self.actor)
+
+    def can(self, action: str) -> bool:
+        """Whether the actor may do ``action`` to the page's application."""
+        return self.may(action, self.app.id)
+
+
+@dataclass(slots=True)
+class WorkspaceVisit(Visit):
+    """A visit to the admin console of ``workspace``."""
+
+    workspace: Workspace = field(kw_only=True)
+    user_id: str = ""
+
+    @property
+    def folder(self) -> str:
+        return "workspace"
+
+    def edit(self) -> Any:
+        """An edit of the workspace in this actor's name."""
+        return workspace_edit(self.house.database, self.workspace, self.actor)
+
+
+__all__ = ["Edit", "PortalVisit", "Visit", "WorkspaceEdit", "WorkspaceVisit"]

@@ -1,0 +1,37 @@
+"""The admin console of a workspace: one module for each of its pages."""
+
+from __future__ import annotations
+
+from starlette.requests import Request
+
+from provisor.console.house import House
+from provisor.console.page import Page
+from provisor.console.site import pages
+from provisor.console.visit import WorkspaceVisit
+from provisor.console.workspace import access_tokens, group, groups, sign_in, user, users
+from provisor.storage.pool import Tx
+from provisor.workspace import sign_in as signing_in
+from provisor.workspace import workspaces
+
+
+class Console:
+    letter = "w"
+    pages = pages([sign_in, users, user, groups, group, access_tokens])
+
+    async def enter(self, house: House, request: Request, page: Page, name: str) -> WorkspaceVisit:
+        async with house.database.reading() as tx:
+            workspace = await workspaces.get(tx, name)
+        return WorkspaceVisit(house, request, page, f"/w/{workspace.name}", secure=False, workspace=workspace)
+
+    async def recognise(self, tx: Tx, visit: WorkspaceVisit, secret: str) -> bool | None:
+        found = await signing_in.arrive(tx, visit.workspace, secret)
+        if found is None:
+            return None
+        visit.actor, visit.user_id, visit.notice = found.actor, found.user_id, found.notice
+        return found.stale
+
+    async def look(self, tx: Tx, visit: WorkspaceVisit) -> None:
+        """Nothing beyond the page decides who may see it: a console is its admins'."""
+
+
+CONSOLE = Console()

@@ -1,0 +1,166 @@
+"""Signing in to a tenant's portal: a one-time link to set a password, the password, and the session that follows.
+
+Accounts are local to the tenant. A link (to set the first password, or a new one) is made by whoever may give roles, or
+on the machine itself. What a session may do is read with every request, so that a disabled person, a role taken away
+and a signed-out session count from the next one on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Final
+from uuid import UUID
+
+from provisor import audit
+from provisor.access import passwords, sessions
+from provisor.access.actors import Actor
+from provisor.directory import users
+from provisor.directory.edit import QUERIES, Edit, Tenant
+from provisor.directory.users import User
+from provisor.refusal import Forbidden, NotFound
+from provisor.storage.pool import Database, Tx
+
+LINK_LIFETIME: Final = timedelta(hours=24)
+_WRONG: Final = "The user name or the password is wrong."
+_VOID: Final = "This link was used already or is older than a day: ask for a new one."
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A request of a session: whose, and what its next page says first (``notice``). ``stale``: note its use."""
+
+    actor: Actor
+    user: User
+    notice: Mapping[str, Any] | None
+    stale: bool
+
+
+def realm(tenant: Tenant) -> str:
+    """Which sessions and links are this tenant's."""
+    return f"tenant/{tenant.id}"
+
+
+async def set_up_link(work: Edit, user: User) -> str:
+    """The secret of a link with which ``user`` sets a password and is signed in."""
+    work.require("role.write")
+    if not user.enabled or user.recycled:
+        raise Forbidden(f"{user.upn} is disabled or deleted and cannot sign in.")
+    value = await sessions.make_link(work.tx, realm(work.tenant), str(user.id), LINK_LIFETIME)
+    work.record(audit.Entry("make set-up link", f"user {user.upn}", str(user.id)))
+    return value
+
+
+async def is_set_up(tx: Tx, tenant: Tenant) -> bool:
+    """Whether some Global Administrator can sign in."""
+    return bool(await tx.fetchval(QUERIES.administrator_with_password, tenant.id))
+
+
+async def link_owner(tx: Tx, tenant: Tenant, value: str) -> User:
+    """Whose set-up link it is, without using it. Raises NotFound when it is void."""
+    subject = await sessions.look_at_link(tx, realm(tenant), value)
+    if subject is None:
+        raise NotFound(_VOID)
+    return await users.find(tx, tenant, subject)
+
+
+async def set_up(database: Database, tenant: Tenant, value: str, password: str) -> str:
+    """Use a link: set the password, end every other session, begin one. Returns its secret."""
+    async with database.reading() as tx:
+        owner = await link_owner(tx, tenant, value)
+    passwords.check(password, owner.upn)
+    stored = await passwords.hashed(password)
+    async with database.transaction() as tx:
+        if await sessions.use_link(tx, realm(tenant), value) != str(owner.id):
+            raise NotFound(_VOID)
+        user = await _able(tx, tenant, owner.upn)
+        await passwords.forget_tries(tx, realm(tenant), user.upn.casefold())
+        await _set(tx, tenant, user, stored)
+        return await _begin(tx, tenant, user)
+
+
+async def with_password(database: Database, tenant: Tenant, name: str, password: str, address: str) -> str:
+    """Sign in; returns the session's secret. Raises Forbidden, not saying what was wrong."""
+    await passwords.count_try(database, realm(tenant), name.casefold()[:256], address)
+    async with database.reading() as tx:
+        user, stored = await _stored(tx, tenant, name)
+    if not await passwords.verify(stored, password) or user is None:
+        raise Forbidden(_WRONG)
+    async with database.transaction() as tx:
+        user = await _able(tx, tenant, user.upn)
+        await passwords.try_succeeded(tx, realm(tenant), name.casefold()[:256], address)
+        return await _begin(tx, tenant, user)
+
+
+async def change_password(
+    database: Database, tenant: Tenant, user: User, old: str, new: str, address: str, session: str
+) -> None:
+    """Another password for whoever knows the present one; every session but ``session`` ends."""
+    passwords.check(new, user.upn)
+    await passwords.count_try(database, realm(tenant), user.upn.casefold(), address)
+    async with database.reading() as tx:
+        _, stored = await _stored(tx, tenant, user.upn)
+    if not await passwords.verify(stored, old):
+        raise Forbidden("The present password is wrong.")
+    stored = await passwords.hashed(new)
+    async with database.transaction() as tx:
+        await passwords.try_succeeded(tx, realm(tenant), user.upn.casefold(), address)
+        await _set(tx, tenant, user, stored, but=session)
+
+
+async def sign_out_everywhere(work: Edit, user: User) -> None:
+    """End every session of ``user``: one's own, or anybody's for whoever may give roles."""
+    if work.actor.id != str(user.id):
+        work.require("role.write")
+    await sessions.close_all(work.tx, realm(work.tenant), str(user.id))
+    work.record(audit.Entry("sign out everywhere", f"user {user.upn}", str(user.id)))
+
+
+async def arrive(tx: Tx, tenant: Tenant, value: str) -> Arrival | None:
+    """Whose session has this secret; None when it, or whoever it belongs to, has ended."""
+    row = await tx.fetchrow(
+        QUERIES.arrival,
+        tenant.id,
+        sessions.digest(value),
+        realm(tenant),
+        sessions.LONGEST.total_seconds(),
+        sessions.IDLE.total_seconds(),
+        sessions.SEEN_EVERY,
+    )
+    if row is None:
+        return None
+    user = users.from_row(row)
+    actor = Actor(str(user.id), user.upn, frozenset(row["roles"]), frozenset(row["owns"]))
+    return Arrival(actor, user, row["notice"], row["stale"])
+
+
+async def _stored(tx: Tx, tenant: Tenant, name: str) -> tuple[User | None, str | None]:
+    rows = await tx.fetch(QUERIES.users_by_key, tenant.id, [name.casefold()])
+    user = next((users.from_row(row) for row in rows if row["deleted"] is None and row["enabled"]), None)
+    identity: UUID | None = user.id if user else None
+    return user, await tx.fetchval(QUERIES.password_get, tenant.id, identity) if identity else None
+
+
+async def _able(tx: Tx, tenant: Tenant, upn: str) -> User:
+    user = await users.find(tx, tenant, upn)
+    if not user.enabled or user.recycled:
+        raise Forbidden(f"{user.upn} is disabled or deleted and cannot sign in.")
+    return user
+
+
+async def _set(tx: Tx, tenant: Tenant, user: User, stored: str, *, but: str | None = None) -> None:
+    await tx.execute(QUERIES.password_put, tenant.id, user.id, stored)
+    await sessions.close_all(tx, realm(tenant), str(user.id), but=but)
+    await _record(tx, tenant, user, "set password")
+
+
+async def _begin(tx: Tx, tenant: Tenant, user: User) -> str:
+    value = await sessions.open_session(tx, realm(tenant), str(user.id))
+    await _record(tx, tenant, user, "sign in")
+    return value
+
+
+async def _record(tx: Tx, tenant: Tenant, user: User, action: str) -> None:
+    entry = audit.Entry(action, f"user {user.upn}", str(user.id))
+    await audit.record(tx, f"tenant/{tenant.name}", Actor(str(user.id), user.upn), [entry])

@@ -1,0 +1,37 @@
+"""What an administrator tells a job: be On or Off, start over.
+
+Each takes an edit of the directory, so that the switch, its audit row and the feed's entry are one transaction.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Literal
+from uuid import UUID
+
+from provisor import audit
+from provisor.directory import applications
+from provisor.directory.applications import Application
+from provisor.directory.edit import Edit
+from provisor.refusal import Conflict
+from provisor.sync.ledger import Ledger
+
+
+async def switch(work: Edit, identity: UUID, status: Literal["On", "Off"]) -> Application:
+    """*Provisioning Status*. Raises Conflict for On without a tenant URL and a secret token."""
+    work.require("provisioning.run", identity)
+    before = await applications.locked(work, identity)
+    if status == "On" and not before.connected:
+        raise Conflict(f"{before.name} has no tenant URL and secret token yet: provisor app set {before.name}.")
+    after = replace(before, provisioning=status)
+    await applications.save(work, before, after, f"provisioning {status}", may="provisioning.run")
+    return after
+
+
+async def restart(work: Edit, ledger: Ledger, application: Application, *, full: bool) -> None:
+    """*Clear current state and restart synchronization*; ``full`` also forgets which accounts are whose."""
+    work.require("provisioning.run", application.id)
+    await ledger.restart(work.tx, full=full)
+    work.touch("Application", application.id)
+    after = {"clear": "full" if full else "state"}
+    work.record(audit.Entry("restart", f"application {application.name}", str(application.id), after=after))

@@ -1,0 +1,120 @@
+"""What people look at of an application's cycles: how one goes, what was planned, what the log says.
+
+Only reading: the ledger writes these rows. Lists come page by page, each page saying where the next one begins.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from provisor.storage.pool import Database, Row
+from provisor.storage.queries import queries
+
+QUERIES = queries("sync")
+
+
+@dataclass(frozen=True, slots=True)
+class Statistics:
+    """Accounts at the target by object type: ``linked`` (active ones of ours), ``disabled``, ``removed`` there by
+    somebody else; ``failing``: objects whose last try failed."""
+
+    linked: Mapping[str, int] = field(default_factory=dict)
+    disabled: Mapping[str, int] = field(default_factory=dict)
+    removed: Mapping[str, int] = field(default_factory=dict)
+    failing: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which rows of the log: ``name`` is a part of one; empty or None asks for all."""
+
+    name: str = ""
+    status: str = ""
+    action: str = ""
+    cycle: int | None = None
+
+
+class History:
+    """The cycles of one ``application`` of one ``tenant``."""
+
+    def __init__(self, database: Database, tenant: UUID, application: UUID) -> None:
+        self._database = database
+        self._key = (tenant, application)
+
+    async def progress(self, cycle: UUID) -> tuple[int, int]:
+        """(changes planned, changes done) of a cycle."""
+        async with self._database.reading() as tx:
+            row = await tx.fetchrow(QUERIES.progress, *self._key, cycle)
+        return row["planned"], row["done"]
+
+    async def statistics(self) -> Statistics:
+        async with self._database.reading() as tx:
+            rows = await tx.fetch(QUERIES.statistics, *self._key)
+        by_state: dict[str, dict[str, int]] = {"linked": {}, "disabled": {}, "removed": {}}
+        for row in rows:
+            by_state.setdefault(row["state"], {})[row["object_type"]] = row["count"]
+        failing = sum(row["failing"] for row in rows)
+        return Statistics(by_state["linked"], by_state["disabled"], by_state["removed"], failing)
+
+    async def summary(self, cycle: UUID) -> list[Row]:
+        """What a plan does, counted (``action``, ``object_type``, ``reason``, ``count``), in the order of doing it."""
+        async with self._database.reading() as tx:
+            rows: list[Row] = await tx.fetch(QUERIES.plan_summary, *self._key, cycle)
+        return rows
+
+    async def planned(
+        self,
+        cycle: UUID,
+        after: tuple[int, int],
+        limit: int,
+        *,
+        action: str = "",
+        object_type: str = "",
+        reason: str = "",
+    ) -> list[Row]:
+        """Rows of a plan after (phase, ordinal), those that do or refuse something."""
+        async with self._database.reading() as tx:
+            rows: list[Row] = await tx.fetch(
+                QUERIES.plan_rows, *self._key, cycle, *after, action, object_type, reason, limit
+            )
+        return rows
+
+    async def latest(self, mode: str) -> Row | None:
+        """The newest cycle (``cycle``) or dry run (``plan``)."""
+        async with self._database.reading() as tx:
+            return await tx.fetchrow(QUERIES.cycles, *self._key, 1, mode)
+
+    async def log(self, chosen: Filter, before: tuple[int, int, int] | None, limit: int) -> list[Row]:
+        """Log rows, newest cycle first; ``before``: (cycle, phase, ordinal) of the last row of the page before."""
+        place = before or (2**62, 0, 0)
+        async with self._database.reading() as tx:
+            rows: list[Row] = await tx.fetch(
+                QUERIES.log_page,
+                *self._key,
+                *place,
+                chosen.name.casefold(),
+                chosen.status,
+                chosen.action,
+                chosen.cycle,
+                limit,
+            )
+        return rows
+
+    async def entry(self, cycle: int, ordinal: int) -> Row | None:
+        """One row of the log."""
+        async with self._database.reading() as tx:
+            return await tx.fetchrow(QUERIES.log_entry, *self._key, cycle, ordinal)
+
+    async def of_object(self, source: UUID, limit: int) -> list[Row]:
+        """What the log has of one user or group, newest first."""
+        async with self._database.reading() as tx:
+            rows: list[Row] = await tx.fetch(QUERIES.log, *self._key, None, [source], limit)
+        return rows
+
+
+def detail(row: Mapping[str, Any], part: str) -> dict[str, tuple[Any, Any]]:
+    """``attributes`` or ``kept`` of a row: target path → (before, after)."""
+    return {path: (pair[0], pair[1]) for path, pair in row["detail"][part].items()}

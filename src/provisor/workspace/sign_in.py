@@ -1,0 +1,94 @@
+"""Signing in to a workspace's admin console: a one-time link made on the machine, and the session that follows.
+
+Only an active admin of the workspace gets in, and only for as long as they are one: each request reads it again.
+Sign-in through a tenant will take the link's place for everybody else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Final
+
+from provisor.access import sessions
+from provisor.access.actors import Actor
+from provisor.refusal import Forbidden, NotFound
+from provisor.storage.pool import Database, Tx
+from provisor.workspace import users
+from provisor.workspace.edit import QUERIES, Edit, Workspace
+from provisor.workspace.resources import User
+
+LINK_LIFETIME: Final = timedelta(minutes=15)
+_VOID: Final = "This link was used already or is older than a quarter of an hour: ask for a new one."
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A request of a session: whose, and what its next page says first (``notice``). ``stale``: note its use."""
+
+    actor: Actor
+    user_id: str
+    notice: Mapping[str, Any] | None
+    stale: bool
+
+
+def realm(workspace: Workspace) -> str:
+    """Which sessions and links are this workspace's."""
+    return f"workspace/{workspace.id}"
+
+
+async def link(work: Edit, user: User) -> str:
+    """The secret of a link that signs an admin in once."""
+    work.require_admin()
+    if not user.active or not users.is_admin(user):
+        raise Forbidden(f"{user.name} is no active admin of {work.workspace.name}: only admins have a console.")
+    value = await sessions.make_link(work.tx, realm(work.workspace), user.id, LINK_LIFETIME)
+    work.record("make sign-in link", f"user {user.name}", user.id)
+    return value
+
+
+async def link_owner(tx: Tx, workspace: Workspace, value: str) -> User:
+    """Whose link it is, without using it. Raises NotFound when it is void."""
+    subject = await sessions.look_at_link(tx, realm(workspace), value)
+    if subject is None:
+        raise NotFound(_VOID)
+    return await users.get(tx, workspace, subject)
+
+
+async def with_link(database: Database, workspace: Workspace, value: str) -> str:
+    """Use a link: returns the secret of the session that begins."""
+    async with database.transaction() as tx:
+        subject = await sessions.use_link(tx, realm(workspace), value)
+        if subject is None:
+            raise NotFound(_VOID)
+        user = await users.get(tx, workspace, subject)
+        if not user.active or not users.is_admin(user):
+            raise Forbidden(f"{user.name} is no active admin of {workspace.name} any more.")
+        work = Edit(tx, workspace, Actor(user.id, user.name))
+        work.record("sign in", f"user {user.name}", user.id)
+        await work.finish()
+        return await sessions.open_session(tx, realm(workspace), user.id)
+
+
+async def arrive(tx: Tx, workspace: Workspace, value: str) -> Arrival | None:
+    """Whose session has this secret; None when it has ended, or whoever it belongs to is no active admin."""
+    row = await tx.fetchrow(
+        QUERIES.session_arrival,
+        workspace.id,
+        sessions.digest(value),
+        realm(workspace),
+        sessions.LONGEST.total_seconds(),
+        sessions.IDLE.total_seconds(),
+        sessions.SEEN_EVERY,
+    )
+    if row is None:
+        return None
+    actor = Actor(row["id"], row["user_name"], frozenset({"workspace admin"}))
+    return Arrival(actor, row["id"], row["notice"], row["stale"])
+
+
+async def sign_out_everywhere(work: Edit, user_id: str) -> None:
+    work.require_admin()
+    await sessions.close_all(work.tx, realm(work.workspace), user_id)
+    work.record("sign out everywhere", f"user {work.actor.name}", user_id)
