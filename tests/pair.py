@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -202,7 +203,7 @@ class Pair:
 
     async def team(self, name: str) -> Any:
         """The workspace's group with this name, its members as a set of user names; None when there is none."""
-        _, found = await self.call("GET", "/Groups", params={"filter": f'displayName eq "{name}"'})
+        _, found = await self.call("GET", "/Groups", params={"filter": f"displayName eq {json.dumps(name)}"})
         return found["Resources"][0] if found["Resources"] else None
 
     async def everything(self) -> Any:

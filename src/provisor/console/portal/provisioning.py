@@ -24,6 +24,8 @@ from provisor.workspace import workspaces
 
 PAGE = Page("provisioning", "/applications/{application:uuid}/provisioning", action="application.read")
 SCOPES = ("assigned", "all")
+#: Workspaces of this installation whose addresses are offered.
+OFFERED = 20
 
 
 @PAGE.get
@@ -33,7 +35,7 @@ async def show(visit: PortalVisit) -> Response:
     if visit.may("workspace.operate"):
         async with visit.house.database.reading() as tx:
             spaces = await workspaces.everyone(tx)
-        addresses = [await visit.house.tenant_url(space) for space in spaces]
+        addresses = [await visit.house.tenant_url(space) for space in spaces[:OFFERED]]
     return visit.render(mappings=mappings, addresses=addresses)
 
 

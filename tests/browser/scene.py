@@ -1,0 +1,112 @@
+"""A tenant and its workspace with something on every page: people, groups, a plan, a log with a refusal, tokens."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from playwright.async_api import Browser
+from visitor import Visitor, sign_in
+
+from pair import OPS, Pair
+from provisor import compose
+from provisor.access.actors import PROVISOR
+from provisor.directory import applications, assignments, groups, tenants, users
+from provisor.workspace import edit as workspace_edit
+from provisor.workspace import groups as teams
+from provisor.workspace import users as accounts
+
+
+@dataclass(slots=True)
+class Scene:
+    """``portal`` and ``console`` are the start addresses of both sites."""
+
+    pair: Pair
+    portal: str
+    console: str
+    user: UUID
+    group: UUID
+    account: str
+    team: str
+    entry: str
+
+    @classmethod
+    async def make(cls, pair: Pair, text: str = "Analysts") -> Scene:
+        """``text`` stands in every attribute that takes any text."""
+        ada = await pair.user("ada", **_texts("User", text))
+        group = await pair.group(text, ada, **_texts("Group", text))
+        await pair.user("grace", surname=text, department=text)
+        async with pair.edit() as work:
+            app = await pair.app(work.tx)
+            await assignments.add_owner(work, app, await users.find(work.tx, pair.tenant, "ada@contoso.com"))
+            await applications.create(work, f"{text[:90]} app", "customappsso-2019")
+            gone = await users.create(work, {"userPrincipalName": "gone@contoso.com", "displayName": text})
+            await users.recycle(work, gone)
+            # A name that the workspace keeps for itself: its plan refuses, and the log says so.
+            admins = await groups.create(work, {"displayName": "admins", "description": text})
+            await assignments.assign(work, app, [await groups.find(work.tx, pair.tenant, str(admins))])
+            await tenants.give_role(work, ada, "Global Reader")
+        async with workspace_edit.edit(pair.house.database, pair.workspace, PROVISOR) as work:
+            await accounts.add(work, "local@contoso.com", {"displayName": text, "title": text})
+            await accounts.add(work, "left@contoso.com", {"displayName": text})
+            await accounts.remove(work, "left@contoso.com")
+            await teams.add(work, f"{text} team")
+            await accounts.set_values(work, OPS, {"displayName": text})
+        await pair.sync()
+        await pair.plan()
+        base = pair.base.partition("/w/")[0]
+        account, team = await pair.account("ada"), await pair.team(text)
+        start = f"{base}/t/{pair.tenant.name}"
+        row = next(row for row in await pair.log(ada) if row["action"] == "create")
+        entry = f"/logs/{row['number']}/{row['ordinal']}"
+        return cls(pair, start, f"{base}/w/{pair.workspace.name}", ada, group, account["id"], team["id"], entry)
+
+    async def administrator(self, browser: Browser, name: str = "admin@contoso.com", **more: Any) -> Visitor:
+        """Somebody, the Global Administrator unless named, signed in to the portal."""
+        visitor = await Visitor.arrive(browser, **more)
+        await sign_in(visitor, await compose.set_up_link(self.pair.house, self.pair.tenant, PROVISOR, name))
+        return visitor
+
+    async def admin(self, browser: Browser, name: str = OPS, **more: Any) -> Visitor:
+        """An admin of the workspace, signed in to its console."""
+        visitor = await Visitor.arrive(browser, **more)
+        link = await compose.workspace_sign_in_link(self.pair.house, PROVISOR, self.pair.workspace, name)
+        await visitor.page.goto(link)
+        await visitor.press("Sign in")
+        await visitor.heading("Users")
+        return visitor
+
+    def portal_pages(self) -> list[str]:
+        app = f"/applications/{self.pair.application}"
+        people = ("/users", "/users?show=deleted", f"/users/{self.user}", "/groups", f"/groups/{self.group}", "/roles")
+        others = ("/", "/account", "/applications", "/applications/new", "/applications/new/non-gallery")
+        within = ("", "/owners", "/users-and-groups", "/users-and-groups/add", "/provisioning", "/plan", "/logs")
+        more = ("/mappings/user", "/mappings/user?edit=userName", "/mappings/group?add=1", "/attributes/user")
+        return [*people, *others, *(app + path for path in (*within, *more, self.entry))]
+
+    def console_pages(self) -> list[str]:
+        return [
+            "/",
+            "/?show=removed",
+            f"/users/{self.account}",
+            "/groups",
+            f"/groups/{self.team}",
+            "/tokens",
+        ]
+
+
+def _texts(kind: str, text: str) -> dict[str, Any]:
+    """Every attribute that is any text, with ``text`` in it."""
+    from provisor.provisioning.source_names import GROUP_ATTRIBUTES, USER_ATTRIBUTES
+
+    known = USER_ATTRIBUTES if kind == "User" else GROUP_ATTRIBUTES
+    # Names that mean something, and one of the two that make up the name at the workspace, which has a limit.
+    apart = {"userPrincipalName", "mail", "manager", "extensionAttribute1", "surname"}
+    if kind == "Group":
+        apart = {"displayName", "extensionAttribute1"}
+    return {
+        name: [text] if of.endswith("[]") else text
+        for name, of in known.items()
+        if of in ("String", "String[]", "DateTime") and name not in apart and "." not in name
+    }

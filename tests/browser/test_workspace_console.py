@@ -1,0 +1,118 @@
+"""What a workspace's admin does in its console: users, check boxes, groups, access tokens, and what is asked first."""
+
+from __future__ import annotations
+
+from playwright.async_api import expect
+from scene import Scene
+from visitor import chromium, needs_browser
+
+from pair import Pair
+from provisor.access.actors import PROVISOR
+from provisor.workspace import edit as workspace_edit
+from provisor.workspace import users as accounts
+
+pytestmark = needs_browser
+
+
+async def test_admin_and_cluster_creation_are_check_boxes_and_the_last_admin_stays(pair: Pair) -> None:
+    scene = await Scene.make(pair)
+    async with chromium() as browser:
+        visitor = await scene.admin(browser)
+        await visitor.tick("Allow cluster creation: ada@contoso.com")
+        await visitor.sees("ada@contoso.com: Allow cluster creation on.")
+        assert {"value": "allow-cluster-create"} in (await pair.account("ada"))["entitlements"]
+        await visitor.page.get_by_label("Admin: ops@contoso.com").click()
+        await visitor.sees("The last active admin")
+        await expect(visitor.page.get_by_label("Admin: ops@contoso.com")).to_be_checked()
+        await visitor.tick("Admin: local@contoso.com")
+        await visitor.sees("local@contoso.com: Admin on.")
+
+
+async def test_seed_48_an_entitlement_is_shown_with_what_gives_it(pair: Pair) -> None:
+    scene = await Scene.make(pair)
+    async with chromium() as browser:
+        visitor = await scene.admin(browser)
+        await visitor.click("Groups")
+        await visitor.click("Analysts")
+        await visitor.page.get_by_role("checkbox", name="Allow cluster creation").check()
+        await visitor.sees("Saved.")
+        await visitor.click("ada@contoso.com")
+        await visitor.sees("through Analysts")
+        box = visitor.page.get_by_role("checkbox", name="Allow cluster creation")
+        await expect(box).not_to_be_checked()
+        await box.check()
+        await visitor.sees("also through Analysts")
+
+
+async def test_seed_49_removing_a_user_says_what_it_does_and_does_it(pair: Pair) -> None:
+    scene = await Scene.make(pair)
+    async with chromium() as browser:
+        visitor = await scene.admin(browser)
+        row = visitor.page.get_by_role("row").filter(has_text="ada@contoso.com")
+        await visitor.press("Remove", row)
+        await visitor.sees("Other workspaces are not touched")
+        await visitor.press("Delete User", visitor.page.get_by_role("dialog"))
+        await visitor.sees("ada@contoso.com is removed")
+        assert await pair.account("ada") is None
+        await visitor.click("Removed users (2)")
+        await expect(visitor.page.get_by_role("cell", name="ada@contoso.com")).to_be_visible()
+
+
+async def test_groups_are_created_filled_and_deleted(pair: Pair) -> None:
+    scene = await Scene.make(pair)
+    async with chromium() as browser:
+        visitor = await scene.admin(browser)
+        await visitor.click("Groups")
+        await visitor.press("Create Group")
+        await visitor.type("Name *", "admins")
+        await visitor.press("Create Group", visitor.page.get_by_role("dialog"))
+        await visitor.sees("is reserved")
+        await visitor.type("Name *", "Night shift")
+        await visitor.press("Create Group", visitor.page.get_by_role("dialog"))
+        await visitor.heading("Night shift")
+        for member in ("local@contoso.com", "Analysts"):
+            await visitor.type("Add users or groups", member)
+            await visitor.press("Add")
+            await visitor.sees(f"{member} is a member of Night shift now")
+        await visitor.press("Remove", visitor.page.get_by_role("row").filter(has_text="local@contoso.com"))
+        await visitor.sees("local@contoso.com leaves Night shift. What other groups give")
+        await visitor.press("Remove member", visitor.page.get_by_role("dialog"))
+        await visitor.sees("local@contoso.com is no member of Night shift any more")
+        await visitor.press("Delete")
+        await visitor.press("Delete", visitor.page.get_by_role("dialog"))
+        await visitor.sees("The group Night shift is deleted")
+
+
+async def test_seed_8_9_a_token_is_shown_once_warns_and_is_revoked(pair: Pair) -> None:
+    scene = await Scene.make(pair)
+    async with chromium() as browser:
+        visitor = await scene.admin(browser)
+        await visitor.click("Access Tokens")
+        await visitor.press("Generate New Token")
+        await visitor.sees("ops@contoso.com is provisioned by no application now")
+        await visitor.type("Comment", "for the other application")
+        await visitor.press("Generate")
+        shown = visitor.page.get_by_label("The access token of ops@contoso.com")
+        token = await shown.input_value()
+        await visitor.press("Copy")
+        status, _ = await pair.call("GET", "/Me", headers={"Authorization": f"Bearer {token}"})
+        assert status == 200
+        await visitor.click("Done")
+        assert token not in await visitor.page.content()
+        await visitor.press("Revoke", visitor.page.get_by_role("row").filter(has_text="for the other application"))
+        await visitor.sees("is refused from the next request on")
+        await visitor.press("Revoke Token", visitor.page.get_by_role("dialog"))
+        await visitor.sees("The token is revoked")
+        status, _ = await pair.call("GET", "/Me", headers={"Authorization": f"Bearer {token}"})
+        assert status == 401
+
+
+async def test_seed_9_an_admin_who_is_provisioned_is_warned_before_making_a_token(pair: Pair) -> None:
+    scene = await Scene.make(pair)
+    async with workspace_edit.edit(pair.house.database, pair.workspace, PROVISOR) as work:
+        await accounts.set_admin(work, "ada@contoso.com", True)
+    async with chromium() as browser:
+        visitor = await scene.admin(browser, name="ada@contoso.com")
+        await visitor.click("Access Tokens")
+        await visitor.press("Generate New Token")
+        await visitor.sees("ada@contoso.com is provisioned now, by app: use another admin for that application.")
