@@ -104,7 +104,7 @@ async def test_seed_8_9_a_token_is_shown_once_warns_and_is_revoked(pair: Pair) -
         await visitor.press("Revoke Token", visitor.page.get_by_role("dialog"))
         await visitor.sees("The token is revoked")
         status, _ = await pair.call("GET", "/Me", headers={"Authorization": f"Bearer {token}"})
-        assert status == 401
+        assert status == 403
 
 
 async def test_seed_9_an_admin_who_is_provisioned_is_warned_before_making_a_token(pair: Pair) -> None:
