@@ -6,7 +6,7 @@ STAMP := .venv/installed
 CHROMIUM := apt-get install -y -qq --no-install-recommends chromium
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo serve test browser check bench format
+.PHONY: help install demo serve test browser screens check bench format
 
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,6 +25,9 @@ demo: $(STAMP) ## the page, end to end, on a data folder of its own (KEEP=1 leav
 
 serve: $(STAMP) ## the server with the default data folder
 	@$(BIN)/provisor serve
+
+screens: $(STAMP) browser ## the pictures in docs/screens, made anew by the test that follows the page
+	@SCREENS=1 $(BIN)/python -m pytest tests/browser/test_the_page.py
 
 test: $(STAMP) browser ## every test
 	@$(BIN)/python -m pytest

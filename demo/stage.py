@@ -145,7 +145,11 @@ class Stage:
     def _say_where_it_is(self) -> None:
         """What was left running, and how to go on with it and to end it."""
         self.heading("Left running")
+        portal = self.json("sign-in", "link")["link"]
+        print(f"           the portal, once: {portal}")
         for workspace in self.json("workspace", "list"):
+            console = self.json("sign-in", "workspace-link", workspace["name"])["link"]
+            print(f"           {workspace['name']}, once, within a quarter of an hour: {console}")
             self.say(f"{workspace['name']}: {workspace['tenantUrl']}")
         self.say(f"go on: export PROVISOR_DATA={self.folder / 'data'}; .venv/bin/provisor app list")
         self.say(f"its log: {self.folder / 'server.log'}; end it: kill {(self.folder / 'server.pid').read_text()}")

@@ -71,6 +71,13 @@ def test_every_statement_of_the_page_has_its_row() -> None:
     assert numbers == set(range(1, 62))
 
 
+def test_every_screen_is_shown_and_every_shown_one_exists() -> None:
+    shown = set(re.findall(r"\(screens/([\w-]+\.png)\)", (ROOT / "docs/the-page.md").read_text()))
+    assert shown == {path.name for path in (ROOT / "docs/screens").glob("*.png")}
+    made = set(re.findall(r'screen\("([\w-]+)"\)', (ROOT / "tests/browser/test_the_page.py").read_text()))
+    assert {f"{name}.png" for name in made} == shown
+
+
 def test_links_between_documents_lead_somewhere() -> None:
     for path in [ROOT / "README.md", *(ROOT / "docs").rglob("*.md"), ROOT / "examples/contoso/README.md"]:
         for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", path.read_text()):
