@@ -140,7 +140,7 @@ class Pair:
             self.tenant,
             self.actor,
             before,
-            lambda _: after,
+            lambda current: applications.with_connection(current, after),
             lambda item: self.house.target(item, read_only=True),
             force=force,
         )

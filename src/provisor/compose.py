@@ -59,7 +59,7 @@ class House:
         """The application's target; ``token`` instead of the saved one."""
         if application.tenant_url is None:
             raise Invalid(
-                f"{application.name} has no tenant URL: provisor app set {application.name} --tenant-url URL."
+                f"{application.name} has no Tenant URL yet: enter it under Provisioning, or with provisor app set."
             )
         from provisor.connectors.scim import ScimTarget
 

@@ -46,6 +46,9 @@ class Settings(BaseSettings):
     allowed_targets: frozenset[str] = Field(
         frozenset(), description="hosts that provisioning may reach over http; loopback is always allowed"
     )
+    trusted_proxies: frozenset[str] = Field(
+        frozenset(), description="addresses of proxies whose X-Forwarded-For and X-Forwarded-Proto are believed"
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="what the server logs, at least"
     )

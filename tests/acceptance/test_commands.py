@@ -97,8 +97,12 @@ def test_global_options_stand_before_and_after_the_command() -> None:
         (["app", "mappings", "diff", APP], 1, "Say what to compare with"),
         (["app", "attribute", "delete", APP, "userName"], 1, "userName is used by the mapping [userPrincipalName]"),
         (["init", "--domain", "fabrikam.com"], 1, "The tenant default (contoso.com) exists already"),
-        (["app", "start", "unconnected"], 1, "unconnected has no tenant URL and secret token yet"),
-        (["plan", "unconnected"], 1, "unconnected has no tenant URL: provisor app set unconnected --tenant-url URL."),
+        (["app", "start", "unconnected"], 1, "unconnected has no Tenant URL and Secret Token yet"),
+        (
+            ["plan", "unconnected"],
+            1,
+            "unconnected has no Tenant URL yet: enter it under Provisioning, or with provisor app set.",
+        ),
     ],
 )
 def test_what_is_wrong_is_one_sentence(own: Installation, words: list[str], code: int, sentence: str) -> None:

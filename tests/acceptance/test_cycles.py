@@ -419,3 +419,25 @@ async def test_what_somebody_else_changed_is_put_right_by_a_restart(pair: Pair) 
     await pair.restart()
     assert (await pair.sync()).counts == {"update": 1}
     assert (await pair.account("ada"))["displayName"] == "Ada Lovelace"
+
+
+async def test_credentials_that_pass_end_a_quarantine_at_once(pair: Pair) -> None:
+    await pair.user("ada")
+    await pair.connect(pair.base, "dapi-wrong", force=True)
+    assert (await pair.sync()).status == "quarantined"
+    ledger = pair.house.ledger(pair.tenant, pair.application)
+    assert (await ledger.job()).quarantine
+    await pair.connect(pair.base, pair.token)
+    job = await ledger.job()
+    # Without a last cycle the scheduler runs one now, however often it was refused before.
+    assert job.quarantine is None and job.last_cycle is None
+    assert (await pair.sync()).counts == {"create": 1}
+
+
+async def test_dry_runs_take_no_numbers_and_the_old_ones_go(pair: Pair) -> None:
+    await pair.user("ada")
+    assert [(await pair.plan()).cycle.number for _ in range(25)] == [1] * 25
+    assert (await pair.sync()).cycle.number == 1
+    assert (await pair.plan()).cycle.number == 2
+    rows = await pair.house.ledger(pair.tenant, pair.application).cycles(100)
+    assert [row["mode"] for row in rows].count("plan") <= 21

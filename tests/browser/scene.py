@@ -106,7 +106,7 @@ def _texts(kind: str, text: str) -> dict[str, Any]:
     if kind == "Group":
         apart = {"displayName", "extensionAttribute1"}
     return {
-        name: [text] if of.endswith("[]") else text
+        name: [text.replace(";", ",")] if of.endswith("[]") else text
         for name, of in known.items()
         if of in ("String", "String[]", "DateTime") and name not in apart and "." not in name
     }

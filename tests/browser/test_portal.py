@@ -166,7 +166,7 @@ async def test_seed_18_credentials_that_fail_show_the_exchange_and_are_saved_onl
         await visitor.press("Save")
         await visitor.sees("The target refuses the secret token")
         shown = await visitor.page.locator(".said pre").inner_text()
-        assert re.search(r"GET http\S+/Users\?filter=", shown) and "401" in shown and "not-a-token" not in shown
+        assert re.search(r"GET http\S+/Users\?filter=", shown) and "\n403\n" in shown and "not-a-token" not in shown
         assert (await pair.app()).sealed_token is not None
         before = (await pair.app()).sealed_token
         await visitor.press("Save all the same")

@@ -73,7 +73,7 @@ async def _token(console: Visitor, link: str) -> str:
     await shown.evaluate("field => { field.value = 'dapi' + '•'.repeat(40) }")
     await console.screen("08-access-token")
     console.statement = 0
-    await console.click("Done")
+    await console.click("Close")
     assert token not in await console.page.content()
     return token
 

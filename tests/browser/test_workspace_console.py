@@ -97,7 +97,7 @@ async def test_seed_8_9_a_token_is_shown_once_warns_and_is_revoked(pair: Pair) -
         await visitor.press("Copy")
         status, _ = await pair.call("GET", "/Me", headers={"Authorization": f"Bearer {token}"})
         assert status == 200
-        await visitor.click("Done")
+        await visitor.click("Close")
         assert token not in await visitor.page.content()
         await visitor.press("Revoke", visitor.page.get_by_role("row").filter(has_text="for the other application"))
         await visitor.sees("for the other application is refused from the next request on")

@@ -1,9 +1,9 @@
 """Passwords: hashed with Argon2id, at most two at a time, and never many guesses.
 
 Who guesses waits longer with every failure: five tries are free, then the wait doubles up to a quarter of an hour. It
-is counted by account and address together, so that nobody can shut the owner out from elsewhere; what comes from many
-addresses is stopped by a limit on the account that does not hold for addresses the account has signed in from before.
-A try counts before the password is looked at, so that many at once are many.
+is counted by account and place. A place is a network address, or a browser that has signed in to the account before
+and says so with a secret of its own: whatever others do from the same address, or to the same account from many, the
+owner's browser is not kept waiting. A try counts before the password is looked at, so that many at once are many.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections.abc import Callable
 from functools import cache
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from provisor.access.sessions import QUERIES
+from provisor.access.sessions import QUERIES, digest, secret
 from provisor.refusal import Forbidden, Invalid, Unavailable
 from provisor.storage.pool import Database, Tx
 
@@ -27,9 +27,10 @@ SHORTEST: Final = 12
 LONGEST: Final = 1024
 FREE_TRIES: Final = 5
 LONGEST_WAIT: Final = 900.0
-#: Failures in an hour: from one address, and at one account from addresses that it does not know.
-FROM_ADDRESS: Final = 50
+#: Failures in an hour: from one address, and at one account, except from browsers that it knows.
+AT_PLACE: Final = 50
 AT_ACCOUNT: Final = 100
+_CROWDED: Final = "Too many people are signing in right now: try again in a moment."
 _AT_ONCE: Final = 2
 _QUEUE: Final = 20
 _hashing = asyncio.Semaphore(_AT_ONCE)
@@ -65,30 +66,37 @@ async def verify(stored: str | None, password: str) -> bool:
     return good and stored is not None
 
 
-async def count_try(database: Database, realm: str, account: str, address: str) -> None:
-    """Count a try to sign in before it is looked at. Raises Forbidden with how long to wait."""
-    place = _network(address)
+async def count_try(database: Database, realm: str, account: str, address: str, device: str) -> str:
+    """Count a try to sign in before it is looked at, and say from which place it counts.
+
+    ``device`` is what the browser kept from a sign-in before, or empty. Raises Forbidden with how long to wait.
+    """
+    if _waiting >= _QUEUE:
+        raise Unavailable(_CROWDED)
     async with database.transaction() as tx:
         await tx.execute(QUERIES.tries_lock, realm, account)
+        known = bool(device) and await tx.fetchval(QUERIES.device_known, realm, account, _device(device))
+        place = _device(device) if known else _network(address)
         row = await tx.fetchrow(QUERIES.tries, realm, account, place)
         wait = min(2.0 ** (row["failures"] - FREE_TRIES + 1), LONGEST_WAIT) if row["failures"] >= FREE_TRIES else 0.0
         left = wait - row["since"]
-        if not row["known"] and (row["from_address"] >= FROM_ADDRESS or row["at_account"] >= AT_ACCOUNT):
+        if not known and (row["at_place"] >= AT_PLACE or row["at_account"] >= AT_ACCOUNT):
             left = max(left, LONGEST_WAIT)
         if left <= 0:
             await tx.execute(QUERIES.try_counts, realm, account, place)
     if left > 0:
         raise Forbidden(f"Too many tries: wait {_words(left)} and try again.")
+    return place
 
 
-async def try_succeeded(tx: Tx, realm: str, account: str, address: str) -> None:
+async def try_succeeded(tx: Tx, realm: str, account: str, place: str = "") -> str:
+    """Whoever signed in need not wait at ``place`` any more; returns the secret by which the browser is known again."""
     await tx.execute(QUERIES.tries_prune)
-    await tx.execute(QUERIES.try_succeeded, realm, account, _network(address))
-
-
-async def forget_tries(tx: Tx, realm: str, account: str) -> None:
-    """Whoever proved in another way who they are need not wait."""
-    await tx.execute(QUERIES.tries_forget, realm, account)
+    if place:
+        await tx.execute(QUERIES.try_succeeded, realm, account, place)
+    device = secret()
+    await tx.execute(QUERIES.try_succeeded, realm, account, _device(device))
+    return device
 
 
 @cache
@@ -106,7 +114,7 @@ def _nobody() -> str:
 async def _one_of_two(work: Callable[..., T], *arguments: str) -> T:
     global _waiting
     if _waiting >= _QUEUE:
-        raise Unavailable("Too many people are signing in right now: try again in a moment.")
+        raise Unavailable(_CROWDED)
     _waiting += 1
     try:
         async with _hashing:
@@ -124,6 +132,10 @@ def _network(address: str) -> str:
     if isinstance(found, ipaddress.IPv6Address) and found.ipv4_mapped is None:
         return str(ipaddress.ip_network((found, 64), strict=False))
     return str(getattr(found, "ipv4_mapped", None) or found)
+
+
+def _device(value: str) -> str:
+    return f"device/{digest(value).hex()}"
 
 
 def _words(seconds: float) -> str:

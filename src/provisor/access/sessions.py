@@ -56,9 +56,9 @@ async def close(tx: Tx, value: str) -> None:
     await tx.execute(QUERIES.session_close, digest(value))
 
 
-async def close_all(tx: Tx, realm: str, subject: str, *, but: str | None = None) -> None:
-    """Sign out everywhere, except for the session with the secret ``but``."""
-    await tx.execute(QUERIES.sessions_close, realm, subject, digest(but) if but else None)
+async def close_all(tx: Tx, realm: str, *subjects: str, but: str | None = None) -> None:
+    """Sign people out everywhere, except for the session with the secret ``but``; links of theirs are void."""
+    await tx.execute(QUERIES.sessions_close, realm, list(subjects), digest(but) if but else None)
 
 
 async def notice(tx: Tx, value: str, what: Mapping[str, Any] | None) -> None:
@@ -67,7 +67,7 @@ async def notice(tx: Tx, value: str, what: Mapping[str, Any] | None) -> None:
 
 
 async def make_link(tx: Tx, realm: str, subject: str, lifetime: timedelta) -> str:
-    """A link's secret for somebody, good until any link of theirs is used."""
+    """A link's secret for somebody, good for one use."""
     value = secret()
     await tx.execute(QUERIES.link_make, digest(value), realm, subject, lifetime.total_seconds())
     return value
@@ -80,6 +80,6 @@ async def look_at_link(tx: Tx, realm: str, value: str) -> str | None:
 
 
 async def use_link(tx: Tx, realm: str, value: str) -> str | None:
-    """Whose link it was; None when it is void. From now on it is, and so are all others of theirs."""
+    """Whose link it was; None when it is void. From now on it is."""
     found: str | None = await tx.fetchval(QUERIES.link_use, digest(value), realm)
     return found

@@ -52,6 +52,8 @@ def door(
     async def everything_else(request: Request) -> Response:
         found = _SCIM.fullmatch(request.scope["path"])
         if found is None:
+            if error_page is not None and "text/html" in request.headers.get("accept", ""):
+                return error_page(request, 404, "There is no such page.")
             return _no_api(request)
         start = public_url.rstrip("/") if public_url else _origin(request)
         rest = [part for part in (found["rest"] or "").split("/") if part]

@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import signal
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -90,8 +90,18 @@ def certificate(cert: Path | None, key: Path | None) -> dict[str, Any]:
     return {"ssl_certfile": str(cert), "ssl_keyfile": str(key)} if cert and key else {}
 
 
-async def serve(app: Any, sock: socket.socket, tls: dict[str, Any], ready: Callable[[], Awaitable[None]]) -> None:
-    """Serve until a signal; ``ready`` is awaited once requests are accepted."""
+async def serve(
+    app: Any,
+    sock: socket.socket,
+    tls: dict[str, Any],
+    ready: Callable[[], Awaitable[None]],
+    *,
+    proxies: Collection[str] = (),
+) -> None:
+    """Serve until a signal; ``ready`` is awaited once requests are accepted.
+
+    ``proxies``: whose word on a client's address and scheme is believed; nobody else's is.
+    """
     config = uvicorn.Config(
         app,
         log_config=None,
@@ -101,6 +111,8 @@ async def serve(app: Any, sock: socket.socket, tls: dict[str, Any], ready: Calla
         timeout_graceful_shutdown=DRAIN_SECONDS,
         http=_Protocol,
         limit_concurrency=MOST_AT_ONCE,
+        proxy_headers=bool(proxies),
+        forwarded_allow_ips=sorted(proxies),
         **tls,
     )
     server = _Server(config)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -141,8 +140,8 @@ def configure(
         # Sealed once: sealing again would look like another token.
         connected = applications.connect(application, desk.house.box, tenant_url=url, secret_token=token)
 
-        def changes(_: Application) -> Application:
-            return replace(connected, scope=scope or connected.scope)
+        def changes(current: Application) -> Application:
+            return applications.with_connection(current, connected, scope=scope)
 
         saved = await connection.save(
             desk.house.database,

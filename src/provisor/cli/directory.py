@@ -70,16 +70,18 @@ def users(ctx: typer.Context, deleted: Recycled = False) -> None:
     session: Session = ctx.obj
 
     async def work(desk: Desk) -> list[dict[str, Any]]:
+        from uuid import UUID
+
         from provisor.access.roles import require
         from provisor.directory import users as people
 
         require(desk.actor, "directory.read")
         found: list[dict[str, Any]] = []
-        after = ""
+        after = ("", UUID(int=0))
         async with desk.house.database.snapshot() as tx:
             while page := await people.page(tx, desk.tenant, after, PAGE, recycled=deleted):
                 found += [user.to_json() for user in page]
-                after = page[-1].upn
+                after = (page[-1].upn, page[-1].id)
         return found
 
     columns = {
@@ -160,6 +162,7 @@ def user_show(ctx: typer.Context, upn: str) -> None:
     """Show every attribute of a user."""
 
     async def work(desk: Desk) -> dict[str, Any]:
+
         from provisor.access.roles import require
         from provisor.directory import users as people
 

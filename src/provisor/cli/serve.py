@@ -49,7 +49,9 @@ async def _serve(session: Session, **flags: object) -> None:
                 print(f"Set a password for the portal, once: {link}", flush=True)
 
         scheduler = asyncio.create_task(compose.scheduler(house).run())
-        serving = asyncio.create_task(server.serve(compose.doors(house), sock, tls, ready))
+        serving = asyncio.create_task(
+            server.serve(compose.doors(house), sock, tls, ready, proxies=settings.trusted_proxies)
+        )
         try:
             # Neither goes on without the other: a server whose cycles have ended would look well and do nothing.
             await asyncio.wait({scheduler, serving}, return_when=asyncio.FIRST_COMPLETED)

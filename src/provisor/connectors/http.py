@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -151,5 +152,6 @@ def _retry_after(header: str | None) -> float:
 
 
 def _reason(error: Exception) -> str:
-    text = str(getattr(error, "strerror", "") or error or type(error).__name__)
+    number = getattr(error, "errno", None)
+    text = os.strerror(number) if isinstance(number, int) and number > 0 else str(error) or type(error).__name__
     return text.splitlines()[0][:120]

@@ -7,7 +7,7 @@ saves, and shows it then.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from starlette.responses import Response
@@ -16,7 +16,7 @@ from provisor.console.visit import PortalVisit
 from provisor.directory import drafts
 from provisor.directory.drafts import Draft
 from provisor.provisioning import edit as editing
-from provisor.refusal import NotFound
+from provisor.refusal import Conflict, NotFound
 from provisor.sync.cycle import Result, dry_run
 from provisor.sync.history import History
 from provisor.sync.previews import Preview
@@ -52,52 +52,61 @@ def differences(visit: PortalVisit, draft: Draft | None) -> list[str]:
     return editing.differences(draft.base, draft.schema) if draft else []
 
 
-async def change(visit: PortalVisit, step: Callable[[Mapping[str, Any]], Mapping[str, Any]]) -> None:
+async def change(visit: PortalVisit, step: drafts.Step) -> None:
     """Do an edit to the draft."""
     async with visit.edit() as work:
-        draft = await drafts.get(work.tx, visit.tenant, visit.app.id, visit.me.id)
-        await drafts.keep(work, visit.app, visit.me.id, step(document(visit, draft)))
+        await drafts.change(work, visit.app.id, visit.me.id, step)
 
 
 async def discard(visit: PortalVisit) -> None:
     async with visit.edit() as work:
-        await drafts.discard(work, visit.app, visit.me.id)
+        await drafts.discard(work, visit.app.id, visit.me.id)
 
 
-async def save(visit: PortalVisit, path: str, then: str) -> Response:
-    """*Save*: show what it would change, or save. ``path`` is where the form is sent to, ``then`` where to go on."""
+async def save(visit: PortalVisit, then: str, *, seen: str) -> Response:
+    """*Save*: show what it would change, or save. ``then`` is where to go on, ``seen`` the mark of the edits that the
+    page showed, which are the ones that are meant."""
     draft = await draft_of(visit)
     if draft is None:
         raise NotFound("There is nothing to save: no mapping was edited.")
-    if visit.app.provisioning == "On" and visit.app.connected and not visit.form.ticked("confirmed"):
-        preview = start(visit, draft.schema)
-        await visit.house.previews.wait(visit.app.id, PATIENCE)
+    if draft.mark != seen:
+        raise Conflict("The edits are others now than on this page: load it again and look at them.")
+    if visit.app.provisioning == "On" and visit.app.connected and visit.form.text("confirmed") != draft.mark:
+        preview = start(visit, draft)
+        await visit.house.previews.wait(key(visit, draft), PATIENCE)
         if preview.result is None or not preview.result.empty:
-            return await shown(visit, preview, confirming=True)
+            return await shown(visit, draft)
     async with visit.edit() as work:
-        await drafts.save(work, visit.app, visit.me.id)
+        await drafts.save(work, visit.app.id, visit.me.id, draft.mark)
     saved = "Saved."
     if visit.app.provisioning != "On" and visit.app.connected:
-        start(visit, draft.schema)
+        start(visit)
         then += "?saved=1"
     elif visit.app.provisioning == "On":
         saved = "Saved. The next cycle looks at everything again with these mappings."
     return await visit.done(then, saved)
 
 
-def start(visit: PortalVisit, schema: Mapping[str, Any] | None = None) -> Preview:
-    """Begin a dry run; with mappings of its own it looks at everything, as the cycle after saving them does."""
-    preview = Preview()
+def key(visit: PortalVisit, draft: Draft | None = None) -> str:
+    """Which dry run is meant: that of the next cycle, or that of a draft."""
+    return f"{visit.app.id}/{draft.mark}" if draft else str(visit.app.id)
 
-    async def work() -> Result:
+
+def start(visit: PortalVisit, draft: Draft | None = None) -> Preview:
+    """Begin a dry run; that of a draft looks at everything, as the cycle after saving it does."""
+
+    async def work(preview: Preview) -> Result:
+        schema = draft.schema if draft else None
         async with visit.house.job(visit.tenant, visit.app.id, read_only=True, schema=schema) as job:
-            return await dry_run(job, preview.report, everything=schema is not None)
+            return await dry_run(job, preview.report, everything=draft is not None)
 
-    return visit.house.previews.start(visit.app.id, work(), preview)
+    return visit.house.previews.start(key(visit, draft), work)
 
 
-async def shown(visit: PortalVisit, preview: Preview | None, *, confirming: bool) -> Response:
-    """The part of a page that says what a dry run found; it renews itself until that has ended."""
+async def shown(visit: PortalVisit, draft: Draft | None = None) -> Response:
+    """The part of a page that says what a dry run found; it renews itself until that has ended. With a draft it asks
+    whether to save."""
+    preview = visit.house.previews.of(key(visit, draft))
     rows: list[Any] = []
     summary: list[Any] = []
     if preview is not None and preview.result is not None:
@@ -106,8 +115,8 @@ async def shown(visit: PortalVisit, preview: Preview | None, *, confirming: bool
         summary = await history.summary(preview.result.cycle.id)
     return visit.part(
         "preview",
-        confirming=confirming,
         preview=preview,
+        draft=draft,
         rows=rows[:SHOWN],
         more=len(rows) > SHOWN,
         summary=summary,

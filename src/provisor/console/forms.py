@@ -40,6 +40,13 @@ class Form:
         except ValueError:
             raise Invalid("One of the ticked rows is no object: load the page again.") from None
 
+    def id(self, name: str) -> UUID:
+        """The value as an object id. Raises Invalid."""
+        found = self.ids(name)
+        if len(found) != 1:
+            raise Invalid("It is not said whom this is about: load the page again.")
+        return found[0]
+
     def ticked(self, name: str) -> bool:
         return bool(self.text(name))
 

@@ -27,12 +27,16 @@ A = TypeVar("A", bound=Answer)
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """One function of a page: ``path`` below the site's start, ``action`` None when anybody may."""
+    """One function of a page: ``path`` below the site's start, ``action`` None when anybody may.
+
+    ``part``: it shows a part of the page, which a script asks for by itself.
+    """
 
     method: str
     path: str
     action: str | None
     answer: Answer
+    part: bool = False
 
 
 @dataclass(slots=True)
@@ -56,15 +60,15 @@ class Page:
 
     def part(self, path: str) -> Callable[[A], A]:
         """A function that shows a part of the page."""
-        return self._act("GET", path, None)
+        return self._act("GET", path, None, part=True)
 
     def post(self, path: str = "", action: str | None = None) -> Callable[[A], A]:
         """A function that a form of the page is sent to."""
         return self._act("POST", path, action)
 
-    def _act(self, method: str, path: str, action: str | None) -> Callable[[A], A]:
+    def _act(self, method: str, path: str, action: str | None, *, part: bool = False) -> Callable[[A], A]:
         def made(answer: A) -> A:
-            self.acts.append(Act(method, self.path + path, action or self.action, answer))
+            self.acts.append(Act(method, self.path + path, action or self.action, answer, part))
             return answer
 
         return made

@@ -12,7 +12,7 @@ import ipaddress
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final, Protocol, TypeVar
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlencode, urlsplit
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
@@ -24,7 +24,7 @@ from provisor.console import forms
 from provisor.console.house import House
 from provisor.console.page import Act, Page
 from provisor.console.templating import render
-from provisor.console.visit import Visit, theme
+from provisor.console.visit import Visit, current_address, theme
 from provisor.refusal import Conflict, Forbidden, Invalid, NotFound, Refusal, Unavailable
 from provisor.storage.pool import BUSY, UNFIT, Tx
 
@@ -46,6 +46,8 @@ _STATUS: Final[tuple[tuple[type[Refusal], int], ...]] = (
     (Invalid, 400),
     (Unavailable, 503),
 )
+#: How long a browser is known again at the next sign-in.
+DEVICE_SECONDS: Final = 365 * 24 * 3600
 _BUSY: Final = "The database does not answer now: try again in a moment."
 
 
@@ -91,17 +93,18 @@ def routes(house: House, site: Site[V]) -> list[Route]:
     return [*found, Route(bare, start, methods=["GET"])]
 
 
-def cookie(site: Site[Any], name: str, line: Line) -> str:
-    """The name of the cookie that holds a session of this tenant or workspace."""
-    return f"{'__Host-' if line.secure else ''}provisor-{site.letter}-{name}"
+def cookie(letter: str, name: str, line: Line, what: str = "") -> str:
+    """The name of the cookie that holds a session of this tenant or workspace, or what else is kept of it."""
+    return f"{'__Host-' if line.secure else ''}provisor-{letter}-{name}{what}"
 
 
-def sign_in(site: Site[Any], visit: Visit, name: str, secret: str, response: Response) -> Response:
-    """Give the browser its session; an empty ``secret`` takes it away."""
+def keep(visit: Visit, letter: str, name: str, secret: str, response: Response, what: str = "") -> Response:
+    """Give the browser a secret to keep; an empty one takes it away. A session ends with the browser."""
     line = line_of(visit.house, visit.request)
-    key = cookie(site, name, line)
+    key = cookie(letter, name, line, what)
     if secret:
-        response.set_cookie(key, secret, path="/", secure=line.secure, httponly=True, samesite="lax")
+        age = DEVICE_SECONDS if what else None
+        response.set_cookie(key, secret, max_age=age, path="/", secure=line.secure, httponly=True, samesite="lax")
     else:
         response.delete_cookie(key, path="/", secure=line.secure, httponly=True, samesite="lax")
     return response
@@ -159,7 +162,7 @@ async def _answer(house: House, site: Site[V], page: Page, act: Act, request: Re
         _refuse_other_sites(request, line)
     visit = await site.enter(house, request, page, name)
     visit.secure = line.secure
-    await _recognise(house, site, visit, request.cookies.get(cookie(site, name, line), ""))
+    await _recognise(house, site, visit, request.cookies.get(cookie(site.letter, name, line), ""), act)
     if act.action is not None and not visit.signed_in:
         raise SignedOut
     if request.method == "POST":
@@ -173,7 +176,7 @@ async def _answer(house: House, site: Site[V], page: Page, act: Act, request: Re
     return await act.answer(visit)
 
 
-async def _recognise(house: House, site: Site[V], visit: V, secret: str) -> None:
+async def _recognise(house: House, site: Site[V], visit: V, secret: str, act: Act) -> None:
     if not secret:
         return
     async with house.database.reading() as tx:
@@ -184,7 +187,9 @@ async def _recognise(house: House, site: Site[V], visit: V, secret: str) -> None
     shown = visit.notice is not None and visit.request.method == "GET" and not visit.partial
     if not shown:
         visit.notice = None
-    if stale or shown:
+    # A part that renews itself is nobody's click: it does not keep a session alive.
+    used = stale and not act.part
+    if used or shown:
         async with house.database.transaction() as tx:
             await sessions.seen(tx, secret)
             if shown:
@@ -210,12 +215,18 @@ def _refuse_other_sites(request: Request, line: Line) -> None:
 def _to_sign_in(site: Site[Any], request: Request) -> Response:
     start = f"/{site.letter}/{request.path_params['realm']}"
     partial = request.headers.get("hx-request") == "true"
-    here = urlsplit(request.headers.get("hx-current-url", "")) if partial else request.url
-    wanted = here.path + (f"?{here.query}" if here.query else "")
-    after = f"?next={quote(wanted)}" if partial or request.method == "GET" else ""
+    wanted = (
+        current_address(request)
+        if partial
+        else request.url.path + (f"?{query}" if (query := request.url.query) else "")
+    )
+    after = {"next": wanted} if partial or request.method == "GET" else {}
+    if any(name.endswith(f"provisor-{site.letter}-{request.path_params['realm']}") for name in request.cookies):
+        after["ended"] = "1"
+    address = f"{start}/sign-in" + (f"?{urlencode(after)}" if after else "")
     if partial:
-        return Response(status_code=204, headers={"HX-Redirect": f"{start}/sign-in{after}"})
-    return RedirectResponse(f"{start}/sign-in{after}", status_code=303)
+        return Response(status_code=204, headers={"HX-Redirect": address})
+    return RedirectResponse(address, status_code=303)
 
 
 def _on_this_machine(request: Request) -> bool:

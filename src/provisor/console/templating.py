@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from provisor.console import assets, labels
+from provisor.console import assets, fields, labels
 
 
 @cache
@@ -23,7 +23,13 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         extensions=["jinja2.ext.do"],
     )
-    made.globals.update(asset=assets.address, label=labels.LABELS, query=_query)
+    made.globals.update(
+        asset=assets.address,
+        label=labels.LABELS,
+        query=_query,
+        editable=fields.editable,
+        several_lines=fields.SEVERAL_LINES,
+    )
     made.filters.update(moment=moment, shown=shown, count=_count, ago=_ago)
     return made
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urlsplit
 from uuid import UUID
 
 from starlette.requests import Request
@@ -17,11 +18,19 @@ from provisor.console.house import House
 from provisor.console.page import Page
 from provisor.console.templating import render
 from provisor.directory.applications import Application
-from provisor.directory.edit import Edit, Tenant, edit
+from provisor.directory.edit import Tenant, edit
 from provisor.directory.users import User
-from provisor.workspace.edit import Edit as WorkspaceEdit
 from provisor.workspace.edit import Workspace
 from provisor.workspace.edit import edit as workspace_edit
+
+
+def current_address(request: Request) -> str:
+    """Path and query of the page that a script asks from; empty when it does not say."""
+    try:
+        found = urlsplit(request.headers.get("hx-current-url", ""))
+    except ValueError:
+        return ""
+    return found.path + (f"?{found.query}" if found.query else "")
 
 
 def theme(request: Request) -> str:
@@ -73,6 +82,11 @@ class Visit:
     def url(self, path: str = "/") -> str:
         return self.start + path
 
+    def here(self, otherwise: str) -> str:
+        """The page that a script asks from, below the site's start, with its search and its place in a list."""
+        found = current_address(self.request)
+        return found.removeprefix(self.start) if found.startswith(self.start + "/") else otherwise
+
     def query(self, name: str) -> str:
         return self.request.query_params.get(name, "").strip()
 
@@ -107,11 +121,13 @@ class Visit:
 
 @dataclass(slots=True)
 class PortalVisit(Visit):
-    """A visit to the portal of ``tenant``; ``app`` is the enterprise application that the page is about."""
+    """A visit to the portal of ``tenant``; ``app`` is the enterprise application that the page is about, ``quarantine``
+    why its cycles do not go through."""
 
     tenant: Tenant = field(kw_only=True)
     user: User | None = None
     application: Application | None = None
+    quarantine: str | None = None
 
     @property
     def folder(self) -> str:
@@ -157,6 +173,3 @@ class WorkspaceVisit(Visit):
     def edit(self) -> Any:
         """An edit of the workspace in this actor's name."""
         return workspace_edit(self.house.database, self.workspace, self.actor)
-
-
-__all__ = ["Edit", "PortalVisit", "Visit", "WorkspaceEdit", "WorkspaceVisit"]

@@ -85,11 +85,9 @@ async def create(work: Edit, name: str, template_id: str) -> UUID:
     if not name.strip() or len(name) > 120:
         raise Invalid("An application's name has 1 to 120 characters.")
     identity = uuid4()
-    if await work.tx.fetchrow(QUERIES.by_name, work.tenant.id, name.casefold()):
+    row = (work.tenant.id, identity, name, name.casefold(), template_id, template(template_id))
+    if await work.tx.fetchval(QUERIES.insert, *row) is None:
         raise Conflict(f"The application {name} exists already.")
-    await work.tx.execute(
-        QUERIES.insert, work.tenant.id, identity, name, name.casefold(), template_id, template(template_id)
-    )
     work.touch("Application", identity)
     work.record(audit.Entry("create", f"application {name}", str(identity), after={"template": template_id}))
     return identity
@@ -167,6 +165,8 @@ def connect(
     if secret_token is not None:
         if not secret_token.strip():
             raise Invalid("The secret token is empty.")
+        if any(char.isspace() for char in secret_token.strip()):
+            raise Invalid("A secret token is one word: enter it without “Bearer” and without blanks.")
         if changed.tenant_url is None:
             raise Invalid("Give the tenant URL before the secret token: the token is kept for that host only.")
         sealed = box.seal(secret_token.strip(), secret_row(application.id))
@@ -174,11 +174,22 @@ def connect(
     return changed
 
 
+def with_connection(current: Application, connected: Application, *, scope: str | None = None) -> Application:
+    """``current`` with the connection of ``connected``, and the scope when one is given."""
+    return replace(
+        current,
+        provisioning_mode=connected.provisioning_mode,
+        tenant_url=connected.tenant_url,
+        sealed_token=connected.sealed_token,
+        scope=scope or current.scope,
+    )
+
+
 def token(application: Application, box: SecretBox) -> str:
     """The secret token, for sending it to the tenant URL and nothing else."""
     if application.sealed_token is None:
         raise Invalid(
-            f"{application.name} has no secret token: provisor app set {application.name} --secret-token-file -"
+            f"{application.name} has no Secret Token yet: enter it under Provisioning, or with provisor app set."
         )
     return box.open(application.sealed_token, secret_row(application.id))
 

@@ -54,7 +54,7 @@ async def page(
 ) -> list[Row]:
     """What is assigned, from ``after`` (type, name in small letters, id) on, with ``text`` in a name; as
     :func:`assignments`, and ``display``, ``key``, ``enabled``, ``recycled``, ``members`` of a group."""
-    rows: list[Row] = await tx.fetch(QUERIES.assigned_page, tenant.id, app.id, *after, text.casefold(), limit)
+    rows: list[Row] = await tx.fetch(QUERIES.assigned_page, tenant.id, app.id, *after, text.lower(), limit)
     return rows
 
 
@@ -70,10 +70,10 @@ async def candidates(tx: Tx, tenant: Tenant, app: Application, text: str, limit:
     return rows
 
 
-async def principals(work: Edit, ids: Sequence[UUID]) -> list[User | Group]:
+async def principals(tx: Tx, tenant: Tenant, ids: Sequence[UUID]) -> list[User | Group]:
     """The users and groups with these ids, those that are not there any more left out."""
-    people = await work.tx.fetch(DIRECTORY.users_by_id, work.tenant.id, list(ids))
-    rooms = await work.tx.fetch(DIRECTORY.groups_by_id, work.tenant.id, list(ids))
+    people = await tx.fetch(DIRECTORY.users_by_id, tenant.id, list(ids))
+    rooms = await tx.fetch(DIRECTORY.groups_by_id, tenant.id, list(ids))
     return [*map(users.from_row, people), *(Group(row["id"], row["doc"]) for row in rooms)]
 
 
@@ -127,6 +127,6 @@ async def _refuse_the_owner(work: Edit, app: Application, principals: Sequence[U
     direct = {item.upn.casefold() for item in principals if isinstance(item, User)}
     if owner.casefold() in direct or owner.casefold() in through:
         raise Conflict(
-            f"{owner} owns the secret token of {app.name} and must not be provisioned by it: use the token of an "
-            "admin who is not assigned, or --force."
+            f"{owner} owns the secret token of {app.name} and must not be provisioned by it: use the token of an admin "
+            "who is not assigned. (provisor app assign --force assigns all the same.)"
         )

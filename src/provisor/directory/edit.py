@@ -30,6 +30,11 @@ class Tenant:
     name: str
     domain: str
 
+    @property
+    def realm(self) -> str:
+        """Whose sessions and links are its people's."""
+        return f"tenant/{self.id}"
+
 
 @dataclass(slots=True)
 class Edit:

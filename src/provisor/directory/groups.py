@@ -49,15 +49,18 @@ async def find(tx: Tx, tenant: Tenant, name: str) -> Group:
     return Group(rows[0]["id"], rows[0]["doc"])
 
 
-async def page(tx: Tx, tenant: Tenant, after: tuple[str, UUID], limit: int) -> list[Row]:
-    """Groups by name with their number of members (``id``, ``doc``, ``name_key``, ``members``)."""
-    rows: list[Row] = await tx.fetch(QUERIES.groups_page, tenant.id, after[0], limit, after[1])
-    return rows
+async def by_id(tx: Tx, tenant: Tenant, identity: UUID) -> Group:
+    """The group with this id, whatever others are called. Raises NotFound."""
+    rows = await tx.fetch(QUERIES.groups_by_id, tenant.id, [identity])
+    if not rows:
+        raise NotFound(f"There is no group {identity} in the tenant {tenant.name}.")
+    return Group(rows[0]["id"], rows[0]["doc"])
 
 
-async def search(tx: Tx, tenant: Tenant, after: tuple[str, UUID], limit: int, text: str = "") -> list[Row]:
-    """As :func:`page`, with ``text`` in the name."""
-    rows: list[Row] = await tx.fetch(QUERIES.groups_search, tenant.id, after[0], limit, after[1], text.casefold())
+async def page(tx: Tx, tenant: Tenant, after: tuple[str, UUID], limit: int, text: str = "") -> list[Row]:
+    """Groups by name with their number of members (``id``, ``doc``, ``name_key``, ``members``), those with ``text`` in
+    the name."""
+    rows: list[Row] = await tx.fetch(QUERIES.groups_page, tenant.id, after[0], limit, after[1], text.casefold())
     return rows
 
 
@@ -65,7 +68,7 @@ async def members_page(
     tx: Tx, tenant: Tenant, group: UUID, after: tuple[str, UUID], limit: int, text: str = ""
 ) -> list[Row]:
     """Direct members by name (``id``, ``type``, ``name``, ``display``, ``key``, ``enabled``)."""
-    rows: list[Row] = await tx.fetch(QUERIES.members_page, tenant.id, group, *after, text.casefold(), limit)
+    rows: list[Row] = await tx.fetch(QUERIES.members_page, tenant.id, group, *after, text.lower(), limit)
     return rows
 
 

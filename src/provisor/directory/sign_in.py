@@ -24,7 +24,7 @@ from provisor.storage.pool import Database, Tx
 
 LINK_LIFETIME: Final = timedelta(hours=24)
 _WRONG: Final = "The user name or the password is wrong."
-_VOID: Final = "This link was used already or is older than a day: ask for a new one."
+_VOID: Final = "This link is not good, or not any more: it was used, or is older than a day. Ask for a new one."
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +37,12 @@ class Arrival:
     stale: bool
 
 
-def realm(tenant: Tenant) -> str:
-    """Which sessions and links are this tenant's."""
-    return f"tenant/{tenant.id}"
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """What the browser keeps: the ``session``'s secret, and one by which it is known at the next sign-in."""
+
+    session: str
+    device: str
 
 
 async def set_up_link(work: Edit, user: User) -> str:
@@ -47,7 +50,7 @@ async def set_up_link(work: Edit, user: User) -> str:
     work.require("role.write")
     if not user.enabled or user.recycled:
         raise Forbidden(f"{user.upn} is disabled or deleted and cannot sign in.")
-    value = await sessions.make_link(work.tx, realm(work.tenant), str(user.id), LINK_LIFETIME)
+    value = await sessions.make_link(work.tx, work.tenant.realm, str(user.id), LINK_LIFETIME)
     work.record(audit.Entry("make set-up link", f"user {user.upn}", str(user.id)))
     return value
 
@@ -59,53 +62,55 @@ async def is_set_up(tx: Tx, tenant: Tenant) -> bool:
 
 async def link_owner(tx: Tx, tenant: Tenant, value: str) -> User:
     """Whose set-up link it is, without using it. Raises NotFound when it is void."""
-    subject = await sessions.look_at_link(tx, realm(tenant), value)
+    subject = await sessions.look_at_link(tx, tenant.realm, value)
     if subject is None:
         raise NotFound(_VOID)
-    return await users.find(tx, tenant, subject)
+    return await _able(tx, tenant, UUID(subject))
 
 
-async def set_up(database: Database, tenant: Tenant, value: str, password: str) -> str:
-    """Use a link: set the password, end every other session, begin one. Returns its secret."""
+async def set_up(database: Database, tenant: Tenant, value: str, password: str) -> Begun:
+    """Use a link: set the password, end every other session and link, begin a session."""
     async with database.reading() as tx:
         owner = await link_owner(tx, tenant, value)
     passwords.check(password, owner.upn)
     stored = await passwords.hashed(password)
     async with database.transaction() as tx:
-        if await sessions.use_link(tx, realm(tenant), value) != str(owner.id):
+        if await sessions.use_link(tx, tenant.realm, value) != str(owner.id):
             raise NotFound(_VOID)
-        user = await _able(tx, tenant, owner.upn)
-        await passwords.forget_tries(tx, realm(tenant), user.upn.casefold())
+        user = await _able(tx, tenant, owner.id)
         await _set(tx, tenant, user, stored)
         return await _begin(tx, tenant, user)
 
 
-async def with_password(database: Database, tenant: Tenant, name: str, password: str, address: str) -> str:
-    """Sign in; returns the session's secret. Raises Forbidden, not saying what was wrong."""
-    await passwords.count_try(database, realm(tenant), name.casefold()[:256], address)
+async def with_password(
+    database: Database, tenant: Tenant, name: str, password: str, *, address: str, device: str
+) -> Begun:
+    """Sign in from a network ``address``, with what this browser kept of a sign-in before (``device``, or empty).
+
+    Raises Forbidden, not saying what was wrong.
+    """
+    place = await passwords.count_try(database, tenant.realm, _account(name), address, device)
     async with database.reading() as tx:
         user, stored = await _stored(tx, tenant, name)
     if not await passwords.verify(stored, password) or user is None:
         raise Forbidden(_WRONG)
     async with database.transaction() as tx:
-        user = await _able(tx, tenant, user.upn)
-        await passwords.try_succeeded(tx, realm(tenant), name.casefold()[:256], address)
-        return await _begin(tx, tenant, user)
+        return await _begin(tx, tenant, await _able(tx, tenant, user.id), place)
 
 
 async def change_password(
-    database: Database, tenant: Tenant, user: User, old: str, new: str, address: str, session: str
+    database: Database, tenant: Tenant, user: User, old: str, new: str, *, address: str, device: str, session: str
 ) -> None:
     """Another password for whoever knows the present one; every session but ``session`` ends."""
     passwords.check(new, user.upn)
-    await passwords.count_try(database, realm(tenant), user.upn.casefold(), address)
+    place = await passwords.count_try(database, tenant.realm, _account(user.upn), address, device)
     async with database.reading() as tx:
         _, stored = await _stored(tx, tenant, user.upn)
     if not await passwords.verify(stored, old):
         raise Forbidden("The present password is wrong.")
     stored = await passwords.hashed(new)
     async with database.transaction() as tx:
-        await passwords.try_succeeded(tx, realm(tenant), user.upn.casefold(), address)
+        await passwords.try_succeeded(tx, tenant.realm, _account(user.upn), place)
         await _set(tx, tenant, user, stored, but=session)
 
 
@@ -113,7 +118,7 @@ async def sign_out_everywhere(work: Edit, user: User) -> None:
     """End every session of ``user``: one's own, or anybody's for whoever may give roles."""
     if work.actor.id != str(user.id):
         work.require("role.write")
-    await sessions.close_all(work.tx, realm(work.tenant), str(user.id))
+    await sessions.close_all(work.tx, work.tenant.realm, str(user.id))
     work.record(audit.Entry("sign out everywhere", f"user {user.upn}", str(user.id)))
 
 
@@ -123,7 +128,7 @@ async def arrive(tx: Tx, tenant: Tenant, value: str) -> Arrival | None:
         QUERIES.arrival,
         tenant.id,
         sessions.digest(value),
-        realm(tenant),
+        tenant.realm,
         sessions.LONGEST.total_seconds(),
         sessions.IDLE.total_seconds(),
         sessions.SEEN_EVERY,
@@ -142,23 +147,33 @@ async def _stored(tx: Tx, tenant: Tenant, name: str) -> tuple[User | None, str |
     return user, await tx.fetchval(QUERIES.password_get, tenant.id, identity) if identity else None
 
 
-async def _able(tx: Tx, tenant: Tenant, upn: str) -> User:
-    user = await users.find(tx, tenant, upn)
+async def _able(tx: Tx, tenant: Tenant, identity: UUID) -> User:
+    """The user with this id, and nobody who happens to have the same name now. Raises NotFound, Forbidden."""
+    rows = await tx.fetch(QUERIES.users_by_id, tenant.id, [identity])
+    if not rows:
+        raise NotFound(_VOID)
+    user = users.from_row(rows[0])
     if not user.enabled or user.recycled:
         raise Forbidden(f"{user.upn} is disabled or deleted and cannot sign in.")
     return user
 
 
+def _account(name: str) -> str:
+    """What tries are counted by."""
+    return name.casefold()[:256]
+
+
 async def _set(tx: Tx, tenant: Tenant, user: User, stored: str, *, but: str | None = None) -> None:
     await tx.execute(QUERIES.password_put, tenant.id, user.id, stored)
-    await sessions.close_all(tx, realm(tenant), str(user.id), but=but)
+    await sessions.close_all(tx, tenant.realm, str(user.id), but=but)
     await _record(tx, tenant, user, "set password")
 
 
-async def _begin(tx: Tx, tenant: Tenant, user: User) -> str:
-    value = await sessions.open_session(tx, realm(tenant), str(user.id))
+async def _begin(tx: Tx, tenant: Tenant, user: User, place: str = "") -> Begun:
+    device = await passwords.try_succeeded(tx, tenant.realm, _account(user.upn), place)
+    value = await sessions.open_session(tx, tenant.realm, str(user.id))
     await _record(tx, tenant, user, "sign in")
-    return value
+    return Begun(value, device)
 
 
 async def _record(tx: Tx, tenant: Tenant, user: User, action: str) -> None:

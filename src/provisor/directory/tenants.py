@@ -100,6 +100,11 @@ async def actor(database: Database, tenant: Tenant, acting_as: str | None) -> Ac
     )
 
 
+async def head(tx: Tx, tenant: Tenant) -> int:
+    """The number of the tenant's latest change."""
+    return int(await tx.fetchval(QUERIES.feed_head, tenant.id))
+
+
 async def size(tx: Tx, tenant: Tenant) -> tuple[int, int]:
     """How many users (without those in the recycle bin) and groups the tenant has."""
     row = await tx.fetchrow(QUERIES.tenant_size, tenant.id)

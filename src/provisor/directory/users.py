@@ -15,6 +15,7 @@ from uuid import UUID, uuid4
 import asyncpg
 
 from provisor import audit
+from provisor.access import sessions
 from provisor.directory import attributes
 from provisor.directory.edit import QUERIES, Edit, Tenant
 from provisor.refusal import Conflict, Invalid, NotFound
@@ -53,6 +54,14 @@ async def find(tx: Tx, tenant: Tenant, name: str) -> User:
     return from_row(rows[0])
 
 
+async def by_id(tx: Tx, tenant: Tenant, identity: UUID) -> User:
+    """The user with this id, whoever has the name now. Raises NotFound."""
+    rows = await tx.fetch(QUERIES.users_by_id, tenant.id, [identity])
+    if not rows:
+        raise NotFound(f"There is no user {identity} in the tenant {tenant.name}.")
+    return from_row(rows[0])
+
+
 async def find_recycled(tx: Tx, tenant: Tenant, name: str) -> User:
     """The user in the recycle bin with this user principal name or object id. Raises NotFound, or Conflict when
     several have the name."""
@@ -68,16 +77,12 @@ async def find_recycled(tx: Tx, tenant: Tenant, name: str) -> User:
     return from_row(found[0])
 
 
-async def page(tx: Tx, tenant: Tenant, after: str, limit: int, *, recycled: bool | None = False) -> list[User]:
-    """Users by name, those after the user principal name ``after``."""
-    return [from_row(row) for row in await tx.fetch(QUERIES.users_page, tenant.id, after.casefold(), limit, recycled)]
-
-
-async def search(
-    tx: Tx, tenant: Tenant, after: str, limit: int, *, text: str = "", recycled: bool = False
+async def page(
+    tx: Tx, tenant: Tenant, after: tuple[str, UUID], limit: int, *, text: str = "", recycled: bool = False
 ) -> list[User]:
-    """Users by user principal name, those after ``after``, with ``text`` in a name of theirs."""
-    rows = await tx.fetch(QUERIES.users_search, tenant.id, after.casefold(), limit, recycled, text.casefold())
+    """Users by user principal name, those after one (name and id), with ``text`` in a name of theirs."""
+    name, identity = after
+    rows = await tx.fetch(QUERIES.users_page, tenant.id, name.casefold(), identity, limit, recycled, text.casefold())
     return [from_row(row) for row in rows]
 
 
@@ -179,6 +184,9 @@ async def save(work: Edit, before: Mapping[UUID, User | None], after: Iterable[U
     for user in changed:
         work.record(_entry(before[user.id], user))
     work.touch("User", *(user.id for user in changed))
+    out = [str(user.id) for user in changed if (user.recycled or not user.enabled) and before[user.id] is not None]
+    if out:
+        await sessions.close_all(work.tx, work.tenant.realm, *out)
     for user in changed:
         was = before[user.id]
         if was is not None and was.recycled != user.recycled:

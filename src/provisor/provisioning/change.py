@@ -26,7 +26,7 @@ Action = Literal[
     "refuse",
 ]
 #: Of an account that the target, asked for it, says is not there.
-REMOVED: Final = "was removed at the target; it is not created again until it is added there or --clear full forgets it"
+REMOVED: Final = "was removed at the target; it is not created again until it is added there or its link is forgotten"
 #: The order in which a cycle does things: whoever leaves first, accounts before groups, objects before references.
 LEAVERS, USERS, GROUPS, REMOVALS, ADDITIONS, REFERENCES, GONE_GROUPS = range(1, 8)
 

@@ -20,7 +20,7 @@ from provisor.refusal import Conflict, Invalid
 Document = Mapping[str, Any]
 TYPES: Final = ("Binary", "Boolean", "DateTime", "Integer", "Reference", "String")
 #: What an attribute of the target is called: RFC 7644 §3.5.2, with at most one filter.
-_PATH: Final = re.compile(r"[A-Za-z$_][\w$:.-]*(\[[^\[\]]+\])?(\.[\w$-]+)?")
+_PATH: Final = re.compile(r"[A-Za-z$_]([\w$:.-]*[\w$])?(\[[A-Za-z][\w.]* eq (\"[^\"]*\"|[\w.-]+)\])?(\.[\w$-]+)?")
 #: *Apply this mapping*: the portal's words → the document's flowType.
 APPLY: Final = {"always": "Always", "only during object creation": "ObjectAddOnly"}
 
@@ -132,7 +132,7 @@ def add_attribute(document: Document, object_type: str, name: str, *, kind: str 
         raise Conflict(f"The attribute list has {name} already.")
     if not name.strip():
         raise Invalid("An attribute needs a name.")
-    if not _PATH.fullmatch(name):
+    if not _PATH.fullmatch(name) or len(name) > 200:
         raise Invalid(f'{name} is no attribute path like title, name.givenName or emails[type eq "work"].value.')
     definitions.append(templates.attribute_definition(name, _kind(kind)))
     return changed

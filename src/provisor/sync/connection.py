@@ -23,6 +23,7 @@ from provisor.provisioning.schema import compile_schema
 from provisor.refusal import Conflict
 from provisor.storage.pool import Database
 from provisor.sync.answers import owner
+from provisor.sync.ledger import Ledger
 
 AUTHORIZED: Final = "The supplied credentials are authorized to enable provisioning"
 
@@ -69,25 +70,27 @@ async def save(
 ) -> Application:
     """Keep ``changes`` of an application, its connection tested first, and do ``also`` in the same transaction.
 
-    Raises Untested, with the cause, when the target does not take the credentials.
+    ``changes`` is asked twice: for what to test, and, when it is saved, with the application as it is then. What passed
+    the test ends a quarantine: the next cycle is due at once. Raises Untested, with the cause, when the target does not
+    take the credentials.
     """
     require(actor, "provisioning.write", application.id)
     wanted = changes(application)
-    learned = application.capabilities
+    learned, passed = application.capabilities, False
     connection = (wanted.tenant_url, wanted.sealed_token)
     if wanted.connected and connection != (application.tenant_url, application.sealed_token):
         try:
-            learned = (await test_application(wanted, make_target)).to_json()
+            learned, passed = (await test_application(wanted, make_target)).to_json(), True
         except TargetError as error:
             if not force:
                 raise Untested(error) from None
             learned = {}
     async with edit(database, tenant, actor) as work:
         before = await applications.locked(work, application.id)
-        after = replace(
-            wanted, schema=before.schema, provisioning=before.provisioning, capabilities=learned, name=before.name
-        )
+        after = replace(changes(before), capabilities=learned)
         await applications.save(work, before, after, "configure provisioning")
+        if passed:
+            await Ledger(database, tenant.id, application.id).mended(work.tx)
         if also is not None:
             await also(work)
     return after
@@ -101,5 +104,5 @@ def _cause(error: TargetError) -> str:
     if error.status in (401, 403):
         return f"The target refuses the secret token: {said}."
     if error.status in (200, 404) or error.status in range(300, 400):
-        return f"The tenant URL is not that of a SCIM service: {said}."
+        return f"The tenant URL is not that of a SCIM service, like https://host/api/2.0/preview/scim: {said}."
     return f"The target does not answer as a SCIM service should: {said}."

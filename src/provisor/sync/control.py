@@ -22,7 +22,7 @@ async def switch(work: Edit, identity: UUID, status: Literal["On", "Off"]) -> Ap
     work.require("provisioning.run", identity)
     before = await applications.locked(work, identity)
     if status == "On" and not before.connected:
-        raise Conflict(f"{before.name} has no tenant URL and secret token yet: provisor app set {before.name}.")
+        raise Conflict(f"{before.name} has no Tenant URL and Secret Token yet: save these first (provisor app set).")
     after = replace(before, provisioning=status)
     await applications.save(work, before, after, f"provisioning {status}", may="provisioning.run")
     return after

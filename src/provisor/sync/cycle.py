@@ -25,7 +25,7 @@ from provisor.sync.intake import intake
 from provisor.sync.job import Job
 from provisor.sync.ledger import LeaseLost, Ledger
 from provisor.sync.planning import Planning, plan_objects
-from provisor.sync.records import Cycle
+from provisor.sync.records import Cycle, Mode
 from provisor.sync.references import plan_references
 
 LEASE_SECONDS = 15.0
@@ -73,7 +73,7 @@ async def dry_run(job: Job, report: Report, *, everything: bool = False) -> Resu
     ``everything``: as if all were to be looked at again, which is what a job with rules that are not saved yet needs.
     """
     started = time.monotonic()
-    run, initial = await _begin(job, "plan", initial=everything)
+    run, initial = await _begin(job, "preview" if everything else "plan", initial=everything)
     try:
         await _plan(job, run, initial, True, report, everything=everything)
     except TargetError as error:
@@ -122,7 +122,7 @@ async def _cycle(job: Job, epoch: int, report: Report, backed_off: bool) -> Resu
     return _result(job, run, "done", started)
 
 
-async def _begin(job: Job, mode: Literal["plan", "cycle"], *, initial: bool = False) -> tuple[_Run, bool]:
+async def _begin(job: Job, mode: Mode, *, initial: bool = False) -> tuple[_Run, bool]:
     state = await intake(job)
     initial = initial or state.initial
     cycle = await job.ledger.begin("initial" if initial else "incremental", mode, state.generation)

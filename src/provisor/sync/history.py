@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from provisor.storage.pool import Database, Row
+from provisor.storage.pool import Database, Row, Tx
 from provisor.storage.queries import queries
 
 QUERIES = queries("sync")
@@ -43,12 +43,6 @@ class History:
     def __init__(self, database: Database, tenant: UUID, application: UUID) -> None:
         self._database = database
         self._key = (tenant, application)
-
-    async def progress(self, cycle: UUID) -> tuple[int, int]:
-        """(changes planned, changes done) of a cycle."""
-        async with self._database.reading() as tx:
-            row = await tx.fetchrow(QUERIES.progress, *self._key, cycle)
-        return row["planned"], row["done"]
 
     async def statistics(self) -> Statistics:
         async with self._database.reading() as tx:
@@ -95,7 +89,7 @@ class History:
                 QUERIES.log_page,
                 *self._key,
                 *place,
-                chosen.name.casefold(),
+                chosen.name.lower(),
                 chosen.status,
                 chosen.action,
                 chosen.cycle,
@@ -113,6 +107,17 @@ class History:
         async with self._database.reading() as tx:
             rows: list[Row] = await tx.fetch(QUERIES.log, *self._key, None, [source], limit)
         return rows
+
+
+async def quarantine(tx: Tx, tenant: UUID, application: UUID) -> str | None:
+    """Why an application's cycles do not go through; None when they do."""
+    found: str | None = await tx.fetchval(QUERIES.quarantine, tenant, application)
+    return found
+
+
+async def states(tx: Tx, tenant: UUID) -> dict[UUID, Row]:
+    """How the applications of a tenant that ever had a cycle stand (``last_cycle``, ``quarantine``, ``held``)."""
+    return {row["application"]: row for row in await tx.fetch(QUERIES.states, tenant)}
 
 
 def detail(row: Mapping[str, Any], part: str) -> dict[str, tuple[Any, Any]]:

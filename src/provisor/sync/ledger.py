@@ -21,6 +21,7 @@ from provisor.sync.records import (
     Due,
     JobState,
     Membership,
+    Mode,
     Outcome,
     Planned,
     change_from,
@@ -32,6 +33,7 @@ QUERIES = queries("sync")
 _FIRST = UUID(int=0)
 #: Cycles whose plans and log rows are kept.
 CYCLES_KEPT = 1000
+DRY_RUNS_KEPT = 20
 
 
 class LeaseLost(Exception):
@@ -78,6 +80,10 @@ class Ledger:
             await tx.execute(QUERIES.forget_links, *self._key)
         else:
             await tx.execute(QUERIES.retry_all, *self._key)
+
+    async def mended(self, tx: Tx) -> None:
+        """Whatever the quarantine was for is mended: the next cycle is due."""
+        await tx.execute(QUERIES.job_mended, *self._key)
 
     # ── the lease ────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -170,13 +176,11 @@ class Ledger:
 
     # ── plan and log ─────────────────────────────────────────────────────────────────────────────────────────
 
-    async def begin(
-        self, kind: Literal["initial", "incremental"], mode: Literal["plan", "cycle"], generation: int
-    ) -> Cycle:
+    async def begin(self, kind: Literal["initial", "incremental"], mode: Mode, generation: int) -> Cycle:
         identity = uuid4()
         async with self._database.transaction() as tx:
             number = await tx.fetchval(QUERIES.cycle_begin, *self._key, identity, kind, mode)
-            await tx.execute(QUERIES.changes_prune, *self._key, number - CYCLES_KEPT)
+            await tx.execute(QUERIES.changes_prune, *self._key, number - CYCLES_KEPT, DRY_RUNS_KEPT)
         return Cycle(identity, number, kind, mode, generation)
 
     async def append(self, cycle: Cycle, rows: Sequence[Planned]) -> None:
@@ -199,6 +203,7 @@ class Ledger:
                 [detail_of(change) for change in changes],
                 [change.retry for change in changes],
             )
+            await tx.execute(QUERIES.cycle_planned, *self._key, cycle.id, len(rows))
 
     async def planned(self, cycle: Cycle, limit: int) -> AsyncIterator[list[Planned]]:
         """The plan's rows in the order in which they are done, page by page; a page has one phase."""
@@ -325,6 +330,7 @@ async def _write_log(tx: Tx, key: tuple[UUID, UUID], cycle: Cycle, outcomes: Seq
         [outcome.message for outcome in outcomes],
         [outcome.after.target_id if outcome.after else None for outcome in outcomes],
     )
+    await tx.execute(QUERIES.cycle_did, *key, cycle.id, len(outcomes))
 
 
 async def _write_objects(tx: Tx, key: tuple[UUID, UUID], outcomes: Sequence[Outcome]) -> None:

@@ -1,19 +1,26 @@
-"""Dry runs that somebody waits for in a browser: one at a time for each application, in this process.
+"""Dry runs that somebody waits for in a browser, in this process: one at a time for each question.
 
-The plan itself stands in the ledger as any other; here is only whether one is being made, and why one could not be.
+A question (``key``) is an application, or an application with the mark of edits that are not saved. What comes out
+stands in the ledger; here is only whether it is being made, and why it could not be.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+import traceback
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
-from typing import Any
-from uuid import UUID
+from typing import Any, Final
+
+import structlog
 
 from provisor.connectors.base import TargetError
 from provisor.refusal import Refusal
 from provisor.sync.cycle import Result
+
+#: Previews that are kept in mind.
+REMEMBERED: Final = 200
+_LOG = structlog.get_logger("provisor.previews")
 
 
 @dataclass(slots=True)
@@ -34,26 +41,28 @@ class Preview:
 
 @dataclass(slots=True)
 class Previews:
-    _latest: dict[UUID, Preview] = field(default_factory=dict)
-    _tasks: dict[UUID, asyncio.Task[None]] = field(default_factory=dict)
+    _latest: dict[str, Preview] = field(default_factory=dict)
+    _tasks: dict[str, asyncio.Task[None]] = field(default_factory=dict)
 
-    def of(self, application: UUID) -> Preview | None:
-        """The latest preview of an application; None when there was none in this process."""
-        return self._latest.get(application)
+    def of(self, key: str) -> Preview | None:
+        """The latest preview of a question; None when there was none in this process, or it was long ago."""
+        return self._latest.get(key)
 
-    def start(self, application: UUID, work: Coroutine[Any, Any, Result], preview: Preview) -> Preview:
-        """Run a dry run that reports to ``preview``; one that is under way for this application goes on instead."""
-        running = self._latest.get(application)
+    def start(self, key: str, work: Callable[[Preview], Coroutine[Any, Any, Result]]) -> Preview:
+        """Begin a dry run that reports to the preview it is given; one that is under way for the key goes on."""
+        running = self._latest.get(key)
         if running is not None and running.running:
-            work.close()
             return running
-        self._latest[application] = preview
-        self._tasks[application] = asyncio.create_task(self._run(application, work, preview))
+        self._latest.pop(key, None)
+        while len(self._latest) >= REMEMBERED:
+            self._latest.pop(next(iter(self._latest)))
+        preview = self._latest[key] = Preview()
+        self._tasks[key] = asyncio.create_task(self._run(key, work(preview), preview))
         return preview
 
-    async def wait(self, application: UUID, seconds: float) -> None:
-        """Until the application's dry run has ended, but not longer."""
-        task = self._tasks.get(application)
+    async def wait(self, key: str, seconds: float) -> None:
+        """Until the question's dry run has ended, but not longer."""
+        task = self._tasks.get(key)
         if task is not None:
             await asyncio.wait({task}, timeout=seconds)
 
@@ -64,13 +73,15 @@ class Previews:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _run(self, application: UUID, work: Coroutine[Any, Any, Result], preview: Preview) -> None:
+    async def _run(self, key: str, work: Coroutine[Any, Any, Result], preview: Preview) -> None:
         try:
             preview.result = await work
         except (TargetError, Refusal) as error:
             preview.error = str(error)
         except Exception as error:
-            preview.error = f"The plan could not be made ({type(error).__name__}): the server's log may say more."
-            raise
+            # The message of an exception may hold values of a person: the places where it passed do not.
+            places = [f"{frame.filename}:{frame.lineno}" for frame in traceback.extract_tb(error.__traceback__)]
+            _LOG.error("preview failed", error=type(error).__name__, places=places)
+            preview.error = "The plan could not be made: something went wrong here, the server's log says where."
         finally:
-            self._tasks.pop(application, None)
+            self._tasks.pop(key, None)

@@ -11,6 +11,8 @@ from uuid import UUID
 from provisor.provisioning.change import Change, Known
 
 Status = Literal["success", "failure", "skipped"]
+#: A cycle, the dry run of the next one, or that of mappings which are not saved.
+Mode = Literal["cycle", "plan", "preview"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +87,7 @@ class Cycle:
     id: UUID
     number: int
     kind: Literal["initial", "incremental"]
-    mode: Literal["plan", "cycle"]
+    mode: Mode
     generation: int
 
 

@@ -162,20 +162,22 @@ async def set_entitlement(work: Edit, group: Group, value: str, on: bool) -> Non
         raise Invalid(error.detail) from None
 
 
-async def add_member(work: Edit, name: str, member: str) -> bool:
-    """Put a user or group, by name, into a group; whether it was not in it before."""
-    work.require_admin()
-    group = await _locked(work, (await find(work.tx, work.workspace, name)).id)
-    identity = await _principal(work, member)
-    return await _save(work, group, dict(group.doc), None, ([identity], []))
+async def add_member(work: Edit, group: str | Group, member: str) -> bool:
+    """Put a user or group, by name, into a group (read, or by name); whether it was not in it before."""
+    return await move(work, group, add=[await _principal(work, member)])
 
 
-async def remove_member(work: Edit, name: str, member: str) -> bool:
-    """Take a user or group, by name, out of a group; whether it was in it."""
+async def remove_member(work: Edit, group: str | Group, member: str) -> bool:
+    """Take a user or group, by name, out of a group (read, or by name); whether it was in it."""
+    return await move(work, group, remove=[await _principal(work, member)])
+
+
+async def move(work: Edit, group: str | Group, *, add: Sequence[str] = (), remove: Sequence[str] = ()) -> bool:
+    """Put members in and take members out, by id; whether anything changed."""
     work.require_admin()
-    group = await _locked(work, (await find(work.tx, work.workspace, name)).id)
-    identity = await _principal(work, member)
-    return await _save(work, group, dict(group.doc), None, ([], [identity]))
+    meant = group if isinstance(group, Group) else await find(work.tx, work.workspace, group)
+    locked = await _locked(work, meant.id)
+    return await _save(work, locked, dict(locked.doc), None, (add, remove))
 
 
 async def _save(

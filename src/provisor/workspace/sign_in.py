@@ -20,7 +20,7 @@ from provisor.workspace.edit import QUERIES, Edit, Workspace
 from provisor.workspace.resources import User
 
 LINK_LIFETIME: Final = timedelta(minutes=15)
-_VOID: Final = "This link was used already or is older than a quarter of an hour: ask for a new one."
+_VOID: Final = "This link is not good, or not any more: it was used, or is older than a quarter of an hour. Ask again."
 
 
 @dataclass(frozen=True, slots=True)

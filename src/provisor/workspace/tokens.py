@@ -20,6 +20,7 @@ from provisor.workspace.resources import User
 
 LIFETIME_DAYS: Final = 90
 _LONGEST_DAYS: Final = 36_500
+_LONGEST_COMMENT: Final = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,9 @@ async def create(work: Edit, user: User, *, comment: str = "", lifetime_days: fl
     """A token for ``user``, whose value is known only to whoever made it. Without a lifetime it never expires."""
     work.require_admin()
     if lifetime_days is not None and not 0 < lifetime_days <= _LONGEST_DAYS:
-        raise Invalid(f"A token lives more than 0 and at most {_LONGEST_DAYS} days.")
+        raise Invalid(f"A token lives more than 0 and at most {_LONGEST_DAYS} days; 0 stands for one without an end.")
+    if len(comment) > _LONGEST_COMMENT:
+        raise Invalid(f"A token's comment has at most {_LONGEST_COMMENT} characters.")
     if await work.tx.fetchval(QUERIES.user_keep, work.workspace.id, user.id) is None:
         raise NotFound(f"{user.name} was removed meanwhile.")
     if not user.active:

@@ -154,20 +154,20 @@ async def add(work: Edit, name: str, values: Mapping[str, Any], *, admin: bool =
     return await set_admin(work, name, True) if admin else user
 
 
-async def set_values(work: Edit, name: str, values: Mapping[str, Any]) -> User:
-    """Change a user by name as the console does; None clears an attribute. The rules are those of PATCH."""
+async def set_values(work: Edit, who: str | User, values: Mapping[str, Any]) -> User:
+    """Change a user, or the one with a name, as the console does; None clears an attribute. The rules are PATCH's."""
     work.require_admin()
-    before = await _locked(work, (await find(work.tx, work.workspace, name)).id)
+    before = await _locked(work, await _meant(work, who))
     try:
         return await _patch(work, before, _replacements(values))
     except ScimError as error:
         raise Invalid(error.detail) from None
 
 
-async def set_admin(work: Edit, name: str, admin: bool) -> User:
+async def set_admin(work: Edit, who: str | User, admin: bool) -> User:
     """The console's *Admin* check box."""
     work.require_admin()
-    user = await _locked(work, (await find(work.tx, work.workspace, name)).id)
+    user = await _locked(work, await _meant(work, who))
     group = (await work.tx.fetchrow(QUERIES.group_by_name, work.workspace.id, rules.ADMINS))["id"]
     is_admin = any(item["value"] == group for item in user.groups or ())
     if admin == is_admin:
@@ -175,10 +175,10 @@ async def set_admin(work: Edit, name: str, admin: bool) -> User:
     return await _save(work, user, dict(user.doc), join=[group] if admin else [], leave=[] if admin else [group])
 
 
-async def remove(work: Edit, name: str) -> None:
+async def remove(work: Edit, who: str | User) -> None:
     """The console's *Delete User*: access ends at once, and provisioning does not bring the user back."""
     work.require_admin()
-    user = await _locked(work, (await find(work.tx, work.workspace, name)).id)
+    user = await _locked(work, await _meant(work, who))
     await _delete(work, user)
     await work.tx.execute(
         QUERIES.tombstone_insert,
@@ -190,6 +190,11 @@ async def remove(work: Edit, name: str) -> None:
         work.actor.name,
     )
     work.record("remove", _what(user), user.id, before=user.doc)
+
+
+async def _meant(work: Edit, who: str | User) -> str:
+    """The id of a user that was read, whatever others are called, or of the one with a name."""
+    return who.id if isinstance(who, User) else (await find(work.tx, work.workspace, who)).id
 
 
 async def _insert(work: Edit, doc: dict[str, Any]) -> User:

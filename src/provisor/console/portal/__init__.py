@@ -37,11 +37,13 @@ from provisor.console.visit import PortalVisit
 from provisor.directory import applications as apps
 from provisor.directory import sign_in as signing_in
 from provisor.directory import tenants
+from provisor.refusal import NotFound
 from provisor.storage.pool import Tx
+from provisor.sync.history import quarantine
 
 
 class Portal:
-    letter = "t"
+    letter = sign_in.LETTER
     pages = pages(
         [
             sign_in,
@@ -70,8 +72,11 @@ class Portal:
     )
 
     async def enter(self, house: House, request: Request, page: Page, name: str) -> PortalVisit:
-        async with house.database.reading() as tx:
-            tenant = await tenants.get(tx, name)
+        try:
+            async with house.database.reading() as tx:
+                tenant = await tenants.get(tx, name)
+        except NotFound:
+            raise NotFound("There is no portal here.") from None
         return PortalVisit(house, request, page, f"/t/{tenant.name}", secure=False, tenant=tenant)
 
     async def recognise(self, tx: Tx, visit: PortalVisit, secret: str) -> bool | None:
@@ -86,6 +91,7 @@ class Portal:
         if identity is None:
             return None
         visit.application = await apps.by_id(tx, visit.tenant, identity)
+        visit.quarantine = await quarantine(tx, visit.tenant.id, identity)
         return visit.application.id
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from starlette.responses import Response
 
 from provisor.console.page import Page
-from provisor.console.portal.sign_in import begin
+from provisor.console.portal.sign_in import device, leave
 from provisor.console.visit import PortalVisit
 from provisor.directory import sign_in
 from provisor.refusal import Invalid
@@ -24,7 +24,14 @@ async def password(visit: PortalVisit) -> Response:
     if new != visit.form.raw("again"):
         raise Invalid("The two new passwords differ.")
     await sign_in.change_password(
-        visit.house.database, visit.tenant, visit.me, visit.form.raw("old"), new, visit.address, visit.secret
+        visit.house.database,
+        visit.tenant,
+        visit.me,
+        visit.form.raw("old"),
+        new,
+        address=visit.address,
+        device=device(visit),
+        session=visit.secret,
     )
     return await visit.done("/account", "Your password is changed; every other session of yours has ended.")
 
@@ -33,4 +40,4 @@ async def password(visit: PortalVisit) -> Response:
 async def sign_out_everywhere(visit: PortalVisit) -> Response:
     async with visit.edit() as edit:
         await sign_in.sign_out_everywhere(edit, visit.me)
-    return begin(visit, "", visit.url("/sign-in"))
+    return leave(visit)

@@ -7,6 +7,7 @@ from starlette.responses import Response
 from provisor.console.page import Page
 from provisor.console.visit import PortalVisit
 from provisor.directory import applications
+from provisor.sync.history import states
 
 PAGE = Page("applications", "/applications", action="application.read")
 
@@ -14,9 +15,12 @@ PAGE = Page("applications", "/applications", action="application.read")
 @PAGE.get
 async def show(visit: PortalVisit) -> Response:
     text = visit.query("q")
-    async with visit.house.database.reading() as tx:
+    async with visit.house.database.snapshot() as tx:
         every = await applications.everyone(tx, visit.tenant)
-    seen = [
-        item for item in every if visit.may("application.read", item.id) and text.casefold() in item.name.casefold()
+        jobs = await states(tx, visit.tenant.id)
+    apps = [
+        (item, jobs.get(item.id))
+        for item in every
+        if visit.may("application.read", item.id) and text.casefold() in item.name.casefold()
     ]
-    return visit.render(apps=seen, text=text)
+    return visit.render(apps=apps, text=text)

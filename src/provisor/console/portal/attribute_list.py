@@ -42,11 +42,13 @@ async def show(visit: PortalVisit) -> Response:
 @PAGE.post("/save", action="provisioning.write")
 async def save(visit: PortalVisit) -> Response:
     kind = drafting.object_type(visit)
-    await drafting.change(visit, lambda document: edited(document, kind, visit.form))
+    if not visit.form.text("confirmed"):
+        await drafting.change(visit, lambda document: edited(document, kind, visit.form))
     mappings = visit.app_url(f"/mappings/{visit.parameter('object')}")
-    if await drafting.draft_of(visit) is None:
+    draft = await drafting.draft_of(visit)
+    if draft is None:
         return await visit.done(mappings, "Nothing was changed.")
-    return await drafting.save(visit, visit.app_url(f"/attributes/{visit.parameter('object')}/save"), mappings)
+    return await drafting.save(visit, mappings, seen=draft.mark)
 
 
 def edited(document: Mapping[str, Any], kind: str, form: Form) -> Mapping[str, Any]:

@@ -45,6 +45,7 @@ async def show(visit: PortalVisit) -> Response:
         sources=sorted(source_attributes(kind), key=str.casefold),
         targets=[row["name"] for row in target_definitions(document, kind)],
         differences=drafting.differences(visit, draft),
+        mark=draft.mark if draft else "",
         saved=bool(visit.query("saved")),
     )
 
@@ -108,7 +109,7 @@ async def delete_all(visit: PortalVisit) -> Response:
 
 @PAGE.post("/save", action=WRITE)
 async def save(visit: PortalVisit) -> Response:
-    return await drafting.save(visit, _path(visit, "/save"), _path(visit))
+    return await drafting.save(visit, _path(visit), seen=visit.form.text("mark"))
 
 
 @PAGE.post("/discard", action=WRITE)
@@ -120,8 +121,7 @@ async def discard(visit: PortalVisit) -> Response:
 @PAGE.part("/preview")
 async def preview(visit: PortalVisit) -> Response:
     """The part that says what the next cycle would change, asked for until the dry run has ended."""
-    latest = visit.house.previews.of(visit.app.id)
-    return await drafting.shown(visit, latest, confirming=visit.query("confirming") == "1")
+    return await drafting.shown(visit, await drafting.draft_of(visit) if visit.query("draft") else None)
 
 
 _EMPTY = {"type": "Direct", "source": "", "default": "", "target": "", "match": False, "apply": "always"}
@@ -132,8 +132,8 @@ def target_directory(document: Any) -> str:
     return str(document["synchronizationRules"][0].get("targetDirectoryName") or "the application")
 
 
-def _path(visit: PortalVisit, more: str = "") -> str:
-    return visit.app_url(f"/mappings/{visit.parameter('object')}{more}")
+def _path(visit: PortalVisit) -> str:
+    return visit.app_url(f"/mappings/{visit.parameter('object')}")
 
 
 def _given(visit: PortalVisit) -> dict[str, str]:
@@ -157,4 +157,6 @@ def _precedence(visit: PortalVisit, rows: list[dict[str, Any]]) -> int:
     number = visit.form.number("precedence", "The matching precedence")
     edited = visit.form.text("edited")
     taken = [row["precedence"] for row in rows if row["target"] != edited]
+    if number < 0:
+        raise Invalid("A matching precedence is 1 or more.")
     return number or max(taken, default=0) + 1

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from starlette.responses import Response
 
+from provisor.console.fields import changed
+from provisor.console.lists import after
 from provisor.console.page import Page
-from provisor.console.portal.groups import after
 from provisor.console.visit import PortalVisit
-from provisor.directory import groups, users
+from provisor.directory import assignments, groups, users
 from provisor.provisioning.source_names import GROUP_ATTRIBUTES
 from provisor.refusal import Invalid
 
@@ -20,7 +21,7 @@ FIRST = ("displayName", "description", "mail", "extensionAttribute1")
 async def show(visit: PortalVisit) -> Response:
     text = visit.query("q")
     async with visit.house.database.snapshot() as tx:
-        group = await groups.find(tx, visit.tenant, str(visit.parameter("group")))
+        group = await groups.by_id(tx, visit.tenant, visit.parameter("group"))
         members = await groups.members_page(tx, visit.tenant, group.id, after(visit), SHOWN + 1, text)
         parents = await users.memberships(tx, visit.tenant, group.id)
         apps = await users.assigned_to(tx, visit.tenant, group.id)
@@ -40,9 +41,9 @@ async def show(visit: PortalVisit) -> Response:
 @PAGE.post("", action="directory.write")
 async def change(visit: PortalVisit) -> Response:
     identity = visit.parameter("group")
-    given = {name: visit.form.text(name) for name in visit.form.fields if name in GROUP_ATTRIBUTES}
+    given = changed(visit.form, GROUP_ATTRIBUTES)
     async with visit.edit() as edit:
-        await groups.change(edit, await groups.find(edit.tx, visit.tenant, str(identity)), given)
+        await groups.change(edit, await groups.by_id(edit.tx, visit.tenant, identity), given)
     return await visit.done(f"/groups/{identity}", "Saved.")
 
 
@@ -52,7 +53,7 @@ async def add_member(visit: PortalVisit) -> Response:
     if not name:
         raise Invalid("Name a user (by user principal name) or a group.")
     async with visit.edit() as edit:
-        group = await groups.find(edit.tx, visit.tenant, str(identity))
+        group = await groups.by_id(edit.tx, visit.tenant, identity)
         member, kind = await groups.principal(edit.tx, visit.tenant, name)
         added = await groups.add_members(edit, [(group.id, member, kind)])
     said = f"{name} is a member of {group.name} now." if added else f"{name} was a member already."
@@ -62,10 +63,13 @@ async def add_member(visit: PortalVisit) -> Response:
 @PAGE.post("/members/remove", action="directory.write")
 async def remove_member(visit: PortalVisit) -> Response:
     identity = visit.parameter("group")
+    chosen = visit.form.ids("member")
+    if not chosen:
+        raise Invalid("Tick at least one member.")
     async with visit.edit() as edit:
-        group = await groups.find(edit.tx, visit.tenant, str(identity))
-        kinds = {row["member_id"]: row["member_type"] for row in await groups.members(edit.tx, visit.tenant, group.id)}
-        rows = [(group.id, member, kinds[member]) for member in visit.form.ids("member") if member in kinds]
+        group = await groups.by_id(edit.tx, visit.tenant, identity)
+        members = await assignments.principals(edit.tx, visit.tenant, chosen)
+        rows = [(group.id, member.id, assignments.kind(member)) for member in members]
         count = await groups.remove_members(edit, rows)
     return await visit.done(f"/groups/{identity}", f"{count} removed from {group.name}.")
 
@@ -73,6 +77,6 @@ async def remove_member(visit: PortalVisit) -> Response:
 @PAGE.post("/delete", action="directory.write")
 async def delete(visit: PortalVisit) -> Response:
     async with visit.edit() as edit:
-        group = await groups.find(edit.tx, visit.tenant, str(visit.parameter("group")))
+        group = await groups.by_id(edit.tx, visit.tenant, visit.parameter("group"))
         await groups.delete(edit, group)
     return await visit.done("/groups", f"The group {group.name} is deleted.")

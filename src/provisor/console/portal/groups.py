@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from uuid import UUID
-
 from starlette.responses import Response
 
+from provisor.console.lists import after
 from provisor.console.page import Page
 from provisor.console.visit import PortalVisit
 from provisor.directory import groups
@@ -18,7 +17,7 @@ SHOWN = 50
 async def show(visit: PortalVisit) -> Response:
     text = visit.query("q")
     async with visit.house.database.reading() as tx:
-        found = await groups.search(tx, visit.tenant, after(visit), SHOWN + 1, text)
+        found = await groups.page(tx, visit.tenant, after(visit), SHOWN + 1, text)
     last = found[SHOWN - 1] if len(found) > SHOWN else None
     more = {"after": last["name_key"], "id": last["id"]} if last else {}
     return visit.render(groups=found[:SHOWN], text=text, more=more, later=visit.query("id") != "")
@@ -30,11 +29,3 @@ async def create(visit: PortalVisit) -> Response:
     async with visit.edit() as edit:
         identity = await groups.create(edit, {"displayName": name, "description": visit.form.text("description")})
     return await visit.done(f"/groups/{identity}", f"The group {name} is created.")
-
-
-def after(visit: PortalVisit) -> tuple[str, UUID]:
-    """Where the last page of a list by name and id ended."""
-    try:
-        return visit.query("after"), UUID(visit.query("id"))
-    except ValueError:
-        return "", UUID(int=0)

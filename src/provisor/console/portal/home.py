@@ -7,6 +7,7 @@ from starlette.responses import Response
 from provisor.console.page import Page
 from provisor.console.visit import PortalVisit
 from provisor.directory import applications, tenants
+from provisor.sync.history import states
 
 PAGE = Page("home", "/", action="account.own")
 
@@ -16,9 +17,6 @@ async def show(visit: PortalVisit) -> Response:
     async with visit.house.database.snapshot() as tx:
         people, rooms = await tenants.size(tx, visit.tenant)
         every = await applications.everyone(tx, visit.tenant)
-    apps = [item for item in every if visit.may("application.read", item.id)]
-    states = []
-    for item in apps:
-        job = await visit.house.ledger(visit.tenant, item.id).job()
-        states.append((item, job))
-    return visit.render(people=people, rooms=rooms, states=states)
+        jobs = await states(tx, visit.tenant.id)
+    apps = [(item, jobs.get(item.id)) for item in every if visit.may("application.read", item.id)]
+    return visit.render(people=people, rooms=rooms, apps=apps)

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 from starlette.responses import Response
 
+from provisor.console.lists import number
 from provisor.console.page import Page
 from provisor.console.visit import PortalVisit
 from provisor.provisioning.plan import described
 from provisor.refusal import NotFound
 from provisor.sync.history import History, detail
 
-PAGE = Page("log_entry", "/applications/{application:uuid}/logs/{cycle:int}/{ordinal:int}", action="application.read")
+PAGE = Page("log_entry", "/applications/{application:uuid}/logs/{cycle}/{ordinal}", action="application.read")
 OTHERS = 20
 
 
 @PAGE.get
 async def show(visit: PortalVisit) -> Response:
     history = History(visit.house.database, visit.tenant.id, visit.app.id)
-    row = await history.entry(visit.parameter("cycle"), visit.parameter("ordinal"))
+    cycle, ordinal = number(visit.parameter("cycle")), number(visit.parameter("ordinal"))
+    row = await history.entry(cycle, ordinal) if cycle is not None and ordinal is not None else None
     if row is None:
         raise NotFound("The log has no such entry: it keeps the last thousand cycles.")
     others = [

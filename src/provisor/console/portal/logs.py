@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from starlette.responses import Response
 
+from provisor.console.lists import number
 from provisor.console.page import Page
 from provisor.console.visit import PortalVisit
 from provisor.sync.history import Filter, History
@@ -29,12 +30,11 @@ ACTIONS = (
 @PAGE.get
 async def show(visit: PortalVisit) -> Response:
     history = History(visit.house.database, visit.tenant.id, visit.app.id)
-    cycle = visit.query("cycle")
     chosen = Filter(
         name=visit.query("q") or visit.query("user"),
         status=visit.query("status"),
         action=visit.query("action"),
-        cycle=int(cycle) if cycle.isdecimal() and len(cycle) < 16 else None,
+        cycle=number(visit.query("cycle")),
     )
     rows = await history.log(chosen, _before(visit), SHOWN + 1)
     last = rows[SHOWN - 1] if len(rows) > SHOWN else None
@@ -49,7 +49,5 @@ async def show(visit: PortalVisit) -> Response:
 
 
 def _before(visit: PortalVisit) -> tuple[int, int, int] | None:
-    try:
-        return int(visit.query("number")), int(visit.query("phase")), int(visit.query("ordinal"))
-    except ValueError:
-        return None
+    cycle, phase, ordinal = (number(visit.query(name)) for name in ("number", "phase", "ordinal"))
+    return None if cycle is None or phase is None or ordinal is None else (cycle, phase, ordinal)

@@ -15,8 +15,8 @@ PAGE = Page("non_gallery_application", "/applications/new/non-gallery", action="
 SUFFIX: Final = "-provisioning"
 #: Template → what it is for. The first one is where the page of 2019 begins.
 TEMPLATES: Final = {
-    "customappsso-2019": "The defaults of 2019, to be edited as the page says",
-    "dataBricks": "Azure Databricks: what the page ends with, ready to run",
+    "customappsso-2019": "The defaults of Azure AD in 2019, to be edited by hand",
+    "dataBricks": "Azure Databricks: its recommended mappings, ready to run",
     "scim": "Any SCIM 2.0 service: today's defaults of Entra ID",
 }
 

@@ -19,26 +19,30 @@ async def show(visit: PortalVisit) -> Response:
     async with visit.house.database.reading() as tx:
         owners = await assignments.owners(tx, visit.tenant, visit.app)
         people, groups = await assignments.count(tx, visit.tenant, visit.app)
-    return visit.render(owners=owners, people=people, groups=groups, **await _now(visit))
+    return visit.render(owners=owners, people=people, groups=groups, **await _cycle(visit), **await _statistics(visit))
 
 
 @PAGE.part("/cycle")
 async def cycle(visit: PortalVisit) -> Response:
-    """The part that renews itself."""
-    return visit.part("cycle", **await _now(visit))
+    """The current cycle, which renews itself often."""
+    return visit.part("cycle", **await _cycle(visit))
 
 
-async def _now(visit: PortalVisit) -> dict[str, Any]:
-    history = History(visit.house.database, visit.tenant.id, visit.app.id)
+@PAGE.part("/statistics")
+async def statistics(visit: PortalVisit) -> Response:
+    """What stands at the target, which takes counting and renews itself now and then."""
+    return visit.part("statistics", **await _statistics(visit))
+
+
+async def _cycle(visit: PortalVisit) -> dict[str, Any]:
+    latest = await _history(visit).latest("cycle")
     job = await visit.house.ledger(visit.tenant, visit.app.id).job()
-    latest = await history.latest("cycle")
-    running = bool(latest and latest["ended"] is None and job.held)
-    planned, done = await history.progress(latest["id"]) if running and latest else (0, 0)
-    return {
-        "job": job,
-        "cycle": latest,
-        "running": running,
-        "planned": planned,
-        "done": done,
-        "statistics": await history.statistics(),
-    }
+    return {"job": job, "cycle": latest, "running": bool(latest and latest["ended"] is None and job.held)}
+
+
+async def _statistics(visit: PortalVisit) -> dict[str, Any]:
+    return {"statistics": await _history(visit).statistics()}
+
+
+def _history(visit: PortalVisit) -> History:
+    return History(visit.house.database, visit.tenant.id, visit.app.id)

@@ -29,6 +29,6 @@ async def add(visit: PortalVisit) -> Response:
 @PAGE.post("/remove", action="owner.write")
 async def remove(visit: PortalVisit) -> Response:
     async with visit.edit() as edit:
-        user = await users.find(edit.tx, visit.tenant, visit.form.text("user"))
+        user = await users.by_id(edit.tx, visit.tenant, visit.form.id("user"))
         await assignments.remove_owner(edit, visit.app, user)
     return await visit.done(visit.app_url("/owners"), f"{user.upn} is no owner of {visit.app.name} any more.")

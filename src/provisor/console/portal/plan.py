@@ -7,11 +7,13 @@ from typing import Any
 from starlette.responses import Response
 
 from provisor.console import drafting
+from provisor.console.lists import number
 from provisor.console.page import Page
 from provisor.console.visit import PortalVisit
+from provisor.directory import tenants
 from provisor.provisioning.plan import described
 from provisor.refusal import Invalid
-from provisor.sync.history import History, detail
+from provisor.sync.history import History
 
 PAGE = Page("plan", "/applications/{application:uuid}/plan", action="application.read")
 SHOWN = 50
@@ -20,7 +22,7 @@ SHOWN = 50
 @PAGE.get
 async def show(visit: PortalVisit) -> Response:
     history = History(visit.house.database, visit.tenant.id, visit.app.id)
-    cycle, preview = await history.latest("plan"), visit.house.previews.of(visit.app.id)
+    cycle, preview = await history.latest("plan"), visit.house.previews.of(drafting.key(visit))
     running = preview is not None and preview.running
     chosen = {name: visit.query(name) for name in ("action", "type", "reason")}
     rows: list[Any] = []
@@ -46,7 +48,7 @@ async def show(visit: PortalVisit) -> Response:
         more={"phase": last["phase"], "after": last["ordinal"]} if last else {},
         later=visit.query("after") != "",
         described=described,
-        detail=detail,
+        outdated=await _outdated(visit, cycle),
     )
 
 
@@ -56,21 +58,26 @@ async def make(visit: PortalVisit) -> Response:
     if not visit.app.connected:
         raise Invalid("There is no target to plan for yet: enter Tenant URL and Secret Token under Provisioning.")
     drafting.start(visit)
-    await visit.house.previews.wait(visit.app.id, drafting.PATIENCE)
+    await visit.house.previews.wait(drafting.key(visit), drafting.PATIENCE)
     return visit.go(visit.app_url("/plan"))
 
 
 @PAGE.part("/progress")
 async def progress(visit: PortalVisit) -> Response:
     """The part that renews itself while a plan is made, and then brings the page."""
-    preview = visit.house.previews.of(visit.app.id)
+    preview = visit.house.previews.of(drafting.key(visit))
     if preview is None or not preview.running:
         return visit.go(visit.app_url("/plan"))
     return visit.part("planning", preview=preview)
 
 
 def _after(visit: PortalVisit) -> tuple[int, int]:
-    try:
-        return int(visit.query("phase")), int(visit.query("after"))
-    except ValueError:
-        return 0, 0
+    return number(visit.query("phase")) or 0, number(visit.query("after")) or 0
+
+
+async def _outdated(visit: PortalVisit, cycle: Any) -> bool:
+    """Whether the directory has changed or a cycle has begun since the plan was made."""
+    async with visit.house.database.reading() as tx:
+        head = await tenants.head(tx, visit.tenant)
+    job = await visit.house.ledger(visit.tenant, visit.app.id).job()
+    return cycle is not None and (job.watermark != head or job.cycles >= cycle["number"])

@@ -6,19 +6,21 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import replace
 from typing import Any, Literal, cast
 
 from starlette.responses import Response
 
 from provisor.connectors.base import TargetError
+from provisor.console import drafting
 from provisor.console.page import Page
 from provisor.console.visit import PortalVisit
 from provisor.directory import applications, tenants
 from provisor.directory.applications import Application
 from provisor.directory.edit import Edit
 from provisor.provisioning.schema import OBJECT_TYPES, object_mapping
-from provisor.refusal import Invalid
+from provisor.refusal import Conflict, Invalid
 from provisor.sync import connection, control
 from provisor.workspace import workspaces
 
@@ -36,13 +38,21 @@ async def show(visit: PortalVisit) -> Response:
         async with visit.house.database.reading() as tx:
             spaces = await workspaces.everyone(tx)
         addresses = [await visit.house.tenant_url(space) for space in spaces[:OFFERED]]
-    return visit.render(mappings=mappings, addresses=addresses)
+    draft = await drafting.draft_of(visit)
+    return visit.render(
+        mappings=mappings,
+        addresses=addresses,
+        mark=_mark(visit.app),
+        unsaved=len(drafting.differences(visit, draft)),
+    )
 
 
 @PAGE.post("/test", action="provisioning.write")
 async def test(visit: PortalVisit) -> Response:
     try:
         wanted = _connected(visit)
+        if not wanted.connected:
+            raise Invalid("Enter Tenant URL and Secret Token first.")
         learned = await connection.test_application(wanted, lambda item: visit.house.target(item, read_only=True))
     except TargetError as error:
         return visit.part("tested", good=False, sentence=str(error), exchange=error.exchange, owner=None)
@@ -52,18 +62,24 @@ async def test(visit: PortalVisit) -> Response:
 @PAGE.post(action="provisioning.write")
 async def save(visit: PortalVisit) -> Response:
     wanted, status = _wanted(visit), visit.form.text("status")
+    _refuse_stale(visit, visit.app)
     if wanted.scope == "all" and visit.app.scope != "all" and not visit.form.ticked("everybody"):
         async with visit.house.database.reading() as tx:
             people, groups = await tenants.size(tx, visit.tenant)
         return visit.part("everybody", people=people, groups=groups)
-    clear = visit.form.ticked("clear")
+    full = visit.form.ticked("forget")
+    clear = visit.form.ticked("clear") or full
+
+    def changes(current: Application) -> Application:
+        _refuse_stale(visit, current)
+        return applications.with_connection(current, wanted, scope=wanted.scope)
 
     async def also(work: Edit) -> None:
         if status in ("On", "Off") and status != visit.app.provisioning:
             await control.switch(work, visit.app.id, cast(Literal["On", "Off"], status))
         if clear:
             ledger = visit.house.ledger(visit.tenant, visit.app.id)
-            await control.restart(work, ledger, visit.app, full=visit.form.ticked("forget"))
+            await control.restart(work, ledger, visit.app, full=full)
 
     try:
         await connection.save(
@@ -71,7 +87,7 @@ async def save(visit: PortalVisit) -> Response:
             visit.tenant,
             visit.actor,
             visit.app,
-            lambda _: wanted,
+            changes,
             lambda item: visit.house.target(item, read_only=True),
             force=visit.form.ticked("force"),
             also=also,
@@ -79,6 +95,17 @@ async def save(visit: PortalVisit) -> Response:
     except connection.Untested as error:
         return visit.part("untested", sentence=str(error.cause), exchange=error.cause.exchange)
     return await visit.done(visit.app_url("/provisioning"), _said(visit.app, wanted, status, clear))
+
+
+def _mark(app: Application) -> str:
+    """The same for the same settings: a form that showed others is not saved over these."""
+    shown = repr((app.provisioning_mode, app.tenant_url, app.sealed_token, app.scope, app.provisioning))
+    return hashlib.sha256(shown.encode()).hexdigest()
+
+
+def _refuse_stale(visit: PortalVisit, current: Application) -> None:
+    if visit.form.text("mark") != _mark(current):
+        raise Conflict("Somebody else has changed these settings meanwhile: load the page again and look at them.")
 
 
 def _said(before: Application, after: Application, status: str, clear: bool) -> str:
@@ -102,6 +129,8 @@ def _wanted(visit: PortalVisit) -> Application:
         raise Invalid("Choose a scope.")
     url, token = visit.form.text("tenant_url"), visit.form.text("secret_token")
     mode = visit.form.text("mode") or visit.app.provisioning_mode
+    if mode not in ("Automatic", visit.app.provisioning_mode):
+        raise Invalid("Choose a Provisioning Mode.")
     if mode == "Manual" and (url or token):
         raise Invalid("With a Tenant URL and a Secret Token the Provisioning Mode is Automatic.")
     wanted = _connected(visit) if url or token else visit.app

@@ -17,14 +17,16 @@ async def show(visit: PortalVisit) -> Response:
     async with visit.house.database.reading() as tx:
         holders = await tenants.role_holders(tx, visit.tenant)
     table = {role: [ACTIONS[action] for action in ACTIONS if action in ROLES[role]] for role in DIRECTORY_ROLES}
-    return visit.render(holders=holders, table=table, options=[(role, role) for role in DIRECTORY_ROLES])
+    return visit.render(
+        holders=holders, table=table, options=[("", "Choose …"), *((role, role) for role in DIRECTORY_ROLES)]
+    )
 
 
 @PAGE.post("/add", action="role.write")
 async def add(visit: PortalVisit) -> Response:
-    name, role = visit.form.text("user"), visit.form.text("role")
+    role = visit.form.text("role")
     async with visit.edit() as edit:
-        user = await users.find(edit.tx, visit.tenant, name)
+        user = await users.find(edit.tx, visit.tenant, visit.form.text("user"))
         await tenants.give_role(edit, user.id, role)
     return await visit.done("/roles", f"{user.upn} is {role} now.")
 
@@ -33,7 +35,7 @@ async def add(visit: PortalVisit) -> Response:
 async def remove(visit: PortalVisit) -> Response:
     role = visit.form.text("role")
     async with visit.edit() as edit:
-        user = await users.find(edit.tx, visit.tenant, visit.form.text("user"))
+        user = await users.by_id(edit.tx, visit.tenant, visit.form.id("user"))
         await tenants.take_role(edit, user.id, role)
     return await visit.done("/roles", f"{user.upn} is no {role} any more.")
 
@@ -44,5 +46,5 @@ async def link(visit: PortalVisit) -> Response:
     async with visit.edit() as edit:
         user = await users.find(edit.tx, visit.tenant, visit.form.text("user"))
         secret = await sign_in.set_up_link(edit, user)
-    address = f"{str(visit.request.base_url).rstrip('/')}{visit.url('/set-up')}?token={secret}"
+    address = f"{await visit.house.public_url()}{visit.url('/set-up')}?token={secret}"
     return visit.part("once", what=f"The set-up link of {user.upn}, good for a day and one use", value=address)

@@ -26,5 +26,4 @@ async def submit(visit: PortalVisit) -> Response:
     password = visit.form.raw("password")
     if password != visit.form.raw("again"):
         raise Invalid("The two passwords differ.")
-    secret = await sign_in.set_up(visit.house.database, visit.tenant, visit.form.text("token"), password)
-    return begin(visit, secret)
+    return begin(visit, await sign_in.set_up(visit.house.database, visit.tenant, visit.form.text("token"), password))

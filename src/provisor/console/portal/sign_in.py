@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Final
+
+import structlog
 from starlette.responses import Response
 
 from provisor.access import sessions
@@ -9,7 +12,11 @@ from provisor.console import site
 from provisor.console.page import Page
 from provisor.console.visit import PortalVisit
 from provisor.directory import sign_in
+from provisor.refusal import Refusal
 
+#: The first part of the portal's addresses.
+LETTER: Final = "t"
+_LOG = structlog.get_logger("provisor.console")
 PAGE = Page("sign_in", "/sign-in", public=True)
 
 
@@ -19,29 +26,46 @@ async def show(visit: PortalVisit) -> Response:
         return visit.go("/")
     async with visit.house.database.reading() as tx:
         ready = await sign_in.is_set_up(tx, visit.tenant)
-    return visit.render(ready=ready, next=visit.query("next"))
+    return visit.render(ready=ready, next=visit.query("next"), ended=visit.query("ended") == "1")
 
 
 @PAGE.post()
 async def submit(visit: PortalVisit) -> Response:
     name, password = visit.form.text("name"), visit.form.raw("password")
-    secret = await sign_in.with_password(visit.house.database, visit.tenant, name, password, visit.address)
-    return begin(visit, secret, visit.form.text("next"))
+    try:
+        begun = await sign_in.with_password(
+            visit.house.database, visit.tenant, name, password, address=visit.address, device=device(visit)
+        )
+    except Refusal:
+        # Who it was is left out: people type passwords into the wrong field.
+        _LOG.warning("sign-in refused", tenant=visit.tenant.name, address=visit.address)
+        raise
+    return begin(visit, begun, visit.form.text("next"))
 
 
 @PAGE.post("/end")
 async def end(visit: PortalVisit) -> Response:
     async with visit.house.database.transaction() as tx:
         await sessions.close(tx, visit.secret)
-    return begin(visit, "", visit.url("/sign-in"))
+    return leave(visit)
 
 
-def begin(visit: PortalVisit, secret: str, wanted: str = "") -> Response:
-    """Give the browser its session (or take it away) and go on to where it was going."""
-    from provisor.console.portal import PORTAL
+def device(visit: PortalVisit) -> str:
+    """What this browser kept of a sign-in before."""
+    line = site.line_of(visit.house, visit.request)
+    return visit.request.cookies.get(site.cookie(LETTER, visit.tenant.name, line, "-device"), "")
 
-    after = wanted.removeprefix(visit.start) if stays(visit.start, wanted) else "/"
-    return site.sign_in(PORTAL, visit, visit.tenant.name, secret, visit.go(after))
+
+def begin(visit: PortalVisit, begun: sign_in.Begun, wanted: str = "") -> Response:
+    """Give the browser its session and go on to where it was going."""
+    response = visit.go(wanted.removeprefix(visit.start) if stays(visit.start, wanted) else "/")
+    site.keep(visit, LETTER, visit.tenant.name, begun.session, response)
+    return site.keep(visit, LETTER, visit.tenant.name, begun.device, response, "-device")
+
+
+def leave(visit: PortalVisit) -> Response:
+    """Take the browser's session away."""
+    return site.keep(visit, LETTER, visit.tenant.name, "", visit.go("/sign-in"))
 
 
 def stays(start: str, wanted: str) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from starlette.responses import Response
 
+from provisor.console.fields import changed
 from provisor.console.page import Page
 from provisor.console.visit import PortalVisit
 from provisor.directory import users
@@ -30,7 +31,7 @@ async def show(visit: PortalVisit) -> Response:
 @PAGE.post("", action="directory.write")
 async def change(visit: PortalVisit) -> Response:
     identity = visit.parameter("user")
-    given = {name: visit.form.text(name) for name in visit.form.fields if name in USER_ATTRIBUTES}
+    given = changed(visit.form, USER_ATTRIBUTES)
     async with visit.edit() as edit:
         await users.change(edit, identity, given)
     return await visit.done(f"/users/{identity}", "Saved.")

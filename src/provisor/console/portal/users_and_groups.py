@@ -6,9 +6,11 @@ from uuid import UUID
 
 from starlette.responses import Response
 
+from provisor.console.lists import after
 from provisor.console.page import Page
 from provisor.console.visit import PortalVisit
 from provisor.directory import assignments
+from provisor.refusal import Invalid
 
 PAGE = Page("users_and_groups", "/applications/{application:uuid}/users-and-groups", action="application.read")
 SHOWN = 50
@@ -28,15 +30,15 @@ async def show(visit: PortalVisit) -> Response:
 
 @PAGE.post("/remove", action="provisioning.write")
 async def remove(visit: PortalVisit) -> Response:
+    ids = visit.form.ids("principal")
+    if not ids:
+        raise Invalid("Tick at least one user or group.")
     async with visit.edit() as edit:
-        chosen = await assignments.principals(edit, visit.form.ids("principal"))
+        chosen = await assignments.principals(edit.tx, visit.tenant, ids)
         count = await assignments.unassign(edit, visit.app, chosen)
     where = "with the next cycle their accounts become inactive, unless they are assigned through a group"
     return await visit.done(visit.app_url("/users-and-groups"), f"{count} removed from {visit.app.name}; {where}.")
 
 
 def _after(visit: PortalVisit) -> tuple[str, str, UUID]:
-    try:
-        return visit.query("type"), visit.query("after"), UUID(visit.query("id"))
-    except ValueError:
-        return "", "", UUID(int=0)
+    return visit.query("type"), *after(visit)

@@ -55,6 +55,9 @@ function follows(event, link) {
 document.addEventListener("click", (event) => {
   const button = event.target.closest("button");
   const link = event.target.closest("a[href]");
+  for (const menu of document.querySelectorAll("details.menu[open]")) {
+    if (!menu.contains(event.target)) menu.open = false;
+  }
   if (link) follows(event, link);
   if (!button) return;
   if (button.dataset.open) document.getElementById(button.dataset.open).showModal();
@@ -77,7 +80,30 @@ document.addEventListener("click", (event) => {
 });
 
 document.addEventListener("input", (event) => {
-  if (event.target.closest("form.guarded")) dirty = true;
+  const form = event.target.closest("form.guarded");
+  if (!form) return;
+  dirty = true;
+  // What was tested is not what stands there now.
+  const tested = form.querySelector("#tested");
+  if (tested) tested.replaceChildren();
+});
+
+document.addEventListener("keydown", (event) => {
+  if (event.key === "Escape") for (const menu of document.querySelectorAll("details.menu[open]")) menu.open = false;
+});
+
+// Closing the dialog that showed a new token shows the list that it is in.
+document.addEventListener("close", (event) => {
+  if (event.target.querySelector("#once")) location.reload();
+}, true);
+
+document.addEventListener("htmx:beforeRequest", (event) => {
+  if (event.detail.target.classList.contains("said")) event.detail.target.replaceChildren();
+});
+
+document.addEventListener("htmx:afterSwap", (event) => {
+  const said = event.target.closest(".said");
+  if (said) said.scrollIntoView({ block: "nearest" });
 });
 
 document.addEventListener("submit", (event) => {
@@ -91,7 +117,8 @@ document.addEventListener("htmx:beforeOnLoad", (event) => {
 document.addEventListener("htmx:load", (event) => times(event.detail.elt));
 
 window.addEventListener("beforeunload", (event) => {
-  if (!leaving && (dirty || document.querySelector("[data-unsaved]"))) event.preventDefault();
+  // A draft is on the server and waits; what is only typed would be lost.
+  if (!leaving && dirty) event.preventDefault();
 });
 
 times(document);

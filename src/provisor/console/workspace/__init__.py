@@ -9,18 +9,22 @@ from provisor.console.page import Page
 from provisor.console.site import pages
 from provisor.console.visit import WorkspaceVisit
 from provisor.console.workspace import access_tokens, group, groups, sign_in, user, users
+from provisor.refusal import NotFound
 from provisor.storage.pool import Tx
 from provisor.workspace import sign_in as signing_in
 from provisor.workspace import workspaces
 
 
 class Console:
-    letter = "w"
+    letter = sign_in.LETTER
     pages = pages([sign_in, users, user, groups, group, access_tokens])
 
     async def enter(self, house: House, request: Request, page: Page, name: str) -> WorkspaceVisit:
-        async with house.database.reading() as tx:
-            workspace = await workspaces.get(tx, name)
+        try:
+            async with house.database.reading() as tx:
+                workspace = await workspaces.get(tx, name)
+        except NotFound:
+            raise NotFound("There is no workspace here.") from None
         return WorkspaceVisit(house, request, page, f"/w/{workspace.name}", secure=False, workspace=workspace)
 
     async def recognise(self, tx: Tx, visit: WorkspaceVisit, secret: str) -> bool | None:

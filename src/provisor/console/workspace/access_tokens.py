@@ -12,6 +12,7 @@ from starlette.responses import Response
 
 from provisor.console.page import Page
 from provisor.console.visit import WorkspaceVisit
+from provisor.refusal import Invalid
 from provisor.sync.ledger import managed_by
 from provisor.workspace import tokens, users
 
@@ -24,11 +25,14 @@ async def show(visit: WorkspaceVisit) -> Response:
         rows = await tokens.everyone(tx, visit.workspace)
         managing = await managed_by(tx, visit.user_id)
     shown = [(row, tokens.state(row)) for row in rows if row["revoked"] is None]
-    return visit.render(tokens=shown, managing=managing, lifetime=tokens.LIFETIME_DAYS)
+    address = await visit.house.tenant_url(visit.workspace)
+    return visit.render(tokens=shown, managing=managing, lifetime=tokens.LIFETIME_DAYS, address=address)
 
 
 @PAGE.post()
 async def generate(visit: WorkspaceVisit) -> Response:
+    if not visit.form.text("days"):
+        raise Invalid("Say for how many days the token lives; 0 makes one that never expires.")
     days = visit.form.number("days", "The lifetime")
     async with visit.edit() as edit:
         owner = await users.get(edit.tx, visit.workspace, visit.user_id)

@@ -39,7 +39,7 @@ async def add_member(visit: WorkspaceVisit) -> Response:
         raise Invalid("Name a user or a group of this workspace.")
     async with visit.edit() as edit:
         group = await groups.get(edit.tx, visit.workspace, visit.parameter("group"), with_members=False)
-        added = await groups.add_member(edit, group.id, name)
+        added = await groups.add_member(edit, group, name)
     said = f"{name} is a member of {group.name} now." if added else f"{name} was a member already."
     return await visit.done(f"/groups/{group.id}", said)
 
@@ -48,7 +48,7 @@ async def add_member(visit: WorkspaceVisit) -> Response:
 async def remove_member(visit: WorkspaceVisit) -> Response:
     async with visit.edit() as edit:
         group = await groups.get(edit.tx, visit.workspace, visit.parameter("group"), with_members=False)
-        await groups.remove_member(edit, group.id, visit.form.text("member"))
+        await groups.move(edit, group, remove=[visit.form.text("member")])
     return await visit.done(f"/groups/{group.id}", f"{visit.form.text('name')} is no member of {group.name} any more.")
 
 

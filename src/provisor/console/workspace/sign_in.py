@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from starlette.responses import Response
 
 from provisor.access import sessions
@@ -10,6 +12,8 @@ from provisor.console.page import Page
 from provisor.console.visit import WorkspaceVisit
 from provisor.workspace import sign_in
 
+#: The first part of the console's addresses.
+LETTER: Final = "w"
 PAGE = Page("sign_in", "/sign-in", public=True)
 
 
@@ -46,6 +50,4 @@ async def end_everywhere(visit: WorkspaceVisit) -> Response:
 
 
 def _begin(visit: WorkspaceVisit, secret: str, path: str) -> Response:
-    from provisor.console.workspace import CONSOLE
-
-    return site.sign_in(CONSOLE, visit, visit.workspace.name, secret, visit.go(path))
+    return site.keep(visit, LETTER, visit.workspace.name, secret, visit.go(path))

@@ -34,7 +34,7 @@ async def show(visit: WorkspaceVisit) -> Response:
 async def set_admin(visit: WorkspaceVisit) -> Response:
     async with visit.edit() as edit:
         user = await users.get(edit.tx, visit.workspace, visit.parameter("user"))
-        await users.set_admin(edit, user.id, visit.form.text("admin") == "Yes")
+        await users.set_admin(edit, user, visit.form.text("admin") == "Yes")
     return await visit.done(f"/users/{user.id}", "Saved.")
 
 
@@ -42,7 +42,7 @@ async def set_admin(visit: WorkspaceVisit) -> Response:
 async def set_active(visit: WorkspaceVisit) -> Response:
     async with visit.edit() as edit:
         user = await users.get(edit.tx, visit.workspace, visit.parameter("user"))
-        await users.set_values(edit, user.id, {"active": visit.form.text("active") == "Yes"})
+        await users.set_values(edit, user, {"active": visit.form.text("active") == "Yes"})
     return await visit.done(f"/users/{user.id}", "Saved.")
 
 
@@ -50,5 +50,5 @@ async def set_active(visit: WorkspaceVisit) -> Response:
 async def entitle(visit: WorkspaceVisit) -> Response:
     async with visit.edit() as edit:
         user = await users.get(edit.tx, visit.workspace, visit.parameter("user"))
-        await set_entitlement(edit, user.id, visit.form.text("value"), visit.form.ticked("on"))
+        await set_entitlement(edit, user, visit.form.text("value"), visit.form.ticked("on"))
     return await visit.done(f"/users/{user.id}", "Saved.")

@@ -46,36 +46,37 @@ async def add(visit: WorkspaceVisit) -> Response:
 
 @PAGE.post("users/remove")
 async def remove(visit: WorkspaceVisit) -> Response:
-    name = visit.form.text("user")
     async with visit.edit() as edit:
-        await users.remove(edit, name)
-    return await visit.done("/", f"{name} is removed: access has ended, and provisioning does not bring them back.")
+        user = await users.get(edit.tx, visit.workspace, visit.form.text("user"))
+        await users.remove(edit, user)
+    return await visit.done(
+        "/", f"{user.name} is removed: access has ended, and provisioning does not bring them back."
+    )
 
 
 @PAGE.post("users/switch")
 async def switch(visit: WorkspaceVisit) -> Response:
-    """A check box of the list was ticked or unticked; when that is refused the list comes back as it is."""
-    name, which, on = visit.form.text("user"), visit.form.text("which"), visit.form.ticked("on")
+    """A check box of the list was ticked or unticked; the list comes back as it was looked at, whatever is refused."""
+    which, on = visit.form.text("which"), visit.form.ticked("on")
     try:
         async with visit.edit() as edit:
+            user = await users.get(edit.tx, visit.workspace, visit.form.text("user"))
             if which == "admin":
-                await users.set_admin(edit, name, on)
+                await users.set_admin(edit, user, on)
             else:
-                await set_entitlement(edit, name, CLUSTERS, on)
+                await set_entitlement(edit, user, CLUSTERS, on)
     except Refusal as error:
-        return await visit.done("/", str(error), "danger")
-    return await visit.done(
-        "/", f"{name}: {'Admin' if which == 'admin' else 'Allow cluster creation'} {'on' if on else 'off'}."
-    )
+        return await visit.done(visit.here("/"), str(error), "danger")
+    box = "Admin" if which == "admin" else "Allow cluster creation"
+    return await visit.done(visit.here("/"), f"{user.name}: {box} {'on' if on else 'off'}.")
 
 
-async def set_entitlement(edit: Edit, name: str, value: str, on: bool) -> None:
+async def set_entitlement(edit: Edit, user: User, value: str, on: bool) -> None:
     """Give or take an entitlement individually; what a group gives is not touched."""
-    user = await users.find(edit.tx, edit.workspace, name)
     kept = [item for item in user.doc.get("entitlements") or () if item.get("value") != value]
     if on:
         kept.append({"value": value})
-    await users.set_values(edit, name, {"entitlements": kept or None})
+    await users.set_values(edit, user, {"entitlements": kept or None})
 
 
 def may_create_clusters(user: User) -> bool:

@@ -8,7 +8,9 @@ delete from session where opened < now() - make_interval(secs => $1) or seen < n
 delete from session where hash = $1
 
 -- name: sessions_close
-delete from session where realm = $1 and subject = $2 and hash is distinct from $3
+-- Sessions (but one) and links that were not used: whoever ends somebody's access ends both.
+with links as (delete from one_time_link where realm = $1 and subject = any($2::text[]))
+delete from session where realm = $1 and subject = any($2::text[]) and hash is distinct from $3
 
 -- name: session_seen
 update session set seen = now() where hash = $1
@@ -24,39 +26,32 @@ insert into one_time_link (hash, realm, subject, expires) values ($1, $2, $3, no
 select subject from one_time_link where hash = $1 and realm = $2 and expires > now()
 
 -- name: link_use
--- One use for all links of somebody.
-with used as (
-    delete from one_time_link where hash = $1 and realm = $2 and expires > now() returning realm, subject
-), others as (
-    delete from one_time_link l using used where l.realm = used.realm and l.subject = used.subject and l.hash <> $1
-)
-select subject from used
+delete from one_time_link where hash = $1 and realm = $2 and expires > now() returning subject
 
 -- name: tries
--- How often somebody tried: this account from this address, this address and this account in the last hour.
-select coalesce((select failures from sign_in_try where realm = $1 and account = $2 and address = $3), 0) as failures,
+-- How often somebody tried: this account from this place, and in the last hour this place and this account at all.
+select coalesce((select failures from sign_in_try where realm = $1 and account = $2 and place = $3), 0) as failures,
        coalesce((select extract(epoch from now() - tried) from sign_in_try
-                 where realm = $1 and account = $2 and address = $3), 0)::double precision as since,
-       exists (select from sign_in_try
-               where realm = $1 and account = $2 and address = $3 and succeeded is not null) as known,
+                 where realm = $1 and account = $2 and place = $3), 0)::double precision as since,
        (select coalesce(sum(failures), 0) from sign_in_try
-        where address = $3 and tried > now() - interval '1 hour') as from_address,
+        where place = $3 and tried > now() - interval '1 hour') as at_place,
        (select coalesce(sum(failures), 0) from sign_in_try
         where realm = $1 and account = $2 and tried > now() - interval '1 hour') as at_account
+
+-- name: device_known
+select exists (select from sign_in_try where realm = $1 and account = $2 and place = $3 and succeeded is not null)
 
 -- name: tries_lock
 -- Tries of one account are counted one after the other: many at once must not all be the first.
 select pg_advisory_xact_lock(hashtextextended($1 || '/' || $2, 0))
 
 -- name: try_counts
-insert into sign_in_try (realm, account, address, failures) values ($1, $2, $3, 1)
-on conflict (realm, account, address) do update set failures = sign_in_try.failures + 1, tried = now()
+insert into sign_in_try (realm, account, place, failures) values ($1, $2, $3, 1)
+on conflict (realm, account, place) do update set failures = sign_in_try.failures + 1, tried = now()
 
 -- name: try_succeeded
-update sign_in_try set failures = 0, succeeded = now() where realm = $1 and account = $2 and address = $3
-
--- name: tries_forget
-delete from sign_in_try where realm = $1 and account = $2
+insert into sign_in_try (realm, account, place, succeeded) values ($1, $2, $3, now())
+on conflict (realm, account, place) do update set failures = 0, tried = now(), succeeded = now()
 
 -- name: tries_prune
-delete from sign_in_try where tried < now() - interval '90 days'
+delete from sign_in_try where tried < now() - interval '1 year'

@@ -1,5 +1,7 @@
 -- name: insert
 insert into application (tenant, id, name, name_key, template, schema) values ($1, $2, $3, $4, $5, $6)
+on conflict (tenant, name_key) do nothing
+returning id
 
 -- name: by_name
 select * from application where tenant = $1 and name_key = $2

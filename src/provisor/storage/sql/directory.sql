@@ -56,11 +56,6 @@ where tenant = $1 and upn_key = any($2::text[])
 order by deleted nulls first, id
 for update
 
--- name: users_page
-select id, upn, enabled, deleted, doc from directory_user
-where tenant = $1 and upn_key > $2 and ($4::boolean is null or (deleted is not null) = $4)
-order by upn_key limit $3
-
 -- name: user_purge
 delete from directory_user where tenant = $1 and id = $2
 
@@ -98,13 +93,6 @@ select id from directory_group where tenant = $1 and id = any($2::uuid[]) order 
 -- name: groups_lock
 -- Whoever joins one of them waits: membership rows take a key-share lock on their group.
 select id from directory_group where tenant = $1 and id = any($2::uuid[]) order by id for update
-
--- name: groups_page
-select g.id, g.doc, g.name_key, count(m.member_id) as members
-from directory_group g left join directory_member m on m.tenant = g.tenant and m.group_id = g.id
-where g.tenant = $1 and (g.name_key, g.id) > ($2, $4)
-group by g.tenant, g.id, g.doc, g.name_key
-order by g.name_key, g.id limit $3
 
 -- name: group_delete
 delete from directory_group where tenant = $1 and id = $2
@@ -187,14 +175,14 @@ join directory_user u on u.tenant = $1 and u.id = s.subject::uuid
 where s.hash = $2 and s.realm = $3 and s.opened > now() - make_interval(secs => $4)
   and s.seen > now() - make_interval(secs => $5) and u.enabled and u.deleted is null
 
--- name: users_search
--- Users by name with a part of a name, those after a user principal name.
+-- name: users_page
+-- Users by name, those with a part of a name when one is given. In the recycle bin several may have one name.
 select id, upn, enabled, deleted, doc from directory_user
-where tenant = $1 and upn_key > $2 and (deleted is not null) = $4
-  and ($5 = '' or position($5 in upn_key) > 0 or position($5 in name_key) > 0)
-order by upn_key limit $3
+where tenant = $1 and (upn_key, id) > ($2, $3) and (deleted is not null) = $5
+  and ($6 = '' or position($6 in upn_key) > 0 or position($6 in name_key) > 0)
+order by upn_key, id limit $4
 
--- name: groups_search
+-- name: groups_page
 select g.id, g.doc, g.name_key,
        (select count(*) from directory_member m where m.tenant = g.tenant and m.group_id = g.id) as members
 from directory_group g

@@ -77,11 +77,19 @@ where tenant = $1 and application = $2 and sync_object.source_id = referring.sou
 
 -- name: cycle_begin
 with numbered as (
-    update sync_job set cycles = cycles + 1 where tenant = $1 and application = $2 returning cycles
+    update sync_job set cycles = cycles + ($5 = 'cycle')::integer
+    where tenant = $1 and application = $2 returning cycles
 )
+-- A dry run has the number of the cycle that it foretells.
 insert into sync_cycle (tenant, application, id, number, kind, mode, status)
-select $1, $2, $3, cycles, $4, $5, 'running' from numbered
+select $1, $2, $3, cycles + ($5 <> 'cycle')::integer, $4, $5, 'running' from numbered
 returning number
+
+-- name: cycle_planned
+update sync_cycle set planned = planned + $4 where tenant = $1 and application = $2 and id = $3
+
+-- name: cycle_did
+update sync_cycle set done = done + $4 where tenant = $1 and application = $2 and id = $3
 
 -- name: cycle_end
 update sync_cycle
@@ -97,6 +105,10 @@ update sync_job
 set quarantine = null, last_cycle = null, initial = true, generation = generation + 1,
     watermark = case when $3 then 0 else watermark end
 where tenant = $1 and application = $2
+
+-- name: job_mended
+update sync_job set quarantine = null, last_cycle = null
+where tenant = $1 and application = $2 and quarantine is not null
 
 -- name: retry_all
 update sync_object set next_try = null, failures = 0, error = null where tenant = $1 and application = $2
@@ -202,7 +214,7 @@ where tenant = $1 and application = $2 and references_due and sync_object.source
 
 -- name: cycles
 select * from sync_cycle where tenant = $1 and application = $2 and ($4::text is null or mode = $4)
-order by number desc limit $3
+order by started desc limit $3
 
 -- name: log
 select c.*, y.number, y.kind, y.mode from sync_change c
@@ -224,11 +236,10 @@ join application a on a.tenant = o.tenant and a.id = o.application
 where o.target_id = $1 and o.state in ('linked', 'disabled') order by a.name
 
 -- name: changes_prune
-delete from sync_cycle where tenant = $1 and application = $2 and number <= $3
-
--- name: progress
-select count(*) as planned, count(status) as done from sync_change
-where tenant = $1 and application = $2 and cycle = $3
+-- Old cycles, and all but the latest dry runs.
+delete from sync_cycle
+where tenant = $1 and application = $2 and (number <= $3 or mode <> 'cycle' and id not in (
+    select id from sync_cycle where tenant = $1 and application = $2 and mode <> 'cycle' order by started desc limit $4))
 
 -- name: statistics
 select object_type, state, count(*) as count, count(*) filter (where failures > 0) as failing
@@ -246,16 +257,31 @@ where tenant = $1 and application = $2 and cycle = $3 and (phase, ordinal) > ($4
 order by phase, ordinal limit $9
 
 -- name: log_page
-select c.*, y.number, y.kind from sync_change c
-join sync_cycle y on y.tenant = c.tenant and y.application = c.application and y.id = c.cycle
-where c.tenant = $1 and c.application = $2 and y.mode = 'cycle'
-  and (y.number < $3 or y.number = $3 and (c.phase, c.ordinal) > ($4, $5))
-  and (c.action <> 'nothing' or c.status <> 'success')
-  and ($6 = '' or position($6 in lower(c.source_name)) > 0)
-  and ($7 = '' or c.status = $7) and ($8 = '' or c.action = $8) and ($9::bigint is null or y.number = $9)
+-- Cycle by cycle, newest first, until there are enough: the log of years is not read for its last page.
+select c.*, y.number, y.kind
+from (
+    select id, number, kind from sync_cycle
+    where tenant = $1 and application = $2 and mode = 'cycle' and number <= $3 and ($9::bigint is null or number = $9)
+    order by number desc
+) y
+cross join lateral (
+    select * from sync_change
+    where tenant = $1 and application = $2 and cycle = y.id
+      and (y.number < $3 or (phase, ordinal) > ($4, $5))
+      and (action <> 'nothing' or status <> 'success')
+      and ($6 = '' or position($6 in lower(source_name)) > 0)
+      and ($7 = '' or status = $7) and ($8 = '' or action = $8)
+    order by phase, ordinal limit $10
+) c
 order by y.number desc, c.phase, c.ordinal limit $10
 
 -- name: log_entry
 select c.*, y.number, y.kind, y.started from sync_change c
 join sync_cycle y on y.tenant = c.tenant and y.application = c.application and y.id = c.cycle
 where c.tenant = $1 and c.application = $2 and y.mode = 'cycle' and y.number = $3 and c.ordinal = $4
+
+-- name: quarantine
+select quarantine from sync_job where tenant = $1 and application = $2
+
+-- name: states
+select application, last_cycle, quarantine, coalesce(lease_until > now(), false) as held from sync_job where tenant = $1

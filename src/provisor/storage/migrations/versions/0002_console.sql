@@ -29,17 +29,26 @@ create table one_time_link (
 );
 create index one_time_link_subject on one_time_link (realm, subject);
 
--- Tries to sign in, by whom and from where; `failures` are those since the last one that went well.
+-- Tries to sign in, by whom and from which place (a network address, or a browser that signed in before: `device/…`);
+-- `failures` are those since the last one that went well.
 create table sign_in_try (
     realm       text not null,
     account     text not null,
-    address     text not null,
+    place       text not null,
     failures    integer not null default 0,
     tried       timestamptz not null default now(),
     succeeded   timestamptz,
-    primary key (realm, account, address)
+    primary key (realm, account, place)
 );
-create index sign_in_try_address on sign_in_try (address, tried);
+create index sign_in_try_place on sign_in_try (place, tried);
+
+-- A dry run with mappings that are not saved is not the plan of the next cycle.
+alter table sync_cycle drop constraint sync_cycle_mode_check;
+alter table sync_cycle add constraint sync_cycle_mode_check check (mode in ('plan', 'cycle', 'preview'));
+-- How far a cycle is, without counting its rows.
+alter table sync_cycle add column planned bigint not null default 0;
+alter table sync_cycle add column done bigint not null default 0;
+create index sync_change_order on sync_change (tenant, application, cycle, phase, ordinal);
 
 -- Mappings that somebody edits and has not saved yet. `base` is the document that was edited.
 create table mapping_draft (
