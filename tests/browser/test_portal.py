@@ -182,6 +182,7 @@ async def test_seed_38_switching_to_all_shows_the_counts_first(pair: Pair) -> No
         await visitor.choose("Scope", "Sync all users and groups")
         await visitor.press("Save")
         await visitor.sees("All 3 users and 2 groups of contoso.com come into scope")
+        await expect(visitor.page.get_by_role("button", name="Sync all users and groups")).to_be_in_viewport()
         assert (await pair.app()).scope == "assigned"
         await visitor.press("Sync all users and groups")
         await visitor.sees("Saved.")

@@ -102,7 +102,7 @@ document.addEventListener("htmx:beforeRequest", (event) => {
 });
 
 document.addEventListener("htmx:afterSwap", (event) => {
-  const said = event.target.closest(".said");
+  const said = event.target.closest(".said, #tested");
   if (said) said.scrollIntoView({ block: "nearest" });
 });
 
