@@ -462,3 +462,60 @@ def _certificate(folder: Path) -> tuple[Path, Path]:
     pem, plain = serialization.Encoding.PEM, serialization.NoEncryption()
     key.write_bytes(secret.private_bytes(pem, serialization.PrivateFormat.PKCS8, plain))
     return cert, key
+
+
+def test_roles_are_given_and_taken_and_one_administrator_stays(own: Installation) -> None:
+    own.run("directory", "user", "create", "grace@contoso.com")
+    own.run("role", "add", "grace@contoso.com", "global reader")
+    assert {"role": "Global Reader", "user": "grace@contoso.com", "active": True} in own.json("role", "list")
+    assert "may not change users and groups" in own.refused(
+        "directory", "user", "create", "x@contoso.com", "--as", "grace@contoso.com"
+    )
+    own.run("role", "remove", "grace@contoso.com", "Global Reader")
+    assert "They are no Global Reader" in own.refused("role", "remove", "grace@contoso.com", "Global Reader")
+    assert "appoint another one first" in own.refused("role", "remove", "admin@contoso.com", "Global Administrator")
+    assert "is not a role" in own.refused("role", "add", "grace@contoso.com", "King")
+
+
+def test_links_are_printed_alone_and_only_for_whom_they_can_be(own: Installation) -> None:
+    own.run("directory", "user", "create", "joan@contoso.com")
+    assert own.run("sign-in", "link", "joan@contoso.com").startswith(f"{own.url}/t/default/set-up?token=")
+    assert own.json("sign-in", "link", "joan@contoso.com")["link"].startswith(own.url)
+    own.run("directory", "user", "disable", "joan@contoso.com")
+    assert "cannot sign in" in own.refused("sign-in", "link", "joan@contoso.com")
+    own.run("directory", "user", "enable", "joan@contoso.com")
+    refused = own.refused("sign-in", "link", "admin@contoso.com", "--as", "joan@contoso.com")
+    assert "may not give and take directory roles" in refused
+    assert own.run("sign-in", "workspace-link", "contoso-workspace").startswith(
+        f"{own.url}/w/contoso-workspace/sign-in"
+    )
+    own.run("workspace", "user", "add", "contoso-workspace", "visitor@contoso.com")
+    refused = own.refused("sign-in", "workspace-link", "contoso-workspace", "--user", "visitor@contoso.com")
+    assert "no active admin" in refused
+
+
+def test_the_first_start_prints_a_link_and_the_data_folder_does_not_have_it() -> None:
+    with installation() as made:
+        said = made.run("init", "--domain", "contoso.com", "--admin", "admin@contoso.com")
+        assert "/t/default/set-up?token=" in said
+        made.serve()
+        assert made.server is not None and made.server.stdout is not None
+        line = made.server.stdout.readline()
+        token = line.strip().partition("?token=")[2]
+        assert line.startswith("Set a password for the portal, once: ") and len(token) == 43
+        made.stop()
+        log = (made.folder.parent / "server.log").read_text()
+        files = [path for path in made.folder.rglob("*") if path.is_file()]
+        assert token not in log and not [path for path in files if token.encode() in path.read_bytes()]
+
+
+def test_an_application_is_renamed_and_deleted(own: Installation) -> None:
+    own.run("app", "create", "temporary", "--template", "scim")
+    own.run("app", "create", "other")
+    assert "exists already" in own.refused("app", "rename", "temporary", "OTHER")
+    own.run("app", "rename", "temporary", "for a while")
+    assert "--force" in own.refused("app", "delete", "for a while")
+    own.run("app", "delete", "for a while", "--force")
+    assert "for a while" not in own.run("app", "list")
+    own.run("app", "create", "for a while")
+    own.run("app", "delete", "for a while", "--force")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from pair import OPS, Pair, members
@@ -432,6 +434,27 @@ async def test_credentials_that_pass_end_a_quarantine_at_once(pair: Pair) -> Non
     # Without a last cycle the scheduler runs one now, however often it was refused before.
     assert job.quarantine is None and job.last_cycle is None
     assert (await pair.sync()).counts == {"create": 1}
+
+
+async def test_a_cycle_of_before_does_not_undo_what_was_mended_meanwhile(pair: Pair) -> None:
+    await pair.user("ada")
+    ledger = pair.house.ledger(pair.tenant, pair.application)
+
+    class Refused:
+        def __init__(self, target: Any) -> None:
+            self._target = target
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self._target, name)
+
+        async def send(self, request: Any) -> Any:
+            async with pair.house.database.transaction() as tx:
+                await ledger.mended(tx)
+            raise TargetError("POST /Users was answered 401: Invalid access token.", status=401)
+
+    assert (await pair.cycle(Refused)).status == "quarantined"
+    job = await ledger.job()
+    assert job.quarantine is None and job.last_cycle is None
 
 
 async def test_dry_runs_take_no_numbers_and_the_old_ones_go(pair: Pair) -> None:

@@ -13,16 +13,20 @@ import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import aiohttp
 import orjson
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from browser_like import signed_in
 from installation import Installation, installation
 from pair import Pair
 from provisor import compose
+from provisor.access.actors import PROVISOR
 from provisor.config import Settings
+from provisor.directory import users
 from provisor.expressions import compile_expression
 from provisor.provisioning.templates import ACTIVE, FULL_NAME
 from provisor.scim import dialects, patch
@@ -114,6 +118,30 @@ async def door(pair: Pair, shop: Installation) -> None:
     row("GET with userName eq", await rate(find, 1000), least, "a route that does nothing")
 
 
+async def pages(pair: Pair, shop: Installation) -> None:
+    """Pages of the portal, after a cycle has filled it; the floor is the statement that a page's list is made of."""
+    link = await compose.set_up_link(pair.house, pair.tenant, PROVISOR, "admin@contoso.com")
+    visitor = await signed_in(shop.url, link)
+    start = f"/t/{pair.tenant.name}"
+
+    def page(path: str) -> Callable[[int], Awaitable[object]]:
+        async def get(_: int) -> None:
+            assert (await visitor.get(start + path)).status == 200
+
+        return get
+
+    async def listing(_: int) -> None:
+        async with pair.house.database.reading() as tx:
+            await users.page(tx, pair.tenant, ("", UUID(int=0)), 51)
+
+    least = await rate(listing, 200)
+    row("a page with 50 users", await rate(page("/users"), 200), least, "its list's statement")
+    app = f"/applications/{pair.application}"
+    row("an application's overview", await rate(page(app), 200), least, "a list's statement")
+    row("the part of it that renews itself", await rate(page(f"{app}/cycle"), 200), least, "a list's statement")
+    row("50 rows of the log", await rate(page(f"{app}/logs"), 200), least, "a list's statement")
+
+
 async def cycle(pair: Pair, other: Pair) -> None:
     for number in range(PEOPLE):
         await pair.user(f"p{number}", surname="Bench")
@@ -160,6 +188,7 @@ async def wire() -> None:
                 )
             await door(pair, shop)
             await cycle(pair, other)
+            await pages(pair, shop)
             await pair.close()
             await other.close()
 

@@ -40,7 +40,8 @@ class Scene:
         async with pair.edit() as work:
             app = await pair.app(work.tx)
             await assignments.add_owner(work, app, await users.find(work.tx, pair.tenant, "ada@contoso.com"))
-            await applications.create(work, f"{text[:90]} app", "customappsso-2019")
+            seen = "".join(char for char in text[:90] if char.isprintable())
+            await applications.create(work, f"{seen} app", "customappsso-2019")
             gone = await users.create(work, {"userPrincipalName": "gone@contoso.com", "displayName": text})
             await users.recycle(work, gone)
             # A name that the workspace keeps for itself: its plan refuses, and the log says so.
@@ -81,7 +82,16 @@ class Scene:
         app = f"/applications/{self.pair.application}"
         people = ("/users", "/users?show=deleted", f"/users/{self.user}", "/groups", f"/groups/{self.group}", "/roles")
         others = ("/", "/account", "/applications", "/applications/new", "/applications/new/non-gallery")
-        within = ("", "/owners", "/users-and-groups", "/users-and-groups/add", "/provisioning", "/plan", "/logs")
+        within = (
+            "",
+            "/owners",
+            "/users-and-groups",
+            "/users-and-groups/add",
+            "/provisioning",
+            "/plan",
+            "/logs",
+            "/properties",
+        )
         more = ("/mappings/user", "/mappings/user?edit=userName", "/mappings/group?add=1", "/attributes/user")
         return [*people, *others, *(app + path for path in (*within, *more, self.entry))]
 

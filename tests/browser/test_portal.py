@@ -350,7 +350,9 @@ async def test_people_and_groups_are_edited_in_the_portal(pair: Pair) -> None:
         await visitor.press("Add")
         await visitor.sees("joan@contoso.com is a member of Analysts now")
         await visitor.tick("joan@contoso.com")
-        await visitor.press("Remove the ticked from the group")
+        await visitor.press("Remove the ticked")
+        await visitor.sees("They stay in the directory.")
+        await visitor.press("Remove", visitor.page.get_by_role("dialog"))
         await visitor.sees("1 removed from Analysts")
 
 
@@ -363,3 +365,23 @@ async def test_the_last_administrator_keeps_the_role(pair: Pair) -> None:
         await visitor.press("Remove", row)
         await visitor.press("Remove", visitor.page.get_by_role("dialog"))
         await visitor.sees("appoint another one first")
+
+
+async def test_an_application_is_renamed_and_deleted_and_its_accounts_stay(pair: Pair) -> None:
+    scene = await Scene.make(pair)
+    async with chromium() as browser:
+        visitor = await scene.administrator(browser)
+        await visitor.page.goto(_app(scene, "/properties"))
+        await visitor.type("Name *", "Data workspace")
+        await visitor.press("Save")
+        await visitor.sees("Saved.")
+        await visitor.press("Delete")
+        await visitor.sees("nobody is disabled there")
+        await visitor.type("Type its name to confirm *", "data workspace")
+        await visitor.press("Delete for good")
+        await visitor.sees("Type the name of the application, Data workspace, to delete it.")
+        await visitor.type("Type its name to confirm *", "Data workspace")
+        await visitor.press("Delete for good")
+        await visitor.sees("Data workspace is deleted.")
+        await expect(visitor.page.get_by_role("link", name="Data workspace")).to_have_count(0)
+        assert (await pair.account("ada"))["active"] is True

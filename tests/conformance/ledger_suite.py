@@ -70,7 +70,7 @@ class LedgerConformance:
         await ledger.keep(old, -1)
         new = await ledger.take("other", 30)
         assert new is not None
-        cycle = await ledger.begin("initial", "cycle", 0)
+        cycle = await ledger.begin("initial", "cycle", 0, 0)
         await ledger.append(cycle, [Planned(1, create(ada))])
         known = Known(ada, "User", "linked", "42")
         for write in (
@@ -88,7 +88,7 @@ class LedgerConformance:
         ada = str(uuid4())
         await marked(ledger, ada, seq=5)
         epoch = await leased(ledger)
-        cycle = await ledger.begin("initial", "cycle", 0)
+        cycle = await ledger.begin("initial", "cycle", 0, 0)
         await ledger.append(cycle, [Planned(1, create(ada, 5))])
         after = Known(ada, "User", "linked", "42", adopted=True, last_applied={"userName": "a"}, kept={"id": "4711"})
         await ledger.settle(epoch, cycle, [Outcome(1, ada, 5, "success", after, "well done")])
@@ -101,7 +101,7 @@ class LedgerConformance:
         ada = str(uuid4())
         await marked(ledger, ada, seq=5)
         epoch = await leased(ledger)
-        cycle = await ledger.begin("initial", "cycle", 0)
+        cycle = await ledger.begin("initial", "cycle", 0, 0)
         await ledger.append(cycle, [Planned(1, create(ada, 5))])
         await marked(ledger, ada, seq=6)
         await ledger.settle(epoch, cycle, [Outcome(1, ada, 5, "success", Known(ada, "User", "linked", "42"))])
@@ -111,7 +111,7 @@ class LedgerConformance:
         ada = str(uuid4())
         await marked(ledger, ada, seq=5)
         epoch = await leased(ledger)
-        cycle = await ledger.begin("initial", "cycle", 0)
+        cycle = await ledger.begin("initial", "cycle", 0, 0)
         await ledger.append(cycle, [Planned(1, create(ada, 5))])
         after = Known(ada, "User", failures=1, error="no")
         await ledger.settle(epoch, cycle, [Outcome(1, ada, 5, "failure", after, "no", settled=False, retry_seconds=60)])
@@ -135,7 +135,7 @@ class LedgerConformance:
         ada, old = str(uuid4()), str(uuid4())
         await marked(ledger, ada, old)
         epoch = await leased(ledger)
-        cycle = await ledger.begin("initial", "cycle", 0)
+        cycle = await ledger.begin("initial", "cycle", 0, 0)
         await ledger.append(cycle, [Planned(1, create(old))])
         await ledger.settle(epoch, cycle, [Outcome(1, old, 1, "success", Known(old, "User", "disabled", "42"))])
         adopting = replace(create(ada), action="update", target_id="42", adopts=True, releases=old)
@@ -147,7 +147,7 @@ class LedgerConformance:
     async def test_a_plan_is_done_phase_by_phase(self, ledger: Any) -> None:
         ada, bob, team = (str(uuid4()) for _ in range(3))
         await marked(ledger, ada, bob)
-        cycle = await ledger.begin("initial", "plan", 0)
+        cycle = await ledger.begin("initial", "plan", 0, 0)
         members = Change("add members", "Group", team, "g", "", 1, ADDITIONS, members=(ada, bob))
         leaver = replace(create(bob), action="disable", phase=LEAVERS, attributes={"active": (True, False)})
         await ledger.append(cycle, [Planned(1, create(ada)), Planned(2, members)])
@@ -161,7 +161,7 @@ class LedgerConformance:
         team, ada, bob = (str(uuid4()) for _ in range(3))
         await marked(ledger, ada)
         epoch = await leased(ledger)
-        cycle = await ledger.begin("initial", "cycle", 0)
+        cycle = await ledger.begin("initial", "cycle", 0, 0)
         await ledger.append(cycle, [Planned(1, create(ada))])
         outcome = Outcome(1, ada, 1, "success", Known(ada, "User", "linked", "42"))
         outcome.members_put = [(team, ada, "42", True)]
@@ -192,7 +192,7 @@ class LedgerConformance:
         known = Known(team, "Group", "linked", "7")
         members = Change("add members", "Group", team, "g", "", 1, ADDITIONS, members=())
         for status, expected in (("failure", [team]), ("success", [])):
-            cycle = await ledger.begin("incremental", "cycle", 0)
+            cycle = await ledger.begin("incremental", "cycle", 0, 0)
             await ledger.append(cycle, [Planned(1, replace(members, action="link", phase=USERS)), Planned(2, members)])
             await ledger.open_references(epoch, cycle)
             await ledger.settle(epoch, cycle, [Outcome(1, team, 1, "success", known)])
@@ -204,7 +204,7 @@ class LedgerConformance:
         ada = str(uuid4())
         await marked(ledger, ada, seq=5)
         epoch = await leased(ledger)
-        cycle = await ledger.begin("initial", "cycle", 0)
+        cycle = await ledger.begin("initial", "cycle", 0, 0)
         await ledger.append(cycle, [Planned(1, create(ada, 5))])
         linked = Known(ada, "User", "linked", "42")
         await ledger.settle(epoch, cycle, [Outcome(1, ada, 5, "success", linked)])
@@ -222,7 +222,7 @@ class LedgerConformance:
 
     async def test_a_restart_while_a_cycle_runs_is_not_forgotten(self, ledger: Any) -> None:
         epoch = await leased(ledger)
-        cycle = await ledger.begin("initial", "cycle", (await ledger.job()).generation)
+        cycle = await ledger.begin("initial", "cycle", (await ledger.job()).generation, 0)
         await ledger.clear(full=False)
         await ledger.end(cycle, status="done", plan_hash="", counts={}, requests=1, epoch=epoch)
         assert (await ledger.job()).initial is True
@@ -231,7 +231,7 @@ class LedgerConformance:
         team = str(uuid4())
         await marked(ledger, team, seq=5, kind="Group")
         epoch = await leased(ledger)
-        cycle = await ledger.begin("incremental", "cycle", 0)
+        cycle = await ledger.begin("incremental", "cycle", 0, 0)
         gone = Change("delete", "Group", team, "g", "", 5, USERS, target_id="7")
         await ledger.append(cycle, [Planned(1, gone)])
         await ledger.settle(epoch, cycle, [Outcome(1, team, 5, "success", Known(team, "Group", "linked", "7"))])
@@ -244,7 +244,7 @@ class LedgerConformance:
         ada, bob = str(uuid4()), str(uuid4())
         await marked(ledger, ada, bob, seq=5)
         epoch = await leased(ledger)
-        cycle = await ledger.begin("initial", "cycle", 0)
+        cycle = await ledger.begin("initial", "cycle", 0, 0)
         await ledger.append(cycle, [Planned(1, create(ada, 5)), Planned(2, create(bob, 5))])
         held = Known(ada, "User", "disabled", "42")
         await ledger.settle(epoch, cycle, [Outcome(1, ada, 5, "success", held)])
@@ -259,7 +259,7 @@ class LedgerConformance:
         ada = str(uuid4())
         await marked(ledger, ada, seq=5)
         epoch = await leased(ledger)
-        cycle = await ledger.begin("initial", "cycle", 0)
+        cycle = await ledger.begin("initial", "cycle", 0, 0)
         await ledger.append(cycle, [Planned(1, create(ada, 5))])
         await ledger.settle(epoch, cycle, [Outcome(1, ada, 5, "success", Known(ada, "User", "linked", "42"))])
         await ledger.mark_known(6)
@@ -268,7 +268,7 @@ class LedgerConformance:
     async def test_a_quarantine_stands_with_the_job_until_a_cycle_goes_through(self, ledger: Any) -> None:
         epoch = await leased(ledger)
         for quarantine in ("the token has expired", None):
-            cycle = await ledger.begin("initial", "cycle", 0)
+            cycle = await ledger.begin("initial", "cycle", 0, 0)
             status = "quarantined" if quarantine else "done"
             await ledger.end(
                 cycle, status=status, plan_hash="", counts={}, requests=1, epoch=epoch, quarantine=quarantine

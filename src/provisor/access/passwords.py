@@ -89,14 +89,25 @@ async def count_try(database: Database, realm: str, account: str, address: str, 
     return place
 
 
-async def try_succeeded(tx: Tx, realm: str, account: str, place: str = "") -> str:
-    """Whoever signed in need not wait at ``place`` any more; returns the secret by which the browser is known again."""
+async def forgive(tx: Tx, realm: str, account: str, place: str) -> None:
+    """Whoever has proved who they are need not wait at ``place`` any more."""
     await tx.execute(QUERIES.tries_prune)
     if place:
         await tx.execute(QUERIES.try_succeeded, realm, account, place)
-    device = secret()
-    await tx.execute(QUERIES.try_succeeded, realm, account, _device(device))
-    return device
+
+
+async def know(tx: Tx, realm: str, account: str, place: str = "", device: str = "") -> str:
+    """The secret by which this browser is known again: ``device`` when it was known by it, or a new one."""
+    if device and place == _device(device):
+        return device
+    fresh = secret()
+    await tx.execute(QUERIES.try_succeeded, realm, account, _device(fresh))
+    return fresh
+
+
+async def forget_devices(tx: Tx, realm: str, account: str, *, but: str = "") -> None:
+    """No browser but the one at the place ``but`` is known any more."""
+    await tx.execute(QUERIES.devices_forget, realm, account, but)
 
 
 @cache

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -26,6 +27,8 @@ def register(root: typer.Typer) -> None:
         list=show_all,
         show=show,
         set=configure,
+        rename=rename,
+        delete=delete,
         test=test,
         assign=assign,
         unassign=unassign,
@@ -141,6 +144,8 @@ def configure(
         connected = applications.connect(application, desk.house.box, tenant_url=url, secret_token=token)
 
         def changes(current: Application) -> Application:
+            if url is None and token is None:
+                return replace(current, scope=scope or current.scope)
             return applications.with_connection(current, connected, scope=scope)
 
         saved = await connection.save(
@@ -160,6 +165,41 @@ def configure(
         return "" if saved.sealed_token or not saved.tenant_url else " It has no secret token (yet)."
 
     session.show({"saved": name}, f"{name} is saved.{session.run(work)}")
+
+
+def rename(ctx: typer.Context, name: Name, new: Annotated[str, typer.Argument(help="Its new name.")]) -> None:
+    """Give an application another name; its provisioning goes on."""
+
+    async def work(desk: Desk) -> None:
+        from provisor.directory import applications
+
+        application = await found(desk, name)
+        async with desk.edit() as edit:
+            await applications.rename(edit, await applications.locked(edit, application.id), new)
+
+    session: Session = ctx.obj
+    session.run(work)
+    session.show({"renamed": name, "name": new}, f"{name} is called {new} now.")
+
+
+def delete(ctx: typer.Context, name: Name, force: Force = False) -> None:
+    """Delete an application with its mappings, assignments and log; what it made at the target stays there."""
+    if not force:
+        raise Conflict(
+            f"This deletes {name} with its mappings, assignments and log, and leaves its accounts as they are: repeat "
+            "it with --force."
+        )
+
+    async def work(desk: Desk) -> None:
+        from provisor.directory import applications
+
+        application = await found(desk, name)
+        async with desk.edit() as edit:
+            await applications.delete(edit, await applications.locked(edit, application.id))
+
+    session: Session = ctx.obj
+    session.run(work)
+    session.show({"deleted": name}, f"{name} is deleted. Its accounts are as they were.")
 
 
 def test(ctx: typer.Context, name: Name) -> None:

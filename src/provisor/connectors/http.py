@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -153,5 +154,9 @@ def _retry_after(header: str | None) -> float:
 
 def _reason(error: Exception) -> str:
     number = getattr(error, "errno", None)
-    text = os.strerror(number) if isinstance(number, int) and number > 0 else str(error) or type(error).__name__
+    # Numbers of TLS errors are OpenSSL's, not the system's.
+    if isinstance(error, aiohttp.ClientSSLError | ssl.SSLError) or not isinstance(number, int) or number <= 0:
+        text = str(error) or type(error).__name__
+    else:
+        text = os.strerror(number)
     return text.splitlines()[0][:120]

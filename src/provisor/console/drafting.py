@@ -16,7 +16,7 @@ from provisor.console.visit import PortalVisit
 from provisor.directory import drafts
 from provisor.directory.drafts import Draft
 from provisor.provisioning import edit as editing
-from provisor.refusal import Conflict, NotFound
+from provisor.refusal import NotFound
 from provisor.sync.cycle import Result, dry_run
 from provisor.sync.history import History
 from provisor.sync.previews import Preview
@@ -63,21 +63,16 @@ async def discard(visit: PortalVisit) -> None:
         await drafts.discard(work, visit.app.id, visit.me.id)
 
 
-async def save(visit: PortalVisit, then: str, *, seen: str) -> Response:
-    """*Save*: show what it would change, or save. ``then`` is where to go on, ``seen`` the mark of the edits that the
-    page showed, which are the ones that are meant."""
-    draft = await draft_of(visit)
-    if draft is None:
-        raise NotFound("There is nothing to save: no mapping was edited.")
-    if draft.mark != seen:
-        raise Conflict("The edits are others now than on this page: load it again and look at them.")
+async def save(visit: PortalVisit, then: str, draft: Draft, *, seen: str) -> Response:
+    """*Save*: show what ``draft`` would change, or save it. ``then`` is where to go on; ``seen`` is the mark of the
+    document that the page showed."""
     if visit.app.provisioning == "On" and visit.app.connected and visit.form.text("confirmed") != draft.mark:
         preview = start(visit, draft)
-        await visit.house.previews.wait(key(visit, draft), PATIENCE)
+        await visit.house.previews.wait(key(visit, draft.mark), PATIENCE)
         if preview.result is None or not preview.result.empty:
-            return await shown(visit, draft)
+            return await shown(visit, draft.mark)
     async with visit.edit() as work:
-        await drafts.save(work, visit.app.id, visit.me.id, draft.mark)
+        await drafts.save(work, visit.app.id, visit.me.id, draft, seen)
     saved = "Saved."
     if visit.app.provisioning != "On" and visit.app.connected:
         start(visit)
@@ -87,9 +82,9 @@ async def save(visit: PortalVisit, then: str, *, seen: str) -> Response:
     return await visit.done(then, saved)
 
 
-def key(visit: PortalVisit, draft: Draft | None = None) -> str:
-    """Which dry run is meant: that of the next cycle, or that of a draft."""
-    return f"{visit.app.id}/{draft.mark}" if draft else str(visit.app.id)
+def key(visit: PortalVisit, mark: str = "") -> str:
+    """Which dry run is meant: that of the next cycle, or that of the draft with this mark."""
+    return f"{visit.app.id}/{mark}" if mark else str(visit.app.id)
 
 
 def start(visit: PortalVisit, draft: Draft | None = None) -> Preview:
@@ -100,13 +95,13 @@ def start(visit: PortalVisit, draft: Draft | None = None) -> Preview:
         async with visit.house.job(visit.tenant, visit.app.id, read_only=True, schema=schema) as job:
             return await dry_run(job, preview.report, everything=draft is not None)
 
-    return visit.house.previews.start(key(visit, draft), work)
+    return visit.house.previews.start(key(visit, draft.mark if draft else ""), work)
 
 
-async def shown(visit: PortalVisit, draft: Draft | None = None) -> Response:
-    """The part of a page that says what a dry run found; it renews itself until that has ended. With a draft it asks
-    whether to save."""
-    preview = visit.house.previews.of(key(visit, draft))
+async def shown(visit: PortalVisit, mark: str = "") -> Response:
+    """The part of a page that says what a dry run found; it renews itself until that has ended. With a draft's mark it
+    asks whether to save that."""
+    preview = visit.house.previews.of(key(visit, mark))
     rows: list[Any] = []
     summary: list[Any] = []
     if preview is not None and preview.result is not None:
@@ -116,7 +111,7 @@ async def shown(visit: PortalVisit, draft: Draft | None = None) -> Response:
     return visit.part(
         "preview",
         preview=preview,
-        draft=draft,
+        mark=mark,
         rows=rows[:SHOWN],
         more=len(rows) > SHOWN,
         summary=summary,

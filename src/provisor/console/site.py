@@ -118,10 +118,13 @@ def line_of(house: House, request: Request) -> Line:
         parts = urlsplit(str(public))
         origins.add(f"{parts.scheme}://{parts.netloc}")
     secure = request.url.scheme == "https" or (public is not None and public.scheme == "https")
-    if not secure and not _on_this_machine(request):
+    # A proxy that nobody has named stands in between: it is on this machine, whoever sends through it is not.
+    forwarded = "x-forwarded-for" in request.headers or "forwarded" in request.headers
+    hidden = forwarded and not house.settings.trusted_proxies
+    if not secure and (hidden or not _on_this_machine(request)):
         raise Forbidden(
             "The console is not shown over plain http to another machine: start the server with --tls-cert and "
-            "--tls-key, or put a TLS proxy in front of it and set public_url."
+            "--tls-key, or put a TLS proxy in front of it and set public_url and trusted_proxies."
         )
     return Line(secure, frozenset(origins))
 

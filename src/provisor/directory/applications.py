@@ -13,6 +13,8 @@ from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 from uuid import UUID, uuid4
 
+import asyncpg
+
 from provisor import audit
 from provisor.access.secrets import SecretBox
 from provisor.directory.edit import Edit, Tenant
@@ -82,8 +84,7 @@ async def create(work: Edit, name: str, template_id: str) -> UUID:
     work.require("application.write")
     if template_id not in TEMPLATES:
         raise Invalid(f"{template_id!r} is not a template: {', '.join(TEMPLATES)}.")
-    if not name.strip() or len(name) > 120:
-        raise Invalid("An application's name has 1 to 120 characters.")
+    _check_name(name)
     identity = uuid4()
     row = (work.tenant.id, identity, name, name.casefold(), template_id, template(template_id))
     if await work.tx.fetchval(QUERIES.insert, *row) is None:
@@ -91,6 +92,25 @@ async def create(work: Edit, name: str, template_id: str) -> UUID:
     work.touch("Application", identity)
     work.record(audit.Entry("create", f"application {name}", str(identity), after={"template": template_id}))
     return identity
+
+
+async def rename(work: Edit, before: Application, name: str) -> None:
+    """Another name; nothing that provisioning decides by."""
+    work.require("provisioning.write", before.id)
+    _check_name(name)
+    try:
+        await work.tx.execute(QUERIES.rename, work.tenant.id, before.id, name, name.casefold())
+    except asyncpg.UniqueViolationError:
+        raise Conflict(f"The application {name} exists already.") from None
+    entry = audit.Entry("rename", f"application {name}", str(before.id), {"name": before.name}, {"name": name})
+    work.record(entry)
+
+
+async def delete(work: Edit, app: Application) -> None:
+    """Delete an application with its mappings, assignments, links and log. What it made at the target stays there."""
+    work.require("application.write")
+    await work.tx.execute(QUERIES.delete, work.tenant.id, app.id)
+    work.record(audit.Entry("delete", f"application {app.name}", str(app.id), before=_audited(app)))
 
 
 async def find(tx: Tx, tenant: Tenant, name: str) -> Application:
@@ -220,6 +240,11 @@ async def set_schema(work: Edit, before: Application, schema: Mapping[str, Any],
     """Keep another mapping document. Raises Invalid when it cannot run."""
     compile_schema(schema)
     await save(work, before, replace(before, schema=schema), action)
+
+
+def _check_name(name: str) -> None:
+    if not name.strip() or len(name) > 120 or not name.isprintable():
+        raise Invalid("An application's name has 1 to 120 characters, all of which can be seen.")
 
 
 def _host(url: str) -> tuple[str, str | None, int | None]:

@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 import orjson
@@ -18,9 +18,10 @@ import orjson
 from provisor.directory import applications
 from provisor.directory.applications import QUERIES
 from provisor.directory.edit import Edit, Tenant
-from provisor.refusal import Conflict, NotFound
+from provisor.refusal import Conflict
 from provisor.storage.pool import Tx
 
+OTHERS: Final = "The mappings are others now than on this page: load it again and look at them."
 #: An edit: from a document to the changed one.
 Step = Callable[[Mapping[str, Any]], Mapping[str, Any]]
 
@@ -33,8 +34,12 @@ class Draft:
 
     @property
     def mark(self) -> str:
-        """The same for the same edits, and for no others."""
-        return hashlib.sha256(orjson.dumps(self.schema, option=orjson.OPT_SORT_KEYS)).hexdigest()
+        return mark_of(self.schema)
+
+
+def mark_of(schema: Mapping[str, Any]) -> str:
+    """The same for the same document, and for no other."""
+    return hashlib.sha256(orjson.dumps(schema, option=orjson.OPT_SORT_KEYS)).hexdigest()
 
 
 async def get(tx: Tx, tenant: Tenant, application: UUID, user: UUID) -> Draft | None:
@@ -62,17 +67,16 @@ async def discard(work: Edit, application: UUID, user: UUID) -> None:
     await work.tx.execute(QUERIES.draft_drop, work.tenant.id, application, user)
 
 
-async def save(work: Edit, application: UUID, user: UUID, mark: str) -> None:
-    """Make the draft the application's document. ``mark`` is that of the draft which is meant.
+async def save(work: Edit, application: UUID, user: UUID, draft: Draft, seen: str) -> None:
+    """Make a draft the application's document. ``seen`` is the mark of the document that was edited last: the person's
+    kept draft, or the application's own.
 
-    Raises Conflict when the draft is another one now, or somebody else saved other mappings meanwhile.
+    Raises Conflict when that is another one now, or somebody else saved other mappings meanwhile.
     """
     before = await applications.locked(work, application)
-    draft = await get(work.tx, work.tenant, application, user)
-    if draft is None:
-        raise NotFound("There are no unsaved edits.")
-    if draft.mark != mark:
-        raise Conflict("The edits are others now than when you pressed Save: load the page again and look at them.")
+    kept = await get(work.tx, work.tenant, application, user)
+    if mark_of(kept.schema if kept else before.schema) != seen:
+        raise Conflict(OTHERS)
     if draft.base != before.schema:
         raise Conflict(
             "Somebody else saved other mappings after these edits began: discard the edits and make them again."

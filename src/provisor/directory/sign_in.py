@@ -75,11 +75,13 @@ async def set_up(database: Database, tenant: Tenant, value: str, password: str) 
     passwords.check(password, owner.upn)
     stored = await passwords.hashed(password)
     async with database.transaction() as tx:
+        # The person first, then what is theirs: so does whoever disables them.
+        await tx.execute(QUERIES.users_lock, tenant.id, [owner.id])
         if await sessions.use_link(tx, tenant.realm, value) != str(owner.id):
             raise NotFound(_VOID)
         user = await _able(tx, tenant, owner.id)
         await _set(tx, tenant, user, stored)
-        return await _begin(tx, tenant, user)
+        return await _begin(tx, tenant, user, "", "")
 
 
 async def with_password(
@@ -89,13 +91,14 @@ async def with_password(
 
     Raises Forbidden, not saying what was wrong.
     """
-    place = await passwords.count_try(database, tenant.realm, _account(name), address, device)
     async with database.reading() as tx:
         user, stored = await _stored(tx, tenant, name)
+    account = str(user.id) if user else name.casefold()[:256]
+    place = await passwords.count_try(database, tenant.realm, account, address, device)
     if not await passwords.verify(stored, password) or user is None:
         raise Forbidden(_WRONG)
     async with database.transaction() as tx:
-        return await _begin(tx, tenant, await _able(tx, tenant, user.id), place)
+        return await _begin(tx, tenant, await _able(tx, tenant, user.id), place, device)
 
 
 async def change_password(
@@ -103,15 +106,15 @@ async def change_password(
 ) -> None:
     """Another password for whoever knows the present one; every session but ``session`` ends."""
     passwords.check(new, user.upn)
-    place = await passwords.count_try(database, tenant.realm, _account(user.upn), address, device)
+    place = await passwords.count_try(database, tenant.realm, str(user.id), address, device)
     async with database.reading() as tx:
         _, stored = await _stored(tx, tenant, user.upn)
     if not await passwords.verify(stored, old):
         raise Forbidden("The present password is wrong.")
     stored = await passwords.hashed(new)
     async with database.transaction() as tx:
-        await passwords.try_succeeded(tx, tenant.realm, _account(user.upn), place)
-        await _set(tx, tenant, user, stored, but=session)
+        await passwords.forgive(tx, tenant.realm, str(user.id), place)
+        await _set(tx, tenant, user, stored, session=session, place=place)
 
 
 async def sign_out_everywhere(work: Edit, user: User) -> None:
@@ -158,22 +161,20 @@ async def _able(tx: Tx, tenant: Tenant, identity: UUID) -> User:
     return user
 
 
-def _account(name: str) -> str:
-    """What tries are counted by."""
-    return name.casefold()[:256]
-
-
-async def _set(tx: Tx, tenant: Tenant, user: User, stored: str, *, but: str | None = None) -> None:
+async def _set(tx: Tx, tenant: Tenant, user: User, stored: str, *, session: str = "", place: str = "") -> None:
+    """Keep a password. What was open or known with the one before is not, except for this ``session`` and ``place``."""
     await tx.execute(QUERIES.password_put, tenant.id, user.id, stored)
-    await sessions.close_all(tx, tenant.realm, str(user.id), but=but)
+    await sessions.close_all(tx, tenant.realm, str(user.id), but=session)
+    await passwords.forget_devices(tx, tenant.realm, str(user.id), but=place)
     await _record(tx, tenant, user, "set password")
 
 
-async def _begin(tx: Tx, tenant: Tenant, user: User, place: str = "") -> Begun:
-    device = await passwords.try_succeeded(tx, tenant.realm, _account(user.upn), place)
+async def _begin(tx: Tx, tenant: Tenant, user: User, place: str, device: str) -> Begun:
+    await passwords.forgive(tx, tenant.realm, str(user.id), place)
+    known = await passwords.know(tx, tenant.realm, str(user.id), place, device)
     value = await sessions.open_session(tx, tenant.realm, str(user.id))
     await _record(tx, tenant, user, "sign in")
-    return Begun(value, device)
+    return Begun(value, known)
 
 
 async def _record(tx: Tx, tenant: Tenant, user: User, action: str) -> None:

@@ -6,9 +6,9 @@ Credentials that fail the test are not saved unless forced.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
-from typing import Final
+from typing import Any, Final
 from uuid import uuid4
 
 from provisor.access.actors import Actor
@@ -76,7 +76,8 @@ async def save(
     """
     require(actor, "provisioning.write", application.id)
     wanted = changes(application)
-    learned, passed = application.capabilities, False
+    learned: Mapping[str, Any] | None = None
+    passed = False
     connection = (wanted.tenant_url, wanted.sealed_token)
     if wanted.connected and connection != (application.tenant_url, application.sealed_token):
         try:
@@ -87,7 +88,9 @@ async def save(
             learned = {}
     async with edit(database, tenant, actor) as work:
         before = await applications.locked(work, application.id)
-        after = replace(changes(before), capabilities=learned)
+        after = changes(before)
+        if learned is not None:
+            after = replace(after, capabilities=learned)
         await applications.save(work, before, after, "configure provisioning")
         if passed:
             await Ledger(database, tenant.id, application.id).mended(work.tx)

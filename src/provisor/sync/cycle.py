@@ -125,7 +125,7 @@ async def _cycle(job: Job, epoch: int, report: Report, backed_off: bool) -> Resu
 async def _begin(job: Job, mode: Mode, *, initial: bool = False) -> tuple[_Run, bool]:
     state = await intake(job)
     initial = initial or state.initial
-    cycle = await job.ledger.begin("initial" if initial else "incremental", mode, state.generation)
+    cycle = await job.ledger.begin("initial" if initial else "incremental", mode, state.generation, job.as_of)
     return _Run(cycle), initial
 
 

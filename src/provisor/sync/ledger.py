@@ -176,10 +176,10 @@ class Ledger:
 
     # ── plan and log ─────────────────────────────────────────────────────────────────────────────────────────
 
-    async def begin(self, kind: Literal["initial", "incremental"], mode: Mode, generation: int) -> Cycle:
+    async def begin(self, kind: Literal["initial", "incremental"], mode: Mode, generation: int, as_of: int) -> Cycle:
         identity = uuid4()
         async with self._database.transaction() as tx:
-            number = await tx.fetchval(QUERIES.cycle_begin, *self._key, identity, kind, mode)
+            number = await tx.fetchval(QUERIES.cycle_begin, *self._key, identity, kind, mode, as_of)
             await tx.execute(QUERIES.changes_prune, *self._key, number - CYCLES_KEPT, DRY_RUNS_KEPT)
         return Cycle(identity, number, kind, mode, generation)
 

@@ -1,7 +1,7 @@
-"""Dry runs that somebody waits for in a browser, in this process: one at a time for each question.
+"""Dry runs that somebody waits for in a browser, in this process: one for each question, one at a time.
 
-A question (``key``) is an application, or an application with the mark of edits that are not saved. What comes out
-stands in the ledger; here is only whether it is being made, and why it could not be.
+A question (``key``) is an application, or an application, a slash and the mark of edits that are not saved. What
+comes out stands in the ledger; here is only whether it is being made, and why it could not be.
 """
 
 from __future__ import annotations
@@ -43,6 +43,7 @@ class Preview:
 class Previews:
     _latest: dict[str, Preview] = field(default_factory=dict)
     _tasks: dict[str, asyncio.Task[None]] = field(default_factory=dict)
+    _turns: dict[str, asyncio.Lock] = field(default_factory=dict)
 
     def of(self, key: str) -> Preview | None:
         """The latest preview of a question; None when there was none in this process, or it was long ago."""
@@ -74,8 +75,11 @@ class Previews:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _run(self, key: str, work: Coroutine[Any, Any, Result], preview: Preview) -> None:
+        # One at a time for each application: what is asked of its target is much.
+        turn = self._turns.setdefault(key.partition("/")[0], asyncio.Lock())
         try:
-            preview.result = await work
+            async with turn:
+                preview.result = await work
         except (TargetError, Refusal) as error:
             preview.error = str(error)
         except Exception as error:

@@ -38,9 +38,14 @@ class Workspace:
         return self.profile == "databricks"
 
     @property
-    def realm(self) -> str:
+    def log(self) -> str:
         """Whose audit log it is."""
         return f"workspace/{self.name}"
+
+    @property
+    def realm(self) -> str:
+        """Whose sessions and links are its people's."""
+        return f"workspace/{self.id}"
 
 
 @dataclass(slots=True)
@@ -66,7 +71,7 @@ class Edit:
             self.record("change", what, identity, old, {name: after.get(name) for name in names})
 
     async def finish(self) -> None:
-        await audit.record(self.tx, self.workspace.realm, self.actor, self.entries)
+        await audit.record(self.tx, self.workspace.log, self.actor, self.entries)
 
 
 @asynccontextmanager

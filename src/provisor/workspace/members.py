@@ -14,7 +14,7 @@ from provisor.storage.pool import Row, Tx
 from provisor.workspace.edit import QUERIES, Edit, Workspace
 from provisor.workspace.refusals import Immutable, Unfit
 from provisor.workspace.resources import Group, User
-from provisor.workspace.rules import ADMINS, USERS, keep_an_admin
+from provisor.workspace.rules import ADMINS, USERS, lose_admins
 
 
 async def of_groups(tx: Tx, workspace: Workspace, groups: Sequence[str]) -> dict[str, list[Row]]:
@@ -69,7 +69,7 @@ async def remove(work: Edit, group: Group, unwanted: Sequence[str]) -> list[str]
     if group.reserved and group.name == USERS:
         raise Immutable("Everybody in the workspace is a member of users: remove the user from the workspace instead.")
     if group.reserved and group.name == ADMINS:
-        await keep_an_admin(work, set(unwanted))
+        await lose_admins(work, set(unwanted))
     rows = await work.tx.fetch(QUERIES.member_delete, work.workspace.id, group.id, list(unwanted))
     return sorted(row["member_id"] for row in rows)
 
@@ -111,7 +111,7 @@ async def leave(work: Edit, user: User, groups: Sequence[str]) -> list[str]:
     if not leaving:
         return []
     if any(names[identity] == ADMINS for identity in leaving):
-        await keep_an_admin(work, {user.id})
+        await lose_admins(work, {user.id})
     await lock(work, leaving)
     rows = await work.tx.fetch(QUERIES.member_leave, work.workspace.id, user.id, leaving)
     left = sorted(row["group_id"] for row in rows)

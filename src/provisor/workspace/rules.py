@@ -15,6 +15,7 @@ from functools import cache
 from typing import Any, Final
 from uuid import uuid4
 
+from provisor.access import sessions
 from provisor.scim.profiles import resource_types
 from provisor.scim.schema import ResourceType
 from provisor.workspace.edit import QUERIES, Edit, Workspace
@@ -104,8 +105,8 @@ def check_grants(workspace: Workspace, group: str, doc: Mapping[str, Any]) -> No
             raise Immutable(f"{value} cannot be taken from the group {ADMINS}.")
 
 
-async def keep_an_admin(work: Edit, losing: set[str]) -> None:
-    """Refuse when no active admin would be left without ``losing`` (ids of users).
+async def lose_admins(work: Edit, losing: set[str]) -> None:
+    """Refuse when no active admin would be left without ``losing`` (ids of users); theirs is no console any more.
 
     The row of ``admins`` is locked first, so that two admins cannot remove each other at once.
     """
@@ -116,6 +117,7 @@ async def keep_an_admin(work: Edit, losing: set[str]) -> None:
             f"The last active admin of {work.workspace.name} cannot be removed, deactivated or demoted: "
             "make somebody else an admin first."
         )
+    await sessions.close_all(work.tx, work.workspace.realm, *losing)
 
 
 @cache

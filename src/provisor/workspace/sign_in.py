@@ -33,24 +33,19 @@ class Arrival:
     stale: bool
 
 
-def realm(workspace: Workspace) -> str:
-    """Which sessions and links are this workspace's."""
-    return f"workspace/{workspace.id}"
-
-
 async def link(work: Edit, user: User) -> str:
     """The secret of a link that signs an admin in once."""
     work.require_admin()
     if not user.active or not users.is_admin(user):
         raise Forbidden(f"{user.name} is no active admin of {work.workspace.name}: only admins have a console.")
-    value = await sessions.make_link(work.tx, realm(work.workspace), user.id, LINK_LIFETIME)
+    value = await sessions.make_link(work.tx, work.workspace.realm, user.id, LINK_LIFETIME)
     work.record("make sign-in link", f"user {user.name}", user.id)
     return value
 
 
 async def link_owner(tx: Tx, workspace: Workspace, value: str) -> User:
     """Whose link it is, without using it. Raises NotFound when it is void."""
-    subject = await sessions.look_at_link(tx, realm(workspace), value)
+    subject = await sessions.look_at_link(tx, workspace.realm, value)
     if subject is None:
         raise NotFound(_VOID)
     return await users.get(tx, workspace, subject)
@@ -59,7 +54,7 @@ async def link_owner(tx: Tx, workspace: Workspace, value: str) -> User:
 async def with_link(database: Database, workspace: Workspace, value: str) -> str:
     """Use a link: returns the secret of the session that begins."""
     async with database.transaction() as tx:
-        subject = await sessions.use_link(tx, realm(workspace), value)
+        subject = await sessions.use_link(tx, workspace.realm, value)
         if subject is None:
             raise NotFound(_VOID)
         user = await users.get(tx, workspace, subject)
@@ -68,7 +63,7 @@ async def with_link(database: Database, workspace: Workspace, value: str) -> str
         work = Edit(tx, workspace, Actor(user.id, user.name))
         work.record("sign in", f"user {user.name}", user.id)
         await work.finish()
-        return await sessions.open_session(tx, realm(workspace), user.id)
+        return await sessions.open_session(tx, workspace.realm, user.id)
 
 
 async def arrive(tx: Tx, workspace: Workspace, value: str) -> Arrival | None:
@@ -77,7 +72,7 @@ async def arrive(tx: Tx, workspace: Workspace, value: str) -> Arrival | None:
         QUERIES.session_arrival,
         workspace.id,
         sessions.digest(value),
-        realm(workspace),
+        workspace.realm,
         sessions.LONGEST.total_seconds(),
         sessions.IDLE.total_seconds(),
         sessions.SEEN_EVERY,
@@ -90,5 +85,5 @@ async def arrive(tx: Tx, workspace: Workspace, value: str) -> Arrival | None:
 
 async def sign_out_everywhere(work: Edit, user_id: str) -> None:
     work.require_admin()
-    await sessions.close_all(work.tx, realm(work.workspace), user_id)
+    await sessions.close_all(work.tx, work.workspace.realm, user_id)
     work.record("sign out everywhere", f"user {work.actor.name}", user_id)

@@ -244,7 +244,7 @@ async def _save(
     if ignored:
         work.record("change ignored", _what(before), before.id, after={"ignored": ignored})
     if before.active and not doc["active"]:
-        await rules.keep_an_admin(work, {before.id})
+        await rules.lose_admins(work, {before.id})
     joined = await members.join(work, before, join)
     left = await members.leave(work, before, leave or [])
     if doc != before.doc:
@@ -269,7 +269,7 @@ async def _update(work: Edit, before: User, doc: dict[str, Any]) -> None:
 
 
 async def _delete(work: Edit, user: User) -> None:
-    await rules.keep_an_admin(work, {user.id})
+    await rules.lose_admins(work, {user.id})
     await members.lock(work, [item["value"] for item in user.groups or () if item["display"] != rules.USERS])
     await work.tx.execute(QUERIES.user_lock_whole, work.workspace.id, user.id)
     rows = await work.tx.fetch(QUERIES.member_leave, work.workspace.id, user.id, None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from starlette.responses import Response
@@ -12,8 +13,10 @@ from provisor.console.forms import Form
 from provisor.console.page import Page
 from provisor.console.portal.attribute_mappings import target_directory
 from provisor.console.visit import PortalVisit
+from provisor.directory.drafts import OTHERS, Draft, mark_of
 from provisor.provisioning import edit as editing
 from provisor.provisioning.schema import target_definitions
+from provisor.refusal import Conflict
 
 PAGE = Page("attribute_list", "/applications/{application:uuid}/attributes/{object}", action="application.read")
 #: Form field → the name of what it ticks: in the document, and for the function that sets it.
@@ -36,19 +39,25 @@ async def show(visit: PortalVisit) -> Response:
         rows=target_definitions(document, kind),
         types=editing.TYPES,
         differences=drafting.differences(visit, draft),
+        mark=mark_of(document),
     )
 
 
 @PAGE.post("/save", action="provisioning.write")
 async def save(visit: PortalVisit) -> Response:
+    """The form says the whole list: what comes of it is saved, and kept nowhere until then."""
     kind = drafting.object_type(visit)
-    if not visit.form.text("confirmed"):
-        await drafting.change(visit, lambda document: edited(document, kind, visit.form))
-    mappings = visit.app_url(f"/mappings/{visit.parameter('object')}")
     draft = await drafting.draft_of(visit)
-    if draft is None:
+    document, base = drafting.document(visit, draft), draft.base if draft else visit.app.schema
+    seen = mark_of(document)
+    if seen != visit.form.text("mark"):
+        raise Conflict(OTHERS)
+    wanted = Draft(base, edited(document, kind, visit.form), datetime.now(UTC))
+    mappings = visit.app_url(f"/mappings/{visit.parameter('object')}")
+    if wanted.schema == base:
+        await drafting.discard(visit)
         return await visit.done(mappings, "Nothing was changed.")
-    return await drafting.save(visit, mappings, seen=draft.mark)
+    return await drafting.save(visit, mappings, wanted, seen=seen)
 
 
 def edited(document: Mapping[str, Any], kind: str, form: Form) -> Mapping[str, Any]:

@@ -12,10 +12,11 @@ from starlette.responses import Response
 from provisor.console import drafting
 from provisor.console.page import Page
 from provisor.console.visit import PortalVisit
+from provisor.directory.drafts import OTHERS
 from provisor.provisioning import edit as editing
 from provisor.provisioning.schema import object_mapping, target_definitions
 from provisor.provisioning.source_names import source_attributes
-from provisor.refusal import Invalid
+from provisor.refusal import Conflict, Invalid, NotFound
 
 PAGE = Page("attribute_mappings", "/applications/{application:uuid}/mappings/{object}", action="application.read")
 WRITE = "provisioning.write"
@@ -109,7 +110,12 @@ async def delete_all(visit: PortalVisit) -> Response:
 
 @PAGE.post("/save", action=WRITE)
 async def save(visit: PortalVisit) -> Response:
-    return await drafting.save(visit, _path(visit), seen=visit.form.text("mark"))
+    draft = await drafting.draft_of(visit)
+    if draft is None:
+        raise NotFound("There is nothing to save: no mapping was edited.")
+    if draft.mark != visit.form.text("mark"):
+        raise Conflict(OTHERS)
+    return await drafting.save(visit, _path(visit), draft, seen=draft.mark)
 
 
 @PAGE.post("/discard", action=WRITE)
@@ -121,7 +127,7 @@ async def discard(visit: PortalVisit) -> Response:
 @PAGE.part("/preview")
 async def preview(visit: PortalVisit) -> Response:
     """The part that says what the next cycle would change, asked for until the dry run has ended."""
-    return await drafting.shown(visit, await drafting.draft_of(visit) if visit.query("draft") else None)
+    return await drafting.shown(visit, visit.query("mark"))
 
 
 _EMPTY = {"type": "Direct", "source": "", "default": "", "target": "", "match": False, "apply": "always"}

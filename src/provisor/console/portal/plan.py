@@ -80,4 +80,4 @@ async def _outdated(visit: PortalVisit, cycle: Any) -> bool:
     async with visit.house.database.reading() as tx:
         head = await tenants.head(tx, visit.tenant)
     job = await visit.house.ledger(visit.tenant, visit.app.id).job()
-    return cycle is not None and (job.watermark != head or job.cycles >= cycle["number"])
+    return cycle is not None and (cycle["as_of"] != head or job.cycles >= cycle["number"])

@@ -53,14 +53,14 @@ async def end(visit: PortalVisit) -> Response:
 def device(visit: PortalVisit) -> str:
     """What this browser kept of a sign-in before."""
     line = site.line_of(visit.house, visit.request)
-    return visit.request.cookies.get(site.cookie(LETTER, visit.tenant.name, line, "-device"), "")
+    return visit.request.cookies.get(site.cookie(LETTER, visit.tenant.name, line, "_device"), "")
 
 
 def begin(visit: PortalVisit, begun: sign_in.Begun, wanted: str = "") -> Response:
     """Give the browser its session and go on to where it was going."""
     response = visit.go(wanted.removeprefix(visit.start) if stays(visit.start, wanted) else "/")
     site.keep(visit, LETTER, visit.tenant.name, begun.session, response)
-    return site.keep(visit, LETTER, visit.tenant.name, begun.device, response, "-device")
+    return site.keep(visit, LETTER, visit.tenant.name, begun.device, response, "_device")
 
 
 def leave(visit: PortalVisit) -> Response:

@@ -53,5 +53,8 @@ on conflict (realm, account, place) do update set failures = sign_in_try.failure
 insert into sign_in_try (realm, account, place, succeeded) values ($1, $2, $3, now())
 on conflict (realm, account, place) do update set failures = 0, tried = now(), succeeded = now()
 
+-- name: devices_forget
+delete from sign_in_try where realm = $1 and account = $2 and place like 'device/%' and place <> $3
+
 -- name: tries_prune
 delete from sign_in_try where tried < now() - interval '1 year'

@@ -145,3 +145,9 @@ select * from (
 where not exists (select from application_assignment a
                   where a.tenant = $1 and a.application = $2 and a.principal_id = principal.id)
 order by type, key, id limit $4
+
+-- name: rename
+update application set name = $3, name_key = $4 where tenant = $1 and id = $2
+
+-- name: delete
+delete from application where tenant = $1 and id = $2

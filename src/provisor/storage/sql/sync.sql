@@ -81,8 +81,8 @@ with numbered as (
     where tenant = $1 and application = $2 returning cycles
 )
 -- A dry run has the number of the cycle that it foretells.
-insert into sync_cycle (tenant, application, id, number, kind, mode, status)
-select $1, $2, $3, cycles + ($5 <> 'cycle')::integer, $4, $5, 'running' from numbered
+insert into sync_cycle (tenant, application, id, number, kind, mode, as_of, status)
+select $1, $2, $3, cycles + ($5 <> 'cycle')::integer, $4, $5, $6, 'running' from numbered
 returning number
 
 -- name: cycle_planned
@@ -97,7 +97,11 @@ set status = $4, ended = now(), hash = $5, counts = $6, requests = $7, error = $
 where tenant = $1 and application = $2 and id = $3
 
 -- name: job_done
-update sync_job set last_cycle = now(), quarantine = $3, initial = initial and not ($4 and generation = $5)
+-- Whatever was restarted or mended while the cycle ran is not undone by how the cycle ended.
+update sync_job
+set last_cycle = case when generation = $5 then now() else last_cycle end,
+    quarantine = case when generation = $5 then $3 else quarantine end,
+    initial = initial and not ($4 and generation = $5)
 where tenant = $1 and application = $2
 
 -- name: job_restart
@@ -107,8 +111,8 @@ set quarantine = null, last_cycle = null, initial = true, generation = generatio
 where tenant = $1 and application = $2
 
 -- name: job_mended
-update sync_job set quarantine = null, last_cycle = null
-where tenant = $1 and application = $2 and quarantine is not null
+update sync_job set quarantine = null, last_cycle = null, generation = generation + 1
+where tenant = $1 and application = $2
 
 -- name: retry_all
 update sync_object set next_try = null, failures = 0, error = null where tenant = $1 and application = $2
@@ -236,10 +240,13 @@ join application a on a.tenant = o.tenant and a.id = o.application
 where o.target_id = $1 and o.state in ('linked', 'disabled') order by a.name
 
 -- name: changes_prune
--- Old cycles, and all but the latest dry runs.
+-- Old cycles, and all but the latest dry runs of either kind.
 delete from sync_cycle
-where tenant = $1 and application = $2 and (number <= $3 or mode <> 'cycle' and id not in (
-    select id from sync_cycle where tenant = $1 and application = $2 and mode <> 'cycle' order by started desc limit $4))
+where tenant = $1 and application = $2 and (number <= $3 or mode <> 'cycle' and status <> 'running' and id not in (
+    select id from (
+        select id, row_number() over (partition by mode order by started desc) as place from sync_cycle
+        where tenant = $1 and application = $2 and mode <> 'cycle') as dry
+    where place <= $4))
 
 -- name: statistics
 select object_type, state, count(*) as count, count(*) filter (where failures > 0) as failing

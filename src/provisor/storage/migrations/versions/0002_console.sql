@@ -41,6 +41,7 @@ create table sign_in_try (
     primary key (realm, account, place)
 );
 create index sign_in_try_place on sign_in_try (place, tried);
+create index sign_in_try_tried on sign_in_try (tried);
 
 -- A dry run with mappings that are not saved is not the plan of the next cycle.
 alter table sync_cycle drop constraint sync_cycle_mode_check;
@@ -48,6 +49,8 @@ alter table sync_cycle add constraint sync_cycle_mode_check check (mode in ('pla
 -- How far a cycle is, without counting its rows.
 alter table sync_cycle add column planned bigint not null default 0;
 alter table sync_cycle add column done bigint not null default 0;
+-- The number of the latest change that it knew.
+alter table sync_cycle add column as_of bigint not null default 0;
 create index sync_change_order on sync_change (tenant, application, cycle, phase, ordinal);
 
 -- Mappings that somebody edits and has not saved yet. `base` is the document that was edited.
