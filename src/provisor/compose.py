@@ -155,6 +155,7 @@ def doors(house: House) -> Any:
     url = house.settings.public_url
     return door(
         house.database,
+        house.box,
         public_url=str(url) if url else None,
         pages=console.routes(house),
         error_page=console.error_page,

@@ -211,7 +211,7 @@ async def test_seed_56_user_names_and_emails_stay_and_the_audit_log_says_what_wa
     async with pair.house.database.reading() as tx:
         from provisor import audit
 
-        rows = await audit.entries(tx, pair.workspace.realm)
+        rows = await audit.entries(tx, pair.workspace.log)
     ignored = [row for row in rows if row["action"] == "change ignored"]
     assert ignored[-1]["after"] == {"ignored": ["emails", "username"]}
     assert ignored[-1]["actor"].startswith(OPS)
@@ -394,7 +394,16 @@ async def test_a_created_resource_says_where_it_is(pair: Pair) -> None:
         ("PATCH", "/Users", {"json": {}}, 405, None),
         ("DELETE", "/ServiceProviderConfig", {}, 405, None),
         ("POST", "/Bulk", {"json": {}}, 501, None),
-        ("POST", "/Users/.search", {"json": {}}, 501, None),
+        ("POST", "/.search", {"json": {}}, 501, None),
+        ("GET", "/Users/.search", {}, 405, None),
+        ("POST", "/Users/.search", {"json": {"schemas": ["urn:x"]}}, 400, "invalidSyntax"),
+        ("POST", "/Users/.search", {"json": {"count": [1]}}, 400, "invalidSyntax"),
+        ("POST", "/Users/.search", {"json": {"filter": "shoeSize eq 1"}}, 400, "invalidFilter"),
+        ("GET", "/Users?cursor=x", {}, 400, "invalidCursor"),
+        ("GET", "/Users?cursor=%F0%9F%A4%B7", {}, 400, "invalidCursor"),
+        ("GET", "/Users?cursor&count=1001", {}, 400, "invalidCount"),
+        ("GET", "/Users?cursor&count=many", {}, 400, "invalidCount"),
+        ("GET", "/Users?cursor&startIndex=1", {}, 400, "invalidValue"),
         ("PUT", "/Me", {"json": {}}, 501, None),
         ("GET", "/Shoes", {}, 404, None),
         ("GET", "/Schemas?filter=id+eq+1", {}, 403, None),

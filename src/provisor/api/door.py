@@ -17,6 +17,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from provisor.access.secrets import SecretBox
 from provisor.api import health
 from provisor.api.envelope import Envelope, ErrorPage
 from provisor.api.scim.routes import Address, ScimApi
@@ -32,6 +33,7 @@ _METHODS: Final = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
 def door(
     database: Database,
+    box: SecretBox,
     *,
     public_url: str | None = None,
     pages: Sequence[BaseRoute] = (),
@@ -41,7 +43,7 @@ def door(
 
     ``pages`` are the console's routes, which come first; ``error_page`` is what a browser gets instead of JSON.
     """
-    scim = ScimApi(database)
+    scim = ScimApi(database, box)
 
     async def alive(_: Request) -> Response:
         return health.alive()

@@ -87,6 +87,24 @@ class TooMany(_Known):
     TYPE = "tooMany"
 
 
+class InvalidCursor(_Known):
+    """The cursor is none of this server's, or belongs to another query (RFC 9865 §2.1)."""
+
+    TYPE = "invalidCursor"
+
+
+class ExpiredCursor(_Known):
+    """The cursor was waited with for too long (RFC 9865 §2.1)."""
+
+    TYPE = "expiredCursor"
+
+
+class InvalidCount(_Known):
+    """A page by cursor cannot have that many results, or not as many as the first (RFC 9865 §2.1)."""
+
+    TYPE = "invalidCount"
+
+
 class Uniqueness(_Known):
     """The value is another resource's."""
 

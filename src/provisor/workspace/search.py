@@ -94,14 +94,31 @@ def wanted(attribute: str, attributes: Sequence[str] | None, excluded: Sequence[
     return attribute not in {item.lower().rpartition(":")[2] for item in excluded or ()}
 
 
-async def search(tx: Tx, question: Question) -> tuple[int, list[dict[str, Any]]]:
-    """How many there are, and the representations of the page that was asked for."""
+@dataclass(frozen=True, slots=True)
+class Position:
+    """The last row of a page by cursor: its value in the order's column, its id, and how many there were at the
+    first page."""
+
+    value: str | None
+    id: str
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A page: how many there are in all, the representations, and where the next page begins when there is one."""
+
+    total: int
+    resources: list[dict[str, Any]]
+    next: Position | None = None
+
+
+async def search(tx: Tx, question: Question) -> Found:
+    """The page that was asked for by index."""
     order = _order(question)
     if question.paging.filter is None:
         return await _plain(tx, question, order)
-    parsed = filters.parse(question.paging.filter, question.resource_type)
-    matches = filters.compile(parsed, question.resource_type)
-    text, arguments = _preselected(question, parsed)
+    matches, text, arguments = _asked(question)
     total, page = 0, []
     start = question.paging.start
     async for rows in _chunks(tx, f"{text} {order}", [question.workspace.id, question.wants("groups"), *arguments]):
@@ -110,14 +127,50 @@ async def search(tx: Tx, question: Question) -> tuple[int, list[dict[str, Any]]]
                 total += 1
                 if start <= total < start + question.paging.count:
                     page.append(resource)
-    return total, page
+    return Found(total, page)
 
 
-async def _plain(tx: Tx, question: Question, order: str) -> tuple[int, list[dict[str, Any]]]:
+async def after(tx: Tx, question: Question, position: Position | None) -> Found:
+    """The page by cursor that begins after ``position``, or the first one.
+
+    It costs the same wherever it begins. The total is that of the first page, which is the one that counts.
+    """
+    matches, text, arguments = _asked(question)
+    column = _column(question)
+    if position is not None:
+        condition, more = _beyond(question, column, position, len(arguments) + 3)
+        text, arguments = f"{text} and {condition}", [*arguments, *more]
+    count, total, more_to_come = question.paging.count, 0, False
+    page: list[dict[str, Any]] = []
+    last: Row | None = None
+    limit = "" if question.paging.filter else f"limit {count + 1}"
+    statement = f"{text} {_order(question)} {limit}"
+    async for rows in _chunks(tx, statement, [question.workspace.id, question.wants("groups"), *arguments]):
+        for row, resource in zip(rows, await _represented(tx, question, rows), strict=True):
+            if not matches(resource):
+                continue
+            total += 1
+            if len(page) < count:
+                page.append(resource)
+                last = row
+            else:
+                more_to_come = True
+        if more_to_come and position is not None:
+            break
+    if position is not None:
+        total = position.total
+    elif question.paging.filter is None:
+        total = await tx.fetchval(question.kind.total, question.workspace.id)
+    if not more_to_come or last is None:
+        return Found(total, page)
+    return Found(total, page, Position(_value(question, column, last), last["id"], total))
+
+
+async def _plain(tx: Tx, question: Question, order: str) -> Found:
     total: int = await tx.fetchval(question.kind.total, question.workspace.id)
     offset = question.paging.start - 1
     if question.paging.count == 0 or offset >= total:
-        return total, []
+        return Found(total, [])
     rows = await tx.fetch(
         f"{question.kind.select} {order} offset $3 limit $4",
         question.workspace.id,
@@ -125,7 +178,35 @@ async def _plain(tx: Tx, question: Question, order: str) -> tuple[int, list[dict
         offset,
         question.paging.count,
     )
-    return total, await _represented(tx, question, rows)
+    return Found(total, await _represented(tx, question, rows))
+
+
+def _asked(question: Question) -> tuple[Callable[[dict[str, Any]], bool], str, list[str]]:
+    """Whether a representation is meant, and the statement for the rows that can be."""
+    if question.paging.filter is None:
+        return (lambda _: True), question.kind.select, []
+    parsed = filters.parse(question.paging.filter, question.resource_type)
+    return filters.compile(parsed, question.resource_type), *_preselected(question, parsed)
+
+
+def _beyond(question: Question, column: str, position: Position, first: int) -> tuple[str, list[str]]:
+    """The rows after a position, in the order of ``_order``: by column with nothing last, then by id."""
+    sign = "<" if question.paging.sort_order == "descending" else ">"
+    if column == "r.id":
+        return f"r.id {sign} ${first}", [position.id]
+    if position.value is None:
+        return f"{column} is null and r.id {sign} ${first}", [position.id]
+    beyond = f"({column} is null or ({column}, r.id) {sign} (${first}, ${first + 1}))"
+    return beyond, [position.value, position.id]
+
+
+def _value(question: Question, column: str, row: Row) -> str | None:
+    """What a row has in the order's column, which the select does not name but the document has."""
+    if column == "r.id":
+        return str(row["id"])
+    attribute = {"r.name_key": "userName", "r.display_key": "displayName"}[column]
+    found = row["doc"].get(attribute)
+    return str(found).casefold() if found is not None else None
 
 
 async def _represented(tx: Tx, question: Question, rows: Sequence[Row]) -> list[dict[str, Any]]:
@@ -159,11 +240,16 @@ def _preselected(question: Question, parsed: filters.Filter) -> tuple[str, list[
     return question.kind.select, []
 
 
-def _order(question: Question) -> str:
+def _column(question: Question) -> str:
     asked = question.paging.sort_by
     column = question.kind.order.get(_name(asked)) if asked else "r.id"
     if column is None:
         raise InvalidValue(f"sortBy {asked} is not supported: {', '.join(question.kind.order)}.")
+    return column
+
+
+def _order(question: Question) -> str:
+    column = _column(question)
     direction = "desc" if question.paging.sort_order == "descending" else "asc"
     return f"order by {column} {direction} nulls last, r.id {direction}"
 

@@ -16,11 +16,12 @@ import asyncpg
 from starlette.requests import Request
 from starlette.responses import Response
 
-from provisor.api.scim import requests, responses
+from provisor.access.secrets import SecretBox
+from provisor.api.scim import cursors, requests, responses
 from provisor.api.scim.requests import Address
 from provisor.refusal import Forbidden
 from provisor.scim.errors import NotFound
-from provisor.scim.messages import Paging, list_response, paging
+from provisor.scim.messages import Paging, list_response, paging, search_request
 from provisor.scim.resource import project
 from provisor.storage.pool import AWAY, Database
 from provisor.workspace import groups, resources, search, tokens, users
@@ -45,8 +46,9 @@ class NotAdmitted(Exception):
 class Resources:
     """The handlers of one request; ``kind`` is the endpoint's."""
 
-    def __init__(self, database: Database, request: Request, address: Address) -> None:
+    def __init__(self, database: Database, box: SecretBox, request: Request, address: Address) -> None:
         self._database = database
+        self._box = box
         self._request = request
         self._address = address
         self._token = requests.token(request)
@@ -85,6 +87,17 @@ class Resources:
 
     async def list_groups(self) -> Response:
         return await self._list(search.GROUPS)
+
+    async def search_users(self) -> Response:
+        return await self._searched(search.USERS)
+
+    async def search_groups(self) -> Response:
+        return await self._searched(search.GROUPS)
+
+    async def _searched(self, kind: search.Kind) -> Response:
+        """POST /.search (RFC 7644 §3.4.3): what a query says, in a body that no log and no proxy keeps."""
+        self._paging = paging(search_request(await requests.body(self._request)))
+        return await self._list(kind)
 
     async def write(self, action: Write, status: int = 200) -> Response:
         """Do ``action`` in one transaction with the check of the token; render what it returns."""
@@ -128,10 +141,16 @@ class Resources:
             arrival, caller = self._admitted(await tokens.arrive(tx, self._address.workspace, self._token))
             shown = (lambda resource: resource) if caller.admin else resources.only_names
             question = Question(arrival.workspace, kind, self._address.base, self._paging, shown)
-            total, page = await search.search(tx, question)
+            place = f"{arrival.workspace.id}/{question.resource_type.name}"
+            if self._paging.cursor is None:
+                found = await search.search(tx, question)
+            else:
+                found = await search.after(tx, question, cursors.open_(self._box, place, self._paging))
         await self._used(arrival.workspace, caller)
-        projected = [self._projected(question.resource_type, item) for item in page]
-        return responses.render(self._request, list_response(projected, total, self._paging.start, len(projected)))
+        page = [self._projected(question.resource_type, item) for item in found.resources]
+        start = self._paging.start if self._paging.cursor is None else None
+        following = cursors.seal(self._box, place, self._paging, found.next) if found.next else None
+        return responses.render(self._request, list_response(page, found.total, start, len(page), following))
 
     def _admitted(self, arrival: Arrival | None) -> tuple[Arrival, Caller]:
         if arrival is None:

@@ -12,6 +12,7 @@ from typing import Final
 from starlette.requests import Request
 from starlette.responses import Response
 
+from provisor.access.secrets import SecretBox
 from provisor.api import errors
 from provisor.api.scim import discovery, requests, responses
 from provisor.api.scim.requests import Address
@@ -32,8 +33,9 @@ Handler = Callable[[], Awaitable[Response]]
 class ScimApi:
     """SCIM 2.0 over every workspace of ``database``."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, box: SecretBox) -> None:
         self._database = database
+        self._box = box
 
     async def answer(self, request: Request, address: Address) -> Response:
         """The answer to ``request``, errors included; raises only what nobody expected."""
@@ -55,12 +57,16 @@ class ScimApi:
         match address.path:
             case [endpoint, *rest] if endpoint in _DISCOVERY and len(rest) <= 1:
                 return await self._discover(request, address)
-            case [endpoint] | [_, endpoint] if endpoint in _NOT_HERE:
-                raise NotImplementedByServer(f"{endpoint} is not implemented by this server.")
+            case [endpoint] if endpoint in _NOT_HERE:
+                raise NotImplementedByServer(f"{endpoint} is not implemented by this server: search below a type.")
+            case [("Users" | "Groups") as endpoint, ".search"]:
+                handlers = Resources(self._database, self._box, request, address)
+                searched = handlers.search_users if endpoint == "Users" else handlers.search_groups
+                return await _called(request.method, {"POST": searched})
             case ["Me"]:
                 if request.method not in ("GET", "HEAD"):
                     raise NotImplementedByServer("Me can be read; write to the user itself.")
-                return await Resources(self._database, request, address).get_me()
+                return await Resources(self._database, self._box, request, address).get_me()
             case [("Users" | "Groups") as endpoint]:
                 return await self._collection(endpoint, request, address)
             case [("Users" | "Groups") as endpoint, identity]:
@@ -84,7 +90,7 @@ class ScimApi:
         return responses.render(request, discovery.answer(workspace, address.base, address.path))
 
     async def _collection(self, endpoint: str, request: Request, address: Address) -> Response:
-        handlers = Resources(self._database, request, address)
+        handlers = Resources(self._database, self._box, request, address)
 
         async def create() -> Response:
             body = await requests.body(request)
@@ -95,7 +101,7 @@ class ScimApi:
         return await _called(request.method, {"GET": listed, "POST": create})
 
     async def _single(self, endpoint: str, identity: str, request: Request, address: Address) -> Response:
-        handlers = Resources(self._database, request, address)
+        handlers = Resources(self._database, self._box, request, address)
         expected = requests.expected(request)
         is_user = endpoint == "Users"
 
