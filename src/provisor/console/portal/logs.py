@@ -2,29 +2,20 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 from starlette.responses import Response
 
 from provisor.console.lists import number
 from provisor.console.page import Page
 from provisor.console.visit import PortalVisit
+from provisor.provisioning.change import Action
 from provisor.sync.history import Filter, History
 
 PAGE = Page("logs", "/applications/{application:uuid}/logs", action="application.read")
 SHOWN = 50
 STATUSES = ("success", "failure", "skipped")
-ACTIONS = (
-    "create",
-    "update",
-    "link",
-    "disable",
-    "delete",
-    "unlink",
-    "removed",
-    "add members",
-    "remove members",
-    "update references",
-    "refuse",
-)
+ACTIONS = tuple(action for action in get_args(Action) if action != "nothing")
 
 
 @PAGE.get
