@@ -8,14 +8,15 @@ without ``/v2``. The workspace itself is read together with the token, in the re
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute, Match, Route
+from starlette.types import Receive, Scope, Send
 
 from provisor.access.secrets import SecretBox
 from provisor.api import health
@@ -41,7 +42,7 @@ def door(
 ) -> Starlette:
     """The application. ``public_url`` is how others reach it, when that is not how requests say they came.
 
-    ``pages`` are the console's routes, which come first; ``error_page`` is what a browser gets instead of JSON.
+    ``pages`` are the console's routes; ``error_page`` is what a browser gets instead of JSON.
     """
     scim = ScimApi(database, box)
 
@@ -51,19 +52,20 @@ def door(
     async def ready(_: Request) -> Response:
         return await health.ready(database)
 
-    async def everything_else(request: Request) -> Response:
-        found = _SCIM.fullmatch(request.scope["path"])
-        if found is None:
-            if error_page is not None and "text/html" in request.headers.get("accept", ""):
-                return error_page(request, 404, "There is no such page.")
-            return _no_api(request)
+    async def answer_scim(request: Request, found: re.Match[str]) -> Response:
         start = public_url.rstrip("/") if public_url else _origin(request)
         rest = [part for part in (found["rest"] or "").split("/") if part]
         address = Address(_workspace(found["workspace"], request), start + found["prefix"], rest)
         return await scim.answer(request, address)
 
+    async def everything_else(request: Request) -> Response:
+        if error_page is not None and "text/html" in request.headers.get("accept", ""):
+            return error_page(request, 404, "There is no such page.")
+        return _no_api(request)
+
     return Starlette(
         routes=[
+            _ScimRoute(answer_scim),
             Route("/healthz", alive),
             Route("/readyz", ready),
             *pages,
@@ -71,6 +73,21 @@ def door(
         ],
         middleware=[Middleware(Envelope, error_page=error_page)],
     )
+
+
+class _ScimRoute(BaseRoute):
+    """Every address of every SCIM API, found by one pattern: it is asked first, before the hundred of the console."""
+
+    def __init__(self, answer: Callable[[Request, re.Match[str]], Awaitable[Response]]) -> None:
+        self._answer = answer
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        found = _SCIM.fullmatch(scope["path"]) if scope["type"] == "http" and scope["method"] in _METHODS else None
+        return (Match.FULL, {"scim": found}) if found else (Match.NONE, {})
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        response = await self._answer(Request(scope, receive), scope["scim"])
+        await response(scope, receive, send)
 
 
 def _workspace(in_path: str | None, request: Request) -> str | None:
