@@ -167,7 +167,7 @@ async def test_behind_a_trusted_proxy_the_cookie_is_secure_and_plain_http_from_e
         assert refused.status == 403 and "--tls-cert" in refused.text
         by_tls = {"X_Forwarded_For": "192.0.2.9", "X_Forwarded_Proto": "https"}
         answered = await Client(base).post(path, fields, csrf="", **by_tls)
-        assert answered.status == 303
+        assert answered.status == 303 and "max-age" in answered.headers["Strict-Transport-Security"]
         for name, morsel in answered.cookies.items():
             assert name.startswith("__Host-") and morsel["secure"] and morsel["httponly"]
 

@@ -164,7 +164,6 @@ async def _answer(house: House, site: Site[V], page: Page, act: Act, request: Re
     if request.method == "POST":
         _refuse_other_sites(request, line)
     visit = await site.enter(house, request, page, name)
-    visit.secure = line.secure
     await _recognise(house, site, visit, request.cookies.get(cookie(site.letter, name, line), ""), act)
     if act.action is not None and not visit.signed_in:
         raise SignedOut
@@ -176,7 +175,10 @@ async def _answer(house: House, site: Site[V], page: Page, act: Act, request: Re
         async with house.database.reading() as tx:
             about = await site.look(tx, visit)
         _authorize(visit, act.action, about)
-    return await act.answer(visit)
+    response = await act.answer(visit)
+    if line.secure:
+        response.headers["Strict-Transport-Security"] = "max-age=31536000"
+    return response
 
 
 async def _recognise(house: House, site: Site[V], visit: V, secret: str, act: Act) -> None:

@@ -43,14 +43,13 @@ def theme(request: Request) -> str:
 class Visit:
     """``start`` is the path that the site's pages stand below, ``secret`` what the browser's cookie holds.
 
-    ``secure``: the browser came over https. ``notice`` is what was said when something had been done, to be shown once.
+    ``notice`` is what was said when something had been done, to be shown once.
     """
 
     house: House
     request: Request
     page: Page
     start: str
-    secure: bool
     actor: Actor = field(default=Actor("nobody", "nobody"))
     secret: str = ""
     notice: Any = None

@@ -14,10 +14,15 @@ from typing import Any, Final, Literal, cast
 from provisor.scim.errors import InvalidCount, InvalidSyntax, InvalidValue
 
 SEARCH_REQUEST: Final = "urn:ietf:params:scim:api:messages:2.0:SearchRequest"
+BULK_REQUEST: Final = "urn:ietf:params:scim:api:messages:2.0:BulkRequest"
+BULK_RESPONSE: Final = "urn:ietf:params:scim:api:messages:2.0:BulkResponse"
 LIST_RESPONSE: Final = "urn:ietf:params:scim:api:messages:2.0:ListResponse"
 PROVIDER_CONFIG: Final = "urn:ietf:params:scim:schemas:core:2.0:ServiceProviderConfig"
 MOST_RESULTS: Final = 1000
 DEFAULT_RESULTS: Final = 100
+#: Of a bulk request, and the bytes of any body.
+MOST_OPERATIONS: Final = 1000
+MOST_BYTES: Final = 1_048_576
 #: How long a cursor can be waited with.
 CURSOR_SECONDS: Final = 3600
 _WHOLE: Final = re.compile(r"\s*([+-]?\d{1,18})\s*", re.ASCII)
@@ -117,7 +122,7 @@ def service_provider_config(profile: str, base_url: str) -> dict[str, Any]:
     return {
         "schemas": [PROVIDER_CONFIG],
         "patch": {"supported": True},
-        "bulk": {"supported": False, "maxOperations": 0, "maxPayloadSize": 0},
+        "bulk": {"supported": True, "maxOperations": MOST_OPERATIONS, "maxPayloadSize": MOST_BYTES},
         "filter": {"supported": True, "maxResults": MOST_RESULTS},
         "changePassword": {"supported": False},
         "sort": {"supported": True},

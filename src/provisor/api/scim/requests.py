@@ -11,8 +11,8 @@ from starlette.requests import Request
 from provisor import jsongate
 from provisor.api.credentials import access_token
 from provisor.scim.errors import InvalidSyntax, ScimError, TooLarge
+from provisor.scim.messages import MOST_BYTES
 
-BODY_LIMIT: Final = 1_048_576
 #: Databricks' old command line calls JSON ``text/json``, other tools send no type at all.
 _TYPES: Final = frozenset({"", "application/scim+json", "application/json", "text/json"})
 _TAG: Final = re.compile(r'(?:W/)?"(\d{1,18})"')
@@ -39,11 +39,11 @@ async def body(request: Request) -> dict[str, Any]:
     data = bytearray()
     async for chunk in request.stream():
         data += chunk
-        if len(data) > BODY_LIMIT:
-            raise TooLarge(f"The body is longer than {BODY_LIMIT} bytes.")
+        if len(data) > MOST_BYTES:
+            raise TooLarge(f"The body is longer than {MOST_BYTES} bytes.")
     if not data:
         raise InvalidSyntax("The body is empty: a JSON object is needed.")
-    found = jsongate.loads(bytes(data), limit=BODY_LIMIT)
+    found = jsongate.loads(bytes(data), limit=MOST_BYTES)
     if not isinstance(found, dict):
         raise InvalidSyntax("The body must be a JSON object.")
     return found

@@ -17,7 +17,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from provisor.access.secrets import SecretBox
-from provisor.api.scim import cursors, requests, responses
+from provisor.api.scim import bulk, cursors, requests, responses
 from provisor.api.scim.requests import Address
 from provisor.refusal import Forbidden
 from provisor.scim.errors import NotFound
@@ -101,19 +101,38 @@ class Resources:
 
     async def write(self, action: Write, status: int = 200) -> Response:
         """Do ``action`` in one transaction with the check of the token; render what it returns."""
-        for attempt in range(_ATTEMPTS):
-            try:
-                arrival, caller, item = await self._attempt(action)
-            except asyncpg.DeadlockDetectedError:
-                if attempt == _ATTEMPTS - 1:
-                    raise
-                await asyncio.sleep(random.uniform(0, 0.1 * 2**attempt))
-            else:
-                break
+        arrival, caller, item = await self._done(action)
         await self._used(arrival.workspace, caller)
         if item is None:
             return Response(status_code=204)
         return self._whole(arrival.workspace, item, status)
+
+    async def bulk(self) -> Response:
+        """POST /Bulk: whoever may not write at all is refused as a whole, before the first operation."""
+
+        async def nothing(_: Edit) -> None:
+            return None
+
+        async def write(action: Write) -> User | Group | None:
+            return (await self._done(action))[2]
+
+        arrival, caller, _ = await self._attempt(nothing)
+        operations, most_errors = bulk.read(await requests.body(self._request))
+        answer = await bulk.Bulk(write, self._address.base, operations, most_errors).run()
+        await self._used(arrival.workspace, caller)
+        return responses.render(self._request, answer)
+
+    async def _done(self, action: Write) -> tuple[Arrival, Caller, User | Group | None]:
+        """Do ``action``; again when the database stopped it because it and another one waited for each other."""
+        attempt = 1
+        while True:
+            try:
+                return await self._attempt(action)
+            except asyncpg.DeadlockDetectedError:
+                if attempt == _ATTEMPTS:
+                    raise
+                await asyncio.sleep(random.uniform(0, 0.1 * 2**attempt))
+                attempt += 1
 
     @property
     def wants_members(self) -> bool:

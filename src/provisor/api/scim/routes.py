@@ -26,7 +26,6 @@ from provisor.workspace.resources import Group, User
 __all__ = ["Address", "ScimApi"]
 
 _DISCOVERY: Final = frozenset({"ServiceProviderConfig", "ResourceTypes", "Schemas"})
-_NOT_HERE: Final = frozenset({"Bulk", ".search"})
 Handler = Callable[[], Awaitable[Response]]
 
 
@@ -57,8 +56,13 @@ class ScimApi:
         match address.path:
             case [endpoint, *rest] if endpoint in _DISCOVERY and len(rest) <= 1:
                 return await self._discover(request, address)
-            case [endpoint] if endpoint in _NOT_HERE:
-                raise NotImplementedByServer(f"{endpoint} is not implemented by this server: search below a type.")
+            case [".search"]:
+                raise NotImplementedByServer(
+                    "A search over all types is not implemented: search below Users or Groups."
+                )
+            case ["Bulk"]:
+                handlers = Resources(self._database, self._box, request, address)
+                return await _called(request.method, {"POST": handlers.bulk})
             case [("Users" | "Groups") as endpoint, ".search"]:
                 handlers = Resources(self._database, self._box, request, address)
                 searched = handlers.search_users if endpoint == "Users" else handlers.search_groups

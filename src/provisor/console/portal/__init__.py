@@ -79,7 +79,7 @@ class Portal:
                 tenant = await tenants.get(tx, name)
         except NotFound:
             raise NotFound("There is no portal here.") from None
-        return PortalVisit(house, request, page, f"/t/{tenant.name}", secure=False, tenant=tenant)
+        return PortalVisit(house, request, page, f"/t/{tenant.name}", tenant=tenant)
 
     async def recognise(self, tx: Tx, visit: PortalVisit, secret: str) -> bool | None:
         found = await signing_in.arrive(tx, visit.tenant, secret)

@@ -25,7 +25,7 @@ class Console:
                 workspace = await workspaces.get(tx, name)
         except NotFound:
             raise NotFound("There is no workspace here.") from None
-        return WorkspaceVisit(house, request, page, f"/w/{workspace.name}", secure=False, workspace=workspace)
+        return WorkspaceVisit(house, request, page, f"/w/{workspace.name}", workspace=workspace)
 
     async def recognise(self, tx: Tx, visit: WorkspaceVisit, secret: str) -> bool | None:
         found = await signing_in.arrive(tx, visit.workspace, secret)
