@@ -436,7 +436,7 @@ async def test_discovery_tells_what_the_profile_is(pair: Pair, standard: Pair) -
     _, found = await pair.call("GET", "/ResourceTypes")
     assert [item["endpoint"] for item in found["Resources"]] == ["/Users", "/Groups"]
     _, found = await pair.call("GET", "/ServiceProviderConfig")
-    assert (found["patch"]["supported"], found["bulk"]["supported"]) == (True, False)
+    assert (found["patch"]["supported"], found["bulk"]["supported"]) == (True, True)
 
 
 async def test_the_standard_profile_is_the_rfcs(standard: Pair) -> None:

@@ -68,6 +68,7 @@ def test_the_configuration_says_what_there_is() -> None:
     found = service_provider_config("standard", "https://host/scim/v2")
     assert [name for name, value in found.items() if isinstance(value, dict) and value.get("supported")] == [
         "patch",
+        "bulk",
         "filter",
         "sort",
         "etag",
