@@ -103,16 +103,13 @@ async def shown(visit: PortalVisit, mark: str = "") -> Response:
     asks whether to save that."""
     preview = visit.house.previews.of(key(visit, mark))
     rows: list[Any] = []
-    summary: list[Any] = []
     if preview is not None and preview.result is not None:
         history = History(visit.house.database, visit.tenant.id, visit.app.id)
         rows = await history.planned(preview.result.cycle.id, (0, 0), SHOWN + 1)
-        summary = await history.summary(preview.result.cycle.id)
     return visit.part(
         "preview",
         preview=preview,
         mark=mark,
         rows=rows[:SHOWN],
         more=len(rows) > SHOWN,
-        summary=summary,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import urlsplit
 from uuid import UUID
 
@@ -43,9 +43,11 @@ def theme(request: Request) -> str:
 class Visit:
     """``start`` is the path that the site's pages stand below, ``secret`` what the browser's cookie holds.
 
-    ``notice`` is what was said when something had been done, to be shown once.
+    ``notice`` is what was said when something had been done, to be shown once; ``folder`` is where the site's templates
+    are.
     """
 
+    folder: ClassVar[str]
     house: House
     request: Request
     page: Page
@@ -73,11 +75,6 @@ class Visit:
     def csrf(self) -> str:
         return sessions.csrf(self.secret) if self.secret else ""
 
-    @property
-    def folder(self) -> str:
-        """Where the site's templates are."""
-        raise NotImplementedError
-
     def url(self, path: str = "/") -> str:
         return self.start + path
 
@@ -101,9 +98,9 @@ class Visit:
         values = {"visit": self, "theme": theme(self.request), **values}
         return HTMLResponse(render(f"{self.folder}/{self.page.name}", values))
 
-    def part(self, template: str, status: int = 200, **values: Any) -> Response:
+    def part(self, template: str, **values: Any) -> Response:
         """A part of a page, for the script that asked."""
-        return HTMLResponse(render(f"parts/{template}", {"visit": self, **values}), status_code=status)
+        return HTMLResponse(render(f"parts/{template}", {"visit": self, **values}))
 
     async def done(self, path: str, sentence: str = "", kind: str = "success") -> Response:
         """Go on to another page of the site, which says ``sentence`` first."""
@@ -123,14 +120,11 @@ class PortalVisit(Visit):
     """A visit to the portal of ``tenant``; ``app`` is the enterprise application that the page is about, ``quarantine``
     why its cycles do not go through."""
 
+    folder = "portal"
     tenant: Tenant = field(kw_only=True)
     user: User | None = None
     application: Application | None = None
     quarantine: str | None = None
-
-    @property
-    def folder(self) -> str:
-        return "portal"
 
     @property
     def me(self) -> User:
@@ -162,12 +156,9 @@ class PortalVisit(Visit):
 class WorkspaceVisit(Visit):
     """A visit to the admin console of ``workspace``."""
 
+    folder = "workspace"
     workspace: Workspace = field(kw_only=True)
     user_id: str = ""
-
-    @property
-    def folder(self) -> str:
-        return "workspace"
 
     def edit(self) -> Any:
         """An edit of the workspace in this actor's name."""

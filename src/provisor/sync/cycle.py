@@ -73,7 +73,7 @@ async def dry_run(job: Job, report: Report, *, everything: bool = False) -> Resu
     ``everything``: as if all were to be looked at again, which is what a job with rules that are not saved yet needs.
     """
     started = time.monotonic()
-    run, initial = await _begin(job, "preview" if everything else "plan", initial=everything)
+    run, initial = await _begin(job, "draft" if everything else "plan", initial=everything)
     try:
         await _plan(job, run, initial, True, report, everything=everything)
     except TargetError as error:

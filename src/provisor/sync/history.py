@@ -102,12 +102,6 @@ class History:
         async with self._database.reading() as tx:
             return await tx.fetchrow(QUERIES.log_entry, *self._key, cycle, ordinal)
 
-    async def of_object(self, source: UUID, limit: int) -> list[Row]:
-        """What the log has of one user or group, newest first."""
-        async with self._database.reading() as tx:
-            rows: list[Row] = await tx.fetch(QUERIES.log, *self._key, None, [source], limit)
-        return rows
-
 
 async def quarantine(tx: Tx, tenant: UUID, application: UUID) -> str | None:
     """Why an application's cycles do not go through; None when they do."""

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import traceback
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
 import structlog
 
@@ -39,6 +39,10 @@ class Preview:
         self.done = done
 
 
+#: Makes a dry run that reports to the preview.
+Work = Callable[[Preview], Awaitable[Result]]
+
+
 @dataclass(slots=True)
 class Previews:
     _latest: dict[str, Preview] = field(default_factory=dict)
@@ -49,7 +53,7 @@ class Previews:
         """The latest preview of a question; None when there was none in this process, or it was long ago."""
         return self._latest.get(key)
 
-    def start(self, key: str, work: Callable[[Preview], Coroutine[Any, Any, Result]]) -> Preview:
+    def start(self, key: str, work: Work) -> Preview:
         """Begin a dry run that reports to the preview it is given; one that is under way for the key goes on."""
         running = self._latest.get(key)
         if running is not None and running.running:
@@ -58,7 +62,7 @@ class Previews:
         while len(self._latest) >= REMEMBERED:
             self._latest.pop(next(iter(self._latest)))
         preview = self._latest[key] = Preview()
-        self._tasks[key] = asyncio.create_task(self._run(key, work(preview), preview))
+        self._tasks[key] = asyncio.create_task(self._run(key, work, preview))
         return preview
 
     async def wait(self, key: str, seconds: float) -> None:
@@ -74,12 +78,12 @@ class Previews:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _run(self, key: str, work: Coroutine[Any, Any, Result], preview: Preview) -> None:
+    async def _run(self, key: str, work: Work, preview: Preview) -> None:
         # One at a time for each application: what is asked of its target is much.
         turn = self._turns.setdefault(key.partition("/")[0], asyncio.Lock())
         try:
             async with turn:
-                preview.result = await work
+                preview.result = await work(preview)
         except (TargetError, Refusal) as error:
             preview.error = str(error)
         except Exception as error:

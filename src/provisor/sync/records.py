@@ -12,7 +12,7 @@ from provisor.provisioning.change import Change, Known
 
 Status = Literal["success", "failure", "skipped"]
 #: A cycle, the dry run of the next one, or that of mappings which are not saved.
-Mode = Literal["cycle", "plan", "preview"]
+Mode = Literal["cycle", "plan", "draft"]
 
 
 @dataclass(frozen=True, slots=True)

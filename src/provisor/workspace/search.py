@@ -2,7 +2,8 @@
 
 Comparisons that an index answers (``eq`` on id, userName, externalId, displayName, members) choose the rows; whatever
 else the filter says is decided on each representation. A filter without such a comparison reads the rows once, in
-order, through a cursor, and keeps no more than the page that was asked for. ``tx`` should be a snapshot: the total and
+order, through a cursor, and keeps no more than the page that was asked for. A page begins at an index (``search``) or
+after a row (``after``, RFC 9865). ``tx`` should be a snapshot: the total and
 the page then tell of the same moment.
 """
 
@@ -163,7 +164,7 @@ async def after(tx: Tx, question: Question, position: Position | None) -> Found:
         total = await tx.fetchval(question.kind.total, question.workspace.id)
     if not more_to_come or last is None:
         return Found(total, page)
-    return Found(total, page, Position(_value(question, column, last), last["id"], total))
+    return Found(total, page, Position(_value(column, last), last["id"], total))
 
 
 async def _plain(tx: Tx, question: Question, order: str) -> Found:
@@ -200,7 +201,7 @@ def _beyond(question: Question, column: str, position: Position, first: int) -> 
     return beyond, [position.value, position.id]
 
 
-def _value(question: Question, column: str, row: Row) -> str | None:
+def _value(column: str, row: Row) -> str | None:
     """What a row has in the order's column, which the select does not name but the document has."""
     if column == "r.id":
         return str(row["id"])

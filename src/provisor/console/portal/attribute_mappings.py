@@ -39,7 +39,7 @@ async def show(visit: PortalVisit) -> Response:
         directory=target_directory(document),
         rows=rows,
         last=matching[0]["target"] if len(matching) == 1 else None,
-        chosen=chosen or ({**_EMPTY, "precedence": 0} if visit.query("add") else None),
+        chosen=chosen or (_EMPTY if visit.query("add") else None),
         adding=chosen is None,
         types=[(name, name) for name in TYPES],
         applies=[(name, name.capitalize()) for name in editing.APPLY],
@@ -55,7 +55,6 @@ async def show(visit: PortalVisit) -> Response:
 async def edit(visit: PortalVisit) -> Response:
     kind, given = drafting.object_type(visit), _given(visit)
     target = visit.form.text("edited")
-    precedence = _precedence(visit, editing.rows(drafting.document(visit, await drafting.draft_of(visit)), kind))
 
     def step(document: Any) -> Any:
         return editing.edit_mapping(
@@ -66,7 +65,7 @@ async def edit(visit: PortalVisit) -> Response:
             **given,
             sourceless=not given,
             default=visit.form.raw("default"),
-            precedence=precedence,
+            precedence=_precedence(visit, editing.rows(document, kind)),
             apply=visit.form.text("apply"),
         )
 
@@ -77,7 +76,6 @@ async def edit(visit: PortalVisit) -> Response:
 @PAGE.post("/add", action=WRITE)
 async def add(visit: PortalVisit) -> Response:
     kind, given = drafting.object_type(visit), _given(visit)
-    precedence = _precedence(visit, editing.rows(drafting.document(visit, await drafting.draft_of(visit)), kind))
 
     def step(document: Any) -> Any:
         return editing.add_mapping(
@@ -86,7 +84,7 @@ async def add(visit: PortalVisit) -> Response:
             visit.form.text("target"),
             **given,
             default=visit.form.raw("default"),
-            precedence=precedence,
+            precedence=_precedence(visit, editing.rows(document, kind)),
             apply=visit.form.text("apply") or "always",
         )
 
@@ -130,7 +128,16 @@ async def preview(visit: PortalVisit) -> Response:
     return await drafting.shown(visit, visit.query("mark"))
 
 
-_EMPTY = {"type": "Direct", "source": "", "default": "", "target": "", "match": False, "apply": "always"}
+#: What *Add New Mapping* begins with.
+_EMPTY = {
+    "type": "Direct",
+    "source": "",
+    "default": "",
+    "target": "",
+    "match": False,
+    "precedence": 0,
+    "apply": "always",
+}
 
 
 def target_directory(document: Any) -> str:

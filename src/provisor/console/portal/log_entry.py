@@ -22,14 +22,13 @@ async def show(visit: PortalVisit) -> Response:
     row = await history.entry(cycle, ordinal) if cycle is not None and ordinal is not None else None
     if row is None:
         raise NotFound("The log has no such entry: it keeps the last thousand cycles.")
+    ledger, source = visit.house.ledger(visit.tenant, visit.app.id), row["source_id"]
     others = [
         other
-        for other in await history.of_object(row["source_id"], OTHERS)
-        if other["ordinal"] != row["ordinal"] or other["number"] != row["number"]
+        for other in await ledger.log(sources=[source], limit=OTHERS)
+        if (other["number"], other["ordinal"]) != (row["number"], row["ordinal"])
     ]
-    known = (await visit.house.ledger(visit.tenant, visit.app.id).known([str(row["source_id"])])).get(
-        str(row["source_id"])
-    )
+    known = (await ledger.known([str(source)])).get(str(source))
     return visit.render(
         row=row,
         what=described(row["action"], row["object_type"]),

@@ -45,7 +45,7 @@ create index sign_in_try_tried on sign_in_try (tried);
 
 -- A dry run with mappings that are not saved is not the plan of the next cycle.
 alter table sync_cycle drop constraint sync_cycle_mode_check;
-alter table sync_cycle add constraint sync_cycle_mode_check check (mode in ('plan', 'cycle', 'preview'));
+alter table sync_cycle add constraint sync_cycle_mode_check check (mode in ('plan', 'cycle', 'draft'));
 -- How far a cycle is, without counting its rows.
 alter table sync_cycle add column planned bigint not null default 0;
 alter table sync_cycle add column done bigint not null default 0;
