@@ -75,7 +75,9 @@ class Pair:
             token = (await tokens.create(work, await accounts.find(work.tx, workspace, OPS))).value
         async with edit(house.database, tenant, actor) as work:
             application = await applications.create(work, "app", "dataBricks")
-        base = f"{shop.url}/w/{workspace.name}/scim/v2"
+        # Each in the words of its world.
+        path = "api/2.0/preview/scim/v2" if profile == "databricks" else "scim/v2"
+        base = f"{shop.url}/w/{workspace.name}/{path}"
         made = cls(house, tenant, actor, application, workspace, base, token, _session(token))
         await made.connect(base, token)
         return made

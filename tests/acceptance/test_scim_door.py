@@ -395,7 +395,7 @@ async def test_a_created_resource_says_where_it_is(pair: Pair) -> None:
         ("DELETE", "/ServiceProviderConfig", {}, 405, None),
         ("POST", "/Bulk", {"json": {}}, 400, "invalidSyntax"),
         ("GET", "/Bulk", {}, 405, None),
-        ("POST", "/.search", {"json": {}}, 501, None),
+        ("GET", "/.search", {}, 405, None),
         ("GET", "/Users/.search", {}, 405, None),
         ("POST", "/Users/.search", {"json": {"schemas": ["urn:x"]}}, 400, "invalidSyntax"),
         ("POST", "/Users/.search", {"json": {"count": [1]}}, 400, "invalidSyntax"),
@@ -579,3 +579,37 @@ async def test_a_whole_schema_as_attribute_has_its_members(pair: Pair) -> None:
     urn = "urn:ietf:params:scim:schemas:core:2.0:Group"
     _, found = await pair.call("GET", f"/Groups/{team['id']}", params={"attributes": urn})
     assert [member["value"] for member in found["members"]] == [made["id"]]
+
+
+async def test_removing_active_lets_nobody_in_or_out(standard: Pair) -> None:
+    made = await add(standard)
+    path, gone = f"/Users/{made['id']}", {"Operations": [{"op": "remove", "path": "active"}]}
+    status, found = await standard.call("PATCH", path, gone)
+    assert status == 200 and "active" not in found
+    off = {"Operations": [{"op": "replace", "path": "active", "value": False}]}
+    assert (await standard.call("PATCH", path, off))[1]["active"] is False
+    assert "active" not in (await standard.call("PATCH", path, gone))[1]
+    async with standard.house.database.reading() as tx:
+        user = await accounts.get(tx, standard.workspace, made["id"])
+    assert not user.active
+
+
+async def test_emails_that_were_never_said_can_be_said_once(pair: Pair) -> None:
+    _, made = await pair.call("POST", "/Users", {"userName": "new@contoso.com"})
+    path = f"/Users/{made['id']}"
+    for address in ("a@contoso.com", "b@contoso.com"):
+        body = {"Operations": [{"op": "add", "path": 'emails[type eq "work"].value', "value": address}]}
+        _, found = await pair.call("PATCH", path, body)
+        assert [item["value"] for item in found["emails"]] == ["a@contoso.com"]
+
+
+async def test_a_databricks_workspace_speaks_the_rfcs_words_at_the_rfcs_address(pair: Pair) -> None:
+    made = await add(pair)
+    _, team = await pair.call("POST", "/Groups", {"displayName": "Eng", "members": [{"value": made["id"]}]})
+    assert team["meta"]["resourceType"] == "WorkspaceGroup"
+    assert team["members"][0]["$ref"] == f"Users/{made['id']}" and "type" not in team["members"][0]
+    base = pair.base.replace("api/2.0/preview/scim/v2", "scim/v2")
+    async with pair.session.get(f"{base}/Groups/{team['id']}") as response:
+        found = await response.json(content_type=None)
+    assert found["meta"]["resourceType"] == "Group"
+    assert found["members"] == [{"value": made["id"], "$ref": f"{base}/Users/{made['id']}", "type": "User"}]

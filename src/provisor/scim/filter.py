@@ -46,13 +46,20 @@ _NUMBER: Final = re.compile(r"-?\d{1,18}(?:\.\d{1,18})?(?:[eE][+-]?\d{1,2})?")
 _Resolve = Callable[[str], Named | None]
 
 
-def parse(text: str, resource_type: ResourceType) -> Filter:
-    """The tree of ``text``, whose names are attributes of ``resource_type``.
+def parse(text: str, resource_type: ResourceType, *others: ResourceType) -> Filter:
+    """The tree of ``text``, whose names are attributes of ``resource_type``, or else of one of the ``others``.
 
     Beyond the RFC: operators in any case, literals without quotes (as in Databricks' examples), booleans as text.
     Raises InvalidFilter for what cannot be read or compared, and above 8 KB or 32 levels; TooMany above 200 nodes.
     """
-    return _parse(text, resource_type.resolve, resource_type.name)
+    if not others:
+        return _parse(text, resource_type.resolve, resource_type.name)
+    types = (resource_type, *others)
+
+    def resolve(name: str) -> Named | None:
+        return next((found for kind in types if (found := kind.resolve(name)) is not None), None)
+
+    return _parse(text, resolve, " or ".join(kind.name for kind in types))
 
 
 def parse_elements(text: str, attribute: Attribute) -> Filter:
@@ -98,6 +105,8 @@ class _Scope:
         found = self.resolve(name)
         if found is None:
             raise InvalidFilter(f"{self.owner} has no attribute {name[:80]}.")
+        if found.leaf.returned == "never":
+            raise InvalidFilter(f"{found.path} is never shown, so nothing can be found by it.")
         return found
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from provisor.scim.filter_tree import And, Comparison, Filter, Not, Or, Present, ValuePath
@@ -22,6 +23,7 @@ _ORDERED: Final[Mapping[str, Callable[[Any, Any], bool]]] = {
     "lt": operator.lt,
     "le": operator.le,
 }
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _IN_TEXT: Final[Mapping[str, Callable[[str, str], bool]]] = {
     "co": lambda text, part: part in text,
     "sw": str.startswith,
@@ -69,7 +71,7 @@ def _comparison(tree: Comparison) -> Predicate:
 
 def _test(leaf: Attribute, name: str, literal: Any) -> Callable[[Any], bool]:
     """The comparison of one value with ``literal``."""
-    prepare = _prepared(leaf)
+    prepare = comparable(leaf)
     wanted = prepare(literal)
     if name == "eq":
         return lambda value: prepare(value) == wanted
@@ -87,22 +89,29 @@ def _test(leaf: Attribute, name: str, literal: Any) -> Callable[[Any], bool]:
     return ordered
 
 
-def _prepared(leaf: Attribute) -> Callable[[Any], Any]:
-    """What makes values of ``leaf`` comparable; None for a value of another type."""
+def comparable(leaf: Attribute) -> Callable[[Any], Any]:
+    """What brings values of ``leaf`` into the form in which they are compared; None for a value of another type."""
     if leaf.type == "boolean":
         return lambda value: value if isinstance(value, bool) else None
     if leaf.type in ("integer", "decimal"):
-        return lambda value: value if isinstance(value, int | float) and not isinstance(value, bool) else None
+        return _number
     if leaf.type == "dateTime":
-        return _moment
+        return _microseconds
     if leaf.case_exact:
         return lambda value: value if isinstance(value, str) else None
     return lambda value: value.casefold() if isinstance(value, str) else None
 
 
-def _moment(value: Any) -> Any:
+def _number(value: Any) -> int | float | None:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    # One form for 1 and 1.0.
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _microseconds(value: Any) -> int | None:
     try:
-        return moment(value)
+        return (moment(value) - _EPOCH) // timedelta(microseconds=1)
     except (TypeError, ValueError):
         return None
 

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from provisor.scim import dialects
 from provisor.scim import path as paths
 from provisor.scim.dialects import Operation
 from provisor.scim.errors import InvalidPath, InvalidValue
@@ -106,7 +107,8 @@ class _Sum:
 
 def _members(value: Any) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = coerce(_ATTRIBUTE, value, _MEMBERS) or []
-    if not all(member.get("value") for member in found):
+    named = all("value" in map(str.lower, item) for item in dialects.listed(value) if isinstance(item, dict))
+    if not named or not all(member.get("value") for member in found):
         raise InvalidValue("Every member needs a value: the id of a user or group.")
     return found
 

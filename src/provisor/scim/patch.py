@@ -39,10 +39,10 @@ def apply(
 ) -> tuple[dict[str, Any], frozenset[str]]:
     """The resource after ``operations``, and the names (in small letters) whose change was asked and ignored.
 
-    ``ignore`` are attributes of the core, in small letters, that keep their value whatever is asked; ``id`` is always
-    one. An element that a filter names by its ``type`` and that is not there is made by add and replace, as Entra ID
-    expects. Removing what is not there changes nothing. Raises InvalidPath, InvalidFilter, InvalidValue, NoTarget, and
-    Mutability for read-only, immutable and required attributes.
+    ``ignore`` are attributes of the core, in small letters, that keep the value they have whatever is asked; ``id`` is
+    always one. An element that a filter names by its ``type`` and that is not there is made by add and replace, as
+    Entra ID expects. Removing what is not there changes nothing. Raises InvalidPath, InvalidFilter, InvalidValue,
+    NoTarget, and Mutability for read-only, immutable and required attributes.
     """
     edit = _Edit(resource_type, dict(resource), ignore | {"id"})
     for operation in operations:
@@ -103,12 +103,18 @@ class _Edit:
             return
         holder = self.resource if path.extension is None else self.resource.get(path.extension) or {}
         before = holder.get(attribute.name)
-        after = _after(path, attribute, before, operation)
+        try:
+            after = _after(path, attribute, before, operation)
+        except Mutability:
+            if not fixed:
+                raise
+            self.ignored.add(attribute.name.lower())
+            return
         if isinstance(after, list) and len(after) > MOST_ELEMENTS:
             raise InvalidValue(f"{path.where} can have {MOST_ELEMENTS} values, not {len(after)}.")
         if elements.equal(attribute, before, after) and (fixed or attribute.mutability == "immutable"):
             return
-        if fixed:
+        if fixed and (before is not None or attribute.name == "id"):
             self.ignored.add(attribute.name.lower())
             return
         if attribute.mutability == "immutable" and before is not None:

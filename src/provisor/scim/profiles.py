@@ -11,12 +11,11 @@ from dataclasses import replace
 from functools import cache
 from typing import Final
 
-from provisor.scim.schema import Attribute, Mutability, ResourceType, Schema
+from provisor.scim.schema import Attribute, Mutability, ResourceType, Returned, Schema
 
 USER: Final = "urn:ietf:params:scim:schemas:core:2.0:User"
 GROUP: Final = "urn:ietf:params:scim:schemas:core:2.0:Group"
 ENTERPRISE: Final = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
-WORKSPACE_USER: Final = "urn:ietf:params:scim:schemas:extension:workspace:2.0:User"
 
 
 def resource_types(profile: str) -> Mapping[str, ResourceType]:
@@ -25,10 +24,21 @@ def resource_types(profile: str) -> Mapping[str, ResourceType]:
 
 
 @cache
-def schemas(profile: str) -> tuple[Schema, ...]:
-    """All schemas of a profile: core first, extensions after."""
+def schemas(profile: str, *, native: bool = False) -> tuple[Schema, ...]:
+    """All schemas of a profile as they are declared: core first, extensions after.
+
+    That groups of a user can be written is a habit of Databricks' clients: it is understood everywhere and declared
+    to them (``native``) only, since to RFC 7643 groups are read-only.
+    """
     kinds = resource_types(profile).values()
-    return (*(kind.schema for kind in kinds), *(item for kind in kinds for item in kind.extensions))
+    core = [kind.schema for kind in kinds]
+    if not native:
+        core = [replace(item, attributes=tuple(map(_as_rfc, item.attributes))) for item in core]
+    return (*core, *(item for kind in kinds for item in kind.extensions))
+
+
+def _as_rfc(attribute: Attribute) -> Attribute:
+    return replace(attribute, mutability="readOnly") if attribute.name == "groups" else attribute
 
 
 def _strings(*names: str) -> tuple[Attribute, ...]:
@@ -54,8 +64,11 @@ def _plural(
     return Attribute(name, "complex", multi_valued=True, sub_attributes=subs, description=description)
 
 
-def _references(name: str, description: str, *types: str) -> Attribute:
-    """A multi-valued attribute whose values are ids of other resources."""
+def _references(
+    name: str, description: str, *types: str, kinds: tuple[str, ...], named: Returned = "default"
+) -> Attribute:
+    """A multi-valued attribute whose values are ids of other resources; ``kinds`` are the values of ``type``,
+    ``named`` says when their names are returned."""
     return Attribute(
         name,
         "complex",
@@ -71,8 +84,13 @@ def _references(name: str, description: str, *types: str) -> Attribute:
                 reference_types=types,
                 description="The address.",
             ),
-            Attribute("type", mutability="immutable", description="The kind of resource, or how the link came about."),
-            Attribute("display", description="The name as people read it."),
+            Attribute(
+                "type",
+                mutability="immutable",
+                canonical_values=kinds,
+                description="The kind of resource, or how the link came about; the server knows it.",
+            ),
+            Attribute("display", mutability="readOnly", returned=named, description="The name as people read it."),
         ),
     )
 
@@ -105,7 +123,8 @@ _ADDRESSES: Final = Attribute(
     ),
 )
 _USER_GROUPS: Final = replace(
-    _references("groups", "The groups the user is a direct member of.", "User", "Group"), mutability="readOnly"
+    _references("groups", "The groups the user is a direct member of.", "Group", kinds=("direct",)),
+    mutability="readOnly",
 )
 _USER_ATTRIBUTES: Final = (
     Attribute(
@@ -161,7 +180,9 @@ _ENTERPRISE: Final = Schema(
 _DISPLAY_NAME: Final = Attribute(
     "displayName", required=True, uniqueness="server", description="The group's name, unique."
 )
-_MEMBERS: Final = _references("members", "The direct members.", "User", "Group")
+_MEMBERS: Final = _references(
+    "members", "The direct members.", "User", "Group", kinds=("User", "Group"), named="request"
+)
 
 
 @cache
@@ -174,16 +195,25 @@ def _standard() -> Mapping[str, ResourceType]:
     }
 
 
+def _with(attribute: Attribute, mutability: Mutability) -> Attribute:
+    """An attribute that changes as said; what never changes has no parts that do."""
+    parts = attribute.sub_attributes
+    if mutability == "immutable":
+        parts = tuple(replace(part, mutability=mutability) for part in parts)
+    return replace(attribute, mutability=mutability, sub_attributes=parts)
+
+
 @cache
 def _databricks() -> Mapping[str, ResourceType]:
     changed: dict[str, Mutability] = {"userName": "immutable", "emails": "immutable", "groups": "readWrite"}
-    attributes = tuple(replace(item, mutability=changed.get(item.name, item.mutability)) for item in _USER_ATTRIBUTES)
+    attributes = tuple(_with(item, changed.get(item.name, item.mutability)) for item in _USER_ATTRIBUTES)
     user = Schema(USER, "User", "User of the workspace", attributes)
-    workspace = Schema(WORKSPACE_USER, "WorkspaceUser", "Marks a user of a workspace; it has no attributes", ())
-    parents = replace(_references("groups", "The groups it is a direct member of.", "Group"), mutability="readOnly")
+    parents = replace(
+        _references("groups", "The groups it is a direct member of.", "Group", kinds=("direct",)), mutability="readOnly"
+    )
     name = replace(_DISPLAY_NAME, mutability="immutable")
     group = Schema(GROUP, "Group", "Group of the workspace", (name, _MEMBERS, parents, _ENTITLEMENTS, _ROLES))
     return {
-        "User": ResourceType("User", "/Users", user, (_ENTERPRISE, workspace)),
+        "User": ResourceType("User", "/Users", user, (_ENTERPRISE,)),
         "Group": ResourceType("Group", "/Groups", group, meta_name="WorkspaceGroup"),
     }

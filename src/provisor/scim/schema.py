@@ -134,7 +134,7 @@ COMMON: Final = (
 class ResourceType:
     """Users or groups: an endpoint, a schema, its extensions (RFC 7643 §6).
 
-    ``meta_name`` is what ``meta.resourceType`` says when that is not the name.
+    ``meta_name`` is what ``meta.resourceType`` says to clients of another world, when that is not the name.
     """
 
     name: str

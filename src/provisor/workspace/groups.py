@@ -14,6 +14,7 @@ import asyncpg
 from provisor.refusal import Invalid
 from provisor.scim import dialects, patch
 from provisor.scim.errors import ScimError
+from provisor.scim.folded import fold
 from provisor.scim.resource import accept
 from provisor.storage.pool import Tx
 from provisor.workspace import members, resources, rules, users
@@ -78,8 +79,9 @@ async def insert(work: Edit, doc: dict[str, Any], *, reserved: bool = False) -> 
     key = str(doc["displayName"]).casefold()
     for _ in range(2):
         identity = rules.new_id(work.workspace)
+        idx = fold(rules.group_type(work.workspace), doc)
         row = await work.tx.fetchrow(
-            QUERIES.group_insert, work.workspace.id, identity, key, doc.get("externalId"), reserved, doc
+            QUERIES.group_insert, work.workspace.id, identity, key, doc.get("externalId"), reserved, doc, idx
         )
         if row is not None:
             return Group(identity, reserved, doc, row["version"], row["created"], row["modified"])
@@ -196,9 +198,8 @@ async def _save(
         if before.reserved:
             rules.check_grants(work.workspace, before.name, doc)
         try:
-            await work.tx.fetchrow(
-                QUERIES.group_update, work.workspace.id, before.id, name.casefold(), doc.get("externalId"), doc
-            )
+            columns = name.casefold(), doc.get("externalId"), doc, fold(rules.group_type(work.workspace), doc)
+            await work.tx.fetchrow(QUERIES.group_update, work.workspace.id, before.id, *columns)
         except asyncpg.UniqueViolationError:
             raise Taken(f"Group with name {name} already exists.") from None
     elif added or gone:

@@ -80,27 +80,36 @@ def kept(resource: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in resource.items() if name not in _NOT_KEPT}
 
 
-def represent(workspace: Workspace, item: User | Group, base: str) -> dict[str, Any]:
-    """The whole representation (RFC 7643 §3); ``base`` is the address that the endpoints stand under."""
+def represent(workspace: Workspace, item: User | Group, base: str, *, member_names: bool = False) -> dict[str, Any]:
+    """The whole representation (RFC 7643 §3); ``base`` is the address that the endpoints stand under.
+
+    Members have their names (``display``) with ``member_names``, and always for Databricks' clients.
+    """
     is_user = isinstance(item, User)
     doc = dict(item.doc)
-    if isinstance(item, User):
-        doc["active"] = item.active
-    elif item.members:
-        doc["members"] = [_reference(workspace, member, base) for member in item.members]
+    if isinstance(item, Group) and item.members:
+        shown = member_names or native(workspace, base)
+        doc["members"] = [_reference(workspace, member, base, named=shown) for member in item.members]
     if item.groups and (is_user or workspace.databricks):
         doc["groups"] = [
             _reference(workspace, {**parent, "type": "Group"}, base, direct=True) for parent in item.groups
         ]
+    kind = user_type(workspace) if is_user else group_type(workspace)
     return assemble(
-        user_type(workspace) if is_user else group_type(workspace),
+        kind,
         doc,
         id=item.id,
         created=item.created,
         modified=item.modified,
         version=item.version,
         location=f"{base}/{'Users' if is_user else 'Groups'}/{item.id}",
+        name=kind.meta_name if native(workspace, base) else None,
     )
+
+
+def native(workspace: Workspace, base: str) -> bool:
+    """Whether Databricks' own clients ask: at its own address they read its words, at the RFC's address the RFC's."""
+    return workspace.databricks and "/api/2.0/" in base
 
 
 def only_names(resource: Mapping[str, Any]) -> dict[str, Any]:
@@ -108,14 +117,17 @@ def only_names(resource: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in resource.items() if name in NAMES}
 
 
-def _reference(workspace: Workspace, item: Mapping[str, str], base: str, *, direct: bool = False) -> dict[str, str]:
+def _reference(
+    workspace: Workspace, item: Mapping[str, str], base: str, *, direct: bool = False, named: bool = True
+) -> dict[str, str]:
     # Databricks' clients test for the prefix "Users/", so there the reference is relative.
-    start = "" if workspace.databricks else f"{base}/"
+    is_native = native(workspace, base)
+    start = "" if is_native else f"{base}/"
     reference = {"value": item["value"], "$ref": f"{start}{item['type']}s/{item['value']}"}
-    if item.get("display"):
+    if named and item.get("display"):
         reference["display"] = item["display"]
     if direct:
         reference["type"] = "direct"
-    elif not workspace.databricks:
+    elif not is_native:
         reference["type"] = item["type"]
     return reference

@@ -1,90 +1,53 @@
-"""Lists and filters (RFC 7644 §3.4.2) over the users or groups of a workspace.
+"""Lists and filters (RFC 7644 §3.4.2) over the users or groups of a workspace, each page one statement.
 
-Comparisons that an index answers (``eq`` on id, userName, externalId, displayName, members) choose the rows; whatever
-else the filter says is decided on each representation. A filter without such a comparison reads the rows once, in
-order, through a cursor, and keeps no more than the page that was asked for. A page begins at an index (``search``) or
-after a row (``after``, RFC 9865). ``tx`` should be a snapshot: the total and
-the page then tell of the same moment.
+The database decides which rows a filter means, in which order they come and how many there are; no row is read that
+is not shown. The same statement finds out who asks (``tokens``): a page costs one round trip, and page, total and token
+are of one moment. A page begins at an index or after a row (RFC 9865). Whoever is no admin finds by names only.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from provisor.scim import filter as filters
 from provisor.scim.errors import InvalidValue
+from provisor.scim.filter_tree import Comparison, Filter, conjuncts
 from provisor.scim.messages import Paging
-from provisor.scim.schema import ResourceType
+from provisor.scim.schema import Attribute, Named, ResourceType
 from provisor.storage.pool import Row, Tx
-from provisor.workspace import members, resources
+from provisor.workspace import conditions, tokens
 from provisor.workspace.edit import QUERIES, Workspace
-from provisor.workspace.rules import group_type, user_type
+from provisor.workspace.kinds import BASE, VISIBLE, Kind
+from provisor.workspace.places import Arguments, Places
+from provisor.workspace.tokens import Arrival
 
-_CHUNK: Final = 500
-_MEMBER: Final = (
-    "exists (select from workspace_member m where m.workspace = r.workspace and m.group_id = r.id and m.member_id = $3)"
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Kind:
-    """What users and groups differ in: statements, and the columns behind attributes (attribute in small letters)."""
-
-    select: str
-    total: str
-    conditions: Mapping[str, str]
-    folded: frozenset[str]
-    order: Mapping[str, str]
-
-
-USERS: Final = Kind(
-    QUERIES.users_select,
-    QUERIES.users_total,
-    {
-        "id": "r.id = $3",
-        "username": "r.name_key = $3",
-        "externalid": "r.external_id = $3",
-        "displayname": "r.display_key = $3",
-    },
-    frozenset({"username", "displayname"}),
-    {"id": "r.id", "username": "r.name_key", "displayname": "r.display_key"},
-)
-GROUPS: Final = Kind(
-    QUERIES.groups_select,
-    QUERIES.groups_total,
-    {
-        "id": "r.id = $3",
-        "displayname": "r.display_key = $3",
-        "externalid": "r.external_id = $3",
-        "members": _MEMBER,
-        "members.value": _MEMBER,
-    },
-    frozenset({"displayname"}),
-    {"id": "r.id", "displayname": "r.display_key"},
-)
+_NEVER_NULL: Final = ("r.name_key", "r.created", "r.modified")
+_BY_ID: Final = Named(None, Attribute("id", case_exact=True))
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """``shown`` makes of a representation what the asker may see, before the filter is applied to it."""
+    """``workspace`` is where the question is believed to go; ``names_only``: who asks is no admin.
+
+    Of several ``kinds`` (a search at the root) each has no value of an attribute that only others have.
+    """
 
     workspace: Workspace
-    kind: Kind
-    base: str
+    kinds: tuple[Kind, ...]
     paging: Paging
-    shown: Callable[[dict[str, Any]], dict[str, Any]]
+    base: str
+    names_only: bool = False
 
     @property
-    def resource_type(self) -> ResourceType:
-        return user_type(self.workspace) if self.kind is USERS else group_type(self.workspace)
+    def place(self) -> str:
+        """What a cursor belongs to."""
+        return f"{self.workspace.id}/{'+'.join(kind.name for kind in self.kinds)}"
 
     def wants(self, attribute: str) -> bool:
-        """Whether the answer or the filter needs an attribute that has to be read from elsewhere."""
-        if self.paging.filter and attribute in self.paging.filter.lower():
-            return True
-        return wanted(attribute, self.paging.attributes, self.paging.excluded)
+        """Whether the answer shows an attribute that has to be read from elsewhere."""
+        return not self.names_only and wanted(attribute, self.paging.attributes, self.paging.excluded)
 
 
 def wanted(attribute: str, attributes: Sequence[str] | None, excluded: Sequence[str] | None) -> bool:
@@ -97,8 +60,7 @@ def wanted(attribute: str, attributes: Sequence[str] | None, excluded: Sequence[
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """The last row of a page by cursor: its value in the order's column, its id, and how many there were at the
-    first page."""
+    """The last row of a page by cursor: what it is sorted by, its id, and how many there were at the first page."""
 
     value: str | None
     id: str
@@ -107,152 +69,130 @@ class Position:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A page: how many there are in all, the representations, and where the next page begins when there is one."""
+    """A page: how many there are in all, the rows, and where the next page begins when there is one."""
 
     total: int
-    resources: list[dict[str, Any]]
+    rows: list[Row]
     next: Position | None = None
 
 
-async def search(tx: Tx, question: Question) -> Found:
-    """The page that was asked for by index."""
-    order = _order(question)
-    if question.paging.filter is None:
-        return await _plain(tx, question, order)
-    matches, text, arguments = _asked(question)
-    total, page = 0, []
-    start = question.paging.start
-    async for rows in _chunks(tx, f"{text} {order}", [question.workspace.id, question.wants("groups"), *arguments]):
-        for resource in await _represented(tx, question, rows):
-            if matches(resource):
-                total += 1
-                if start <= total < start + question.paging.count:
-                    page.append(resource)
-    return Found(total, page)
+async def ask(
+    tx: Tx, name: str | None, token: str | None, question: Question, position: Position | None = None
+) -> tuple[Arrival, Found] | None:
+    """Who comes with ``token`` to the workspace ``name``, and the page they ask for; None when there is no such one.
 
-
-async def after(tx: Tx, question: Question, position: Position | None) -> Found:
-    """The page by cursor that begins after ``position``, or the first one.
-
-    It costs the same wherever it begins. The total is that of the first page, which is the one that counts.
+    Nothing is read for a token that is refused, or for one of no admin unless the question is for names only. The page
+    begins after ``position`` when there is one. Raises InvalidFilter, TooMany, InvalidValue for what cannot be asked.
     """
-    matches, text, arguments = _asked(question)
-    column = _column(question)
-    if position is not None:
-        condition, more = _beyond(question, column, position, len(arguments) + 3)
-        text, arguments = f"{text} and {condition}", [*arguments, *more]
-    count, total, more_to_come = question.paging.count, 0, False
-    page: list[dict[str, Any]] = []
-    last: Row | None = None
-    limit = "" if question.paging.filter else f"limit {count + 1}"
-    statement = f"{text} {_order(question)} {limit}"
-    async for rows in _chunks(tx, statement, [question.workspace.id, question.wants("groups"), *arguments]):
-        for row, resource in zip(rows, await _represented(tx, question, rows), strict=True):
-            if not matches(resource):
-                continue
-            total += 1
-            if len(page) < count:
-                page.append(resource)
-                last = row
-            else:
-                more_to_come = True
-        if more_to_come and position is not None:
-            break
-    if position is not None:
-        total = position.total
-    elif question.paging.filter is None:
-        total = await tx.fetchval(question.kind.total, question.workspace.id)
-    if not more_to_come or last is None:
-        return Found(total, page)
-    return Found(total, page, Position(_value(column, last), last["id"], total))
+    statement = _Statement(question, position)
+    rows = await tx.fetch(statement.text, name, tokens.hashed(token), *statement.arguments.values[2:])
+    if not rows:
+        return None
+    arrival = tokens.arrived(rows[0], token)
+    page = [row for row in rows if row["id"] is not None]
+    total = rows[0]["total"]
+    if total is None:
+        total = position.total if position else len(page)
+    more = len(page) > question.paging.count
+    page = page[: question.paging.count]
+    if question.paging.cursor is None or not more or not page:
+        return arrival, Found(total, page)
+    return arrival, Found(total, page, Position(page[-1]["place"], page[-1]["id"], total))
 
 
-async def _plain(tx: Tx, question: Question, order: str) -> Found:
-    total: int = await tx.fetchval(question.kind.total, question.workspace.id)
-    offset = question.paging.start - 1
-    if question.paging.count == 0 or offset >= total:
-        return Found(total, [])
-    rows = await tx.fetch(
-        f"{question.kind.select} {order} offset $3 limit $4",
-        question.workspace.id,
-        question.wants("groups"),
-        offset,
-        question.paging.count,
+class _Statement:
+    """``text`` with its ``arguments``: the arrival, and beside it the page."""
+
+    def __init__(self, question: Question, position: Position | None) -> None:
+        self.arguments = Arguments(None, None)
+        self._question = question
+        self._position = position
+        self._types = [kind.type_of(question.workspace) for kind in question.kinds]
+        paging = question.paging
+        direction, nulls = ("desc", "first") if paging.sort_order == "descending" else ("asc", "last")
+        self._order = f"order by {{}} {direction} nulls {nulls}, {{}} {direction}"
+        self._limit = f"limit {paging.count + 1}"
+        if paging.cursor is None:
+            self._limit = f"offset {self.arguments.bind(str(paging.start - 1), 'bigint')} {self._limit}"
+        parts, totals = zip(*map(self._part, question.kinds, self._types), strict=True)
+        page = parts[0]
+        if len(parts) > 1:
+            page = f"{' union all '.join(parts)} {self._order.format('sorted', 'id')} {self._limit}"
+        self.text = f"""
+            with a as materialized ({QUERIES.arrival})
+            select a.*, f.*, {" + ".join(totals)} as total
+            from a left join lateral ({page}) f on true
+            {self._order.format("f.sorted", "f.id")}"""
+        if BASE in self.text:
+            self.text = self.text.replace(BASE, self.arguments.bind(question.base))
+
+    def _part(self, kind: Kind, resource_type: ResourceType) -> tuple[str, str]:
+        """The page of one kind and how many there are; of several kinds each can fill the whole page."""
+        question = self._question
+        places = Places(
+            resource_type, kind.places(question.workspace, question.base), VISIBLE if question.names_only else None
+        )
+        others = [other for other in self._types if other is not resource_type]
+        text = question.paging.filter
+        tree = filters.parse(text, resource_type, *others) if text is not None else None
+        shown = "a.good" if question.names_only else "a.good and a.admin"
+        asked = f" and {conditions.condition(tree, places, self.arguments)}" if tree is not None else ""
+        sort, sort_type = self._sort(resource_type, places)
+        groups = QUERIES.groups_of if question.wants("groups") else "null::jsonb"
+        rows = f"""
+            select '{kind.name}' as kind, {kind.columns}, {groups} as groups, ({sort})::text as place, {sort} as sorted
+            from {kind.table} and {shown}{asked}{self._beyond(sort, sort_type)}
+            {self._order.format(sort, "r.id")}"""
+        page = f"({rows} limit {question.paging.start + question.paging.count})"
+        if len(self._types) == 1:
+            page = f"{rows} {self._limit}"
+        return page, self._total(kind, tree, f"{kind.table} and {shown}{asked}")
+
+    def _sort(self, resource_type: ResourceType, places: Places) -> tuple[str, str]:
+        asked = self._question.paging.sort_by
+        if not asked:
+            return conditions.order(_BY_ID, places)
+        found = (kind.resolve(asked.strip()) for kind in (resource_type, *self._types))
+        named = next((item for item in found if item is not None), None)
+        if named is None:
+            raise InvalidValue(f"sortBy: {resource_type.name} has no attribute {asked[:80]}.")
+        return conditions.order(named, places)
+
+    def _beyond(self, sort: str, kind: str) -> str:
+        """The rows after the position: in ascending order those without a value come last, else first."""
+        position = self._position
+        if position is None:
+            return ""
+        identity = self.arguments.bind(position.id)
+        descending = self._question.paging.sort_order == "descending"
+        sign = "<" if descending else ">"
+        if position.value is None:
+            later = f"({sort}) is null and r.id {sign} {identity}"
+            return f" and ({later} or ({sort}) is not null)" if descending else f" and {later}"
+        if sort == "r.id":
+            return f" and r.id {sign} {identity}"
+        beyond = f"({sort}, r.id) {sign} ({self.arguments.bind(position.value, kind)}, {identity})"
+        if descending or sort in _NEVER_NULL:
+            return f" and {beyond}"
+        return f" and (({sort}) is null or {beyond})"
+
+    def _total(self, kind: Kind, tree: Filter | None, table: str) -> str:
+        """How many there are. It need not be counted after the first page by cursor, nor where there is one at most."""
+        paging = self._question.paging
+        alone = len(self._types) == 1 and paging.start == 1 and paging.count > 0
+        if self._position is not None or (alone and tree is not None and _one_at_most(tree, kind)):
+            return "null::bigint"
+        return f"(select count(*) from {table})"
+
+
+def _one_at_most(tree: Filter, kind: Kind) -> bool:
+    return any(
+        isinstance(item, Comparison)
+        and item.operator == "eq"
+        and item.value is not None
+        and item.attribute.path.lower() in kind.unique
+        for item in conjuncts(tree)
     )
-    return Found(total, await _represented(tx, question, rows))
-
-
-def _asked(question: Question) -> tuple[Callable[[dict[str, Any]], bool], str, list[str]]:
-    """Whether a representation is meant, and the statement for the rows that can be."""
-    if question.paging.filter is None:
-        return (lambda _: True), question.kind.select, []
-    parsed = filters.parse(question.paging.filter, question.resource_type)
-    return filters.compile(parsed, question.resource_type), *_preselected(question, parsed)
-
-
-def _beyond(question: Question, column: str, position: Position, first: int) -> tuple[str, list[str]]:
-    """The rows after a position, in the order of ``_order``: by column with nothing last, then by id."""
-    sign = "<" if question.paging.sort_order == "descending" else ">"
-    if column == "r.id":
-        return f"r.id {sign} ${first}", [position.id]
-    if position.value is None:
-        return f"{column} is null and r.id {sign} ${first}", [position.id]
-    beyond = f"({column} is null or ({column}, r.id) {sign} (${first}, ${first + 1}))"
-    return beyond, [position.value, position.id]
-
-
-def _value(column: str, row: Row) -> str | None:
-    """What a row has in the order's column, which the select does not name but the document has."""
-    if column == "r.id":
-        return str(row["id"])
-    attribute = {"r.name_key": "userName", "r.display_key": "displayName"}[column]
-    found = row["doc"].get(attribute)
-    return str(found).casefold() if found is not None else None
-
-
-async def _represented(tx: Tx, question: Question, rows: Sequence[Row]) -> list[dict[str, Any]]:
-    items: list[resources.User] | list[resources.Group]
-    if question.kind is USERS:
-        items = [resources.user(row) for row in rows]
-    else:
-        found: Mapping[str, Any] = {}
-        if question.wants("members"):
-            found = await members.of_groups(tx, question.workspace, [row["id"] for row in rows])
-        items = [resources.group(row, found.get(row["id"])) for row in rows]
-    return [question.shown(resources.represent(question.workspace, item, question.base)) for item in items]
-
-
-async def _chunks(tx: Tx, text: str, arguments: Sequence[Any]) -> AsyncIterator[list[Row]]:
-    cursor = await tx.cursor(text, *arguments)
-    while rows := await cursor.fetch(_CHUNK):
-        yield rows
-        if len(rows) < _CHUNK:
-            return
-
-
-def _preselected(question: Question, parsed: filters.Filter) -> tuple[str, list[str]]:
-    """The statement for the rows that can match at all, and its further arguments."""
-    asked = {path: value for path, value in filters.equalities(parsed) if isinstance(value, str)}
-    for attribute, condition in question.kind.conditions.items():
-        if attribute in asked:
-            value = asked[attribute]
-            key = value.casefold() if attribute in question.kind.folded else value
-            return f"{question.kind.select} and {condition}", [key]
-    return question.kind.select, []
-
-
-def _column(question: Question) -> str:
-    asked = question.paging.sort_by
-    column = question.kind.order.get(_name(asked)) if asked else "r.id"
-    if column is None:
-        raise InvalidValue(f"sortBy {asked} is not supported: {', '.join(question.kind.order)}.")
-    return column
-
-
-def _order(question: Question) -> str:
-    column = _column(question)
-    direction = "desc" if question.paging.sort_order == "descending" else "asc"
-    return f"order by {column} {direction} nulls last, r.id {direction}"
 
 
 def _name(path: str) -> str:

@@ -93,14 +93,14 @@ async def revoke(work: Edit, token_id: str) -> None:
 
 async def arrive(tx: Tx, name: str | None, value: str | None) -> Arrival | None:
     """Who comes with token ``value`` to workspace ``name`` (None: the first one); None when there is no such one."""
-    row = await tx.fetchrow(QUERIES.arrival, name, _hash(value))
-    return _arrival(row, value) if row else None
+    row = await tx.fetchrow(QUERIES.arrival, name, hashed(value))
+    return arrived(row, value) if row else None
 
 
 async def arrive_at_user(tx: Tx, name: str | None, value: str | None, identity: str) -> tuple[Arrival, Row] | None:
     """As :func:`arrive`, and the row of the user (``id`` None: nobody; ``removed``: a tombstone)."""
-    row = await tx.fetchrow(QUERIES.arrival_user, name, _hash(value), identity)
-    return (_arrival(row, value), row) if row else None
+    row = await tx.fetchrow(QUERIES.arrival_user, name, hashed(value), identity)
+    return (arrived(row, value), row) if row else None
 
 
 async def used(database: Database, workspace: Workspace, caller: Caller) -> None:
@@ -109,11 +109,13 @@ async def used(database: Database, workspace: Workspace, caller: Caller) -> None
         await tx.execute(QUERIES.token_used, workspace.id, caller.token)
 
 
-def _hash(value: str | None) -> bytes | None:
+def hashed(value: str | None) -> bytes | None:
+    """What a token is looked up by; None when it cannot be one."""
     return tokens.digest(value) if value is not None and tokens.well_formed(value) else None
 
 
-def _arrival(row: Row, value: str | None) -> Arrival:
+def arrived(row: Row, value: str | None) -> Arrival:
+    """What a row of the statement ``arrival`` says of whoever sent the token ``value``."""
     workspace = Workspace(row["workspace"], row["name"], row["profile"], row["group_rename"], row["workspace_created"])
     refused = _refused(row, value)
     if refused:

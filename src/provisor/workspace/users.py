@@ -15,6 +15,7 @@ import asyncpg
 from provisor.refusal import Invalid
 from provisor.scim import dialects, patch
 from provisor.scim.errors import ScimError
+from provisor.scim.folded import fold
 from provisor.scim.path import parse as parse_path
 from provisor.scim.requests import resource
 from provisor.scim.resource import accept
@@ -203,7 +204,9 @@ async def _insert(work: Edit, doc: dict[str, Any]) -> User:
     for identity in (revived, rules.new_id(work.workspace), rules.new_id(work.workspace)):
         if identity is None:
             continue
-        row = await work.tx.fetchrow(QUERIES.user_insert, work.workspace.id, identity, *_columns(doc))
+        row = await work.tx.fetchrow(
+            QUERIES.user_insert, work.workspace.id, identity, *_columns(work, doc, doc["active"])
+        )
         if row is not None:
             return User(identity, doc["active"], doc, row["version"], row["created"], row["modified"], [])
         if await work.tx.fetchval(QUERIES.user_id_by_name, work.workspace.id, key):
@@ -219,7 +222,6 @@ async def _patch(work: Edit, before: User, operations: list[dialects.Operation])
         shown["groups"] = [{"value": group} for group in known]
     after, ignored = patch.apply(rules.user_type(work.workspace), shown, operations, ignore=rules.fixed(work.workspace))
     doc = resources.kept(after)
-    doc.setdefault("active", before.active)
     wanted = members.ids(after.get("groups") or ()) if databricks else known
     return await _save(
         work,
@@ -243,13 +245,14 @@ async def _save(
     """Write what differs, with one row in the audit log; a second one names what was asked and is never changed."""
     if ignored:
         work.record("change ignored", _what(before), before.id, after={"ignored": ignored})
-    if before.active and not doc["active"]:
+    active = doc.get("active", before.active)
+    if before.active and not active:
         await rules.lose_admins(work, {before.id})
     joined = await members.join(work, before, join)
     left = await members.leave(work, before, leave or [])
     if doc != before.doc:
         rules.check_text(doc, "userName", "displayName", "externalId")
-        await _update(work, before, doc)
+        await _update(work, before, doc, active)
     elif not joined and not left:
         return before
     old, new = dict(before.doc), dict(doc)
@@ -260,9 +263,9 @@ async def _save(
     return await get(work.tx, work.workspace, before.id)
 
 
-async def _update(work: Edit, before: User, doc: dict[str, Any]) -> None:
+async def _update(work: Edit, before: User, doc: dict[str, Any], active: bool) -> None:
     try:
-        await work.tx.fetchrow(QUERIES.user_update, work.workspace.id, before.id, *_columns(doc))
+        await work.tx.fetchrow(QUERIES.user_update, work.workspace.id, before.id, *_columns(work, doc, active))
     except asyncpg.UniqueViolationError:
         # Only the database can say so for certain: another edit may be committing the same name right now.
         raise Taken(f"User with username {doc['userName']} already exists.") from None
@@ -293,9 +296,11 @@ def _hold(before: Mapping[str, Any], doc: dict[str, Any], fixed: frozenset[str])
     for name in sorted({*before, *doc}):
         if name.lower() not in fixed:
             continue
-        old, new = before.get(name), doc.pop(name, None)
-        if old is not None:
-            doc[name] = old
+        old, new = before.get(name), doc.get(name)
+        if old is None:
+            # What was never said can be said once.
+            continue
+        doc[name] = old
         # A user name in other letters is the same user name.
         same = str(old).casefold() == str(new).casefold() if name == "userName" else old == new
         if new is not None and not same:
@@ -303,9 +308,20 @@ def _hold(before: Mapping[str, Any], doc: dict[str, Any], fixed: frozenset[str])
     return ignored
 
 
-def _columns(doc: dict[str, Any]) -> tuple[Any, ...]:
+def _columns(work: Edit, doc: dict[str, Any], active: bool) -> tuple[Any, ...]:
+    """Whether somebody is active stands in a column of its own: a client that removes the attribute changes what is
+    shown, and lets nobody in or out."""
     name, display = str(doc["userName"]), doc.get("displayName")
-    return name, name.casefold(), doc.get("externalId"), display and display.casefold(), doc["active"], doc
+    idx = fold(rules.user_type(work.workspace), doc)
+    return (
+        name,
+        name.casefold(),
+        doc.get("externalId"),
+        display and display.casefold(),
+        active,
+        doc,
+        idx,
+    )
 
 
 def _replacements(values: Mapping[str, Any]) -> list[dialects.Operation]:

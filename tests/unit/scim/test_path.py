@@ -6,7 +6,7 @@ import pytest
 
 from provisor.scim import path as paths
 from provisor.scim.errors import InvalidFilter, InvalidPath
-from provisor.scim.profiles import ENTERPRISE, USER, WORKSPACE_USER, resource_types
+from provisor.scim.profiles import ENTERPRISE, USER, resource_types
 
 KIND = resource_types("databricks")["User"]
 
@@ -27,7 +27,6 @@ KIND = resource_types("databricks")["User"]
         (f"{ENTERPRISE}.department", ENTERPRISE, "department", None),
         ("manager", ENTERPRISE, "manager", None),
         (ENTERPRISE, ENTERPRISE, None, None),
-        (WORKSPACE_USER, WORKSPACE_USER, None, None),
         (USER, None, None, None),
         ('emails[type eq "work"].value', None, "emails", "value"),
         ('emails[type eq "work"]', None, "emails", None),

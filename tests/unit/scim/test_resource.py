@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from provisor.scim.errors import InvalidSyntax, InvalidValue
-from provisor.scim.profiles import ENTERPRISE, GROUP, USER, WORKSPACE_USER, resource_types
+from provisor.scim.profiles import ENTERPRISE, GROUP, USER, resource_types
 from provisor.scim.resource import accept, assemble, project
 
 STANDARD = resource_types("standard")["User"]
@@ -42,7 +42,7 @@ def test_what_is_unknown_read_only_or_nothing_is_left_out() -> None:
         roles=[],
         name={"givenName": None, "shoe": 1},
         photos=[None, {}],
-        **{"urn:example:2.0:User": {"a": 1}, ENTERPRISE: None, WORKSPACE_USER: {"x": 1}},
+        **{"urn:example:2.0:User": {"a": 1}, ENTERPRISE: None},
     )
     assert found == {}
     assert "groups" not in accept(STANDARD, {"userName": "a", "groups": [{"value": "1"}]})
@@ -183,11 +183,11 @@ def test_the_full_representation() -> None:
     }
 
 
-def test_groups_of_a_databricks_workspace_are_workspace_groups() -> None:
+def test_a_group_says_what_it_is() -> None:
     group = _assembled(GROUPS, {"displayName": "Eng"})
     assert group["schemas"] == [GROUP]
-    assert group["meta"]["resourceType"] == "WorkspaceGroup"
-    assert _assembled(resource_types("standard")["Group"], {})["meta"]["resourceType"] == "Group"
+    assert group["meta"]["resourceType"] == "Group"
+    assert GROUPS.meta_name == "WorkspaceGroup"
 
 
 FULL: dict[str, Any] = {

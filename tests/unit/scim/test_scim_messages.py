@@ -9,7 +9,7 @@ import pytest
 from provisor.scim import errors
 from provisor.scim.errors import InvalidValue, NotFound, ScimError, Uniqueness
 from provisor.scim.messages import Paging, list_response, paging, service_provider_config
-from provisor.scim.profiles import ENTERPRISE, WORKSPACE_USER, resource_types, schemas
+from provisor.scim.profiles import ENTERPRISE, resource_types, schemas
 
 
 def test_a_query_without_parameters() -> None:
@@ -129,7 +129,6 @@ def test_names_are_resolved_in_every_spelling() -> None:
         assert found.name == "givenName"
     assert user.attribute("shoeSize") is None
     assert user.extension(ENTERPRISE.lower()) is not None
-    assert user.extension(WORKSPACE_USER) is None
 
 
 def _mutability(profile: str, kind: str, name: str) -> Any:
@@ -156,11 +155,11 @@ def test_what_the_profiles_differ_in(kind: str, name: str, standard: str | None,
 
 def test_schemas_and_resource_types_as_json() -> None:
     found = {schema.id: schema.to_json("there") for schema in schemas("databricks")}
-    assert {ENTERPRISE, WORKSPACE_USER} < set(found)
+    assert {ENTERPRISE} < set(found)
     shown = {item["name"]: item for item in found["urn:ietf:params:scim:schemas:core:2.0:User"]["attributes"]}
     assert shown["userName"]["required"] is True
     assert shown["emails"]["multiValued"] is True
     assert {"value", "type", "primary", "display"} == {sub["name"] for sub in shown["emails"]["subAttributes"]}
     kind = resource_types("databricks")["User"].to_json("there")
-    assert [item["schema"] for item in kind["schemaExtensions"]] == [ENTERPRISE, WORKSPACE_USER]
+    assert [item["schema"] for item in kind["schemaExtensions"]] == [ENTERPRISE]
     assert kind["meta"] == {"resourceType": "ResourceType", "location": "there"}

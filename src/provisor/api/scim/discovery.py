@@ -2,21 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
-from provisor.scim.errors import NotFound
+from starlette.responses import Response
+
+from provisor.api.scim import responses
+from provisor.api.scim.handlers import Call
+from provisor.scim.errors import Forbidden, NotFound
 from provisor.scim.messages import list_response, service_provider_config
 from provisor.scim.profiles import resource_types, schemas
+from provisor.workspace import workspaces
 from provisor.workspace.edit import Workspace
+from provisor.workspace.resources import native
 
 
-def answer(workspace: Workspace, base: str, path: Sequence[str]) -> dict[str, Any]:
-    """``path`` is the endpoint and, where one is asked for, an id. Raises NotFound."""
-    endpoint, *rest = path
+async def discover(call: Call) -> Response:
+    """ServiceProviderConfig, ResourceTypes and Schemas. Raises NotFound."""
+    endpoint = call.address.path[0]
+    if call.request.query_params.get("filter"):
+        # RFC 7644 §4 asks for this status.
+        raise Forbidden(f"{endpoint} cannot be filtered.")
+    async with call.database.reading() as tx:
+        if call.address.workspace is not None:
+            workspace = await workspaces.get(tx, call.address.workspace)
+        elif (first := await workspaces.first(tx)) is not None:
+            workspace = first
+        else:
+            raise NotFound("There is no workspace yet.")
+    return responses.render(call.request, _answer(workspace, call.address.base, endpoint, call.identity))
+
+
+def _answer(workspace: Workspace, base: str, endpoint: str, identity: str) -> dict[str, Any]:
     if endpoint == "ServiceProviderConfig":
-        if rest:
-            raise NotFound("There is one ServiceProviderConfig.")
         return service_provider_config(workspace.profile, base)
     if endpoint == "ResourceTypes":
         known = {
@@ -24,9 +41,10 @@ def answer(workspace: Workspace, base: str, path: Sequence[str]) -> dict[str, An
             for kind in resource_types(workspace.profile).values()
         }
     else:
-        known = {schema.id: schema.to_json(f"{base}/Schemas/{schema.id}") for schema in schemas(workspace.profile)}
-    if not rest:
+        found = schemas(workspace.profile, native=native(workspace, base))
+        known = {schema.id: schema.to_json(f"{base}/Schemas/{schema.id}") for schema in found}
+    if not identity:
         return list_response(list(known.values()), len(known), 1, len(known))
-    if rest[0] not in known:
-        raise NotFound(f"There is no {rest[0]} in {endpoint}.")
-    return known[rest[0]]
+    if identity not in known:
+        raise NotFound(f"There is no {identity} in {endpoint}.")
+    return known[identity]

@@ -1,74 +1,51 @@
-"""Users, Groups and Me: each request is one transaction in which the token, the precondition and the rules are checked.
+"""One resource at a time: each request is one transaction in which token, precondition and rules are checked.
 
-Reading one user is a single statement. Lists are read in a snapshot, so that the total and the page agree. A write
-that the database stops because it and another one wait for each other is done again.
+Reading one user is a single statement. A write that the database stops because it and another one wait for each other
+is done again.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import random
 from collections.abc import Awaitable, Callable
-from typing import Any, Final
+from typing import Final
 
 import asyncpg
-from starlette.requests import Request
 from starlette.responses import Response
 
-from provisor.access.secrets import SecretBox
-from provisor.api.scim import bulk, cursors, requests, responses
-from provisor.api.scim.requests import Address
+from provisor.api.scim import bulk, requests, responses
+from provisor.api.scim.handlers import Handlers
 from provisor.refusal import Forbidden
-from provisor.scim.errors import NotFound
-from provisor.scim.messages import Paging, list_response, paging, search_request
-from provisor.scim.resource import project
-from provisor.storage.pool import AWAY, Database
-from provisor.workspace import groups, resources, search, tokens, users
+from provisor.workspace import groups, resources, tokens, users
 from provisor.workspace.edit import Edit, Workspace
 from provisor.workspace.resources import Group, User
 from provisor.workspace.rules import group_type, user_type
-from provisor.workspace.search import Question, wanted
 from provisor.workspace.tokens import Arrival, Caller
 
 _ATTEMPTS: Final = 3
 Write = Callable[[Edit], Awaitable[User | Group | None]]
 
 
-class NotAdmitted(Exception):
-    """The request's credential is missing or refused in ``workspace``."""
+class Resources(Handlers):
+    """Reading, creating, replacing, changing and deleting of users and groups, and Bulk."""
 
-    def __init__(self, workspace: Workspace, reason: str, *, sent: bool) -> None:
-        super().__init__(reason)
-        self.workspace, self.reason, self.sent = workspace, reason, sent
-
-
-class Resources:
-    """The handlers of one request; ``kind`` is the endpoint's."""
-
-    def __init__(self, database: Database, box: SecretBox, request: Request, address: Address) -> None:
-        self._database = database
-        self._box = box
-        self._request = request
-        self._address = address
-        self._token = requests.token(request)
-        self._paging: Paging = paging(dict(request.query_params))
-
-    async def get_user(self, identity: str) -> Response:
+    async def get_user(self) -> Response:
         async with self._database.reading() as tx:
-            found = await tokens.arrive_at_user(tx, self._address.workspace, self._token, identity)
+            found = await tokens.arrive_at_user(tx, self._address.workspace, self._token, self._identity)
         arrival, caller = self._admitted(found[0] if found else None)
         assert found is not None
         row = found[1]
         if row["id"] is None:
-            users.refuse_absent(identity, removed=row["removed"])
+            users.refuse_absent(self._identity, removed=row["removed"])
         await self._used(arrival.workspace, caller)
         return self._one(arrival.workspace, caller, resources.user(row))
 
-    async def get_group(self, identity: str) -> Response:
+    async def get_group(self) -> Response:
         async with self._database.snapshot() as tx:
             arrival, caller = self._admitted(await tokens.arrive(tx, self._address.workspace, self._token))
-            item = await groups.get(tx, arrival.workspace, identity, with_members=caller.admin and self.wants_members)
+            with_members = caller.admin and self.wants_members
+            item = await groups.get(tx, arrival.workspace, self._identity, with_members=with_members)
         await self._used(arrival.workspace, caller)
         return self._one(arrival.workspace, caller, item)
 
@@ -82,24 +59,40 @@ class Resources:
             answer.headers["X-Databricks-Org-Id"] = str(arrival.workspace.id)
         return answer
 
-    async def list_users(self) -> Response:
-        return await self._list(search.USERS)
+    async def create_user(self) -> Response:
+        body = await requests.body(self._request)
+        return await self._write(lambda work: users.create(work, body), 201)
 
-    async def list_groups(self) -> Response:
-        return await self._list(search.GROUPS)
+    async def replace_user(self) -> Response:
+        body, expected = await requests.body(self._request), requests.expected(self._request)
+        return await self._write(lambda work: users.replace(work, self._identity, body, expected))
 
-    async def search_users(self) -> Response:
-        return await self._searched(search.USERS)
+    async def change_user(self) -> Response:
+        body, expected = await requests.body(self._request), requests.expected(self._request)
+        return await self._write(lambda work: users.change(work, self._identity, body, expected))
 
-    async def search_groups(self) -> Response:
-        return await self._searched(search.GROUPS)
+    async def delete_user(self) -> Response:
+        expected = requests.expected(self._request)
+        return await self._write(lambda work: users.delete(work, self._identity, expected))
 
-    async def _searched(self, kind: search.Kind) -> Response:
-        """POST /.search (RFC 7644 §3.4.3): what a query says, in a body that no log and no proxy keeps."""
-        self._paging = paging(search_request(await requests.body(self._request)))
-        return await self._list(kind)
+    async def create_group(self) -> Response:
+        body = await requests.body(self._request)
+        return await self._write(lambda work: groups.create(work, body), 201)
 
-    async def write(self, action: Write, status: int = 200) -> Response:
+    async def replace_group(self) -> Response:
+        body, expected = await requests.body(self._request), requests.expected(self._request)
+        return await self._write(lambda work: groups.replace(work, self._identity, body, expected))
+
+    async def change_group(self) -> Response:
+        body, expected = await requests.body(self._request), requests.expected(self._request)
+        shown = self.wants_members
+        return await self._write(lambda work: groups.change(work, self._identity, body, expected, with_members=shown))
+
+    async def delete_group(self) -> Response:
+        expected = requests.expected(self._request)
+        return await self._write(lambda work: groups.delete(work, self._identity, expected))
+
+    async def _write(self, action: Write, status: int = 200) -> Response:
         """Do ``action`` in one transaction with the check of the token; render what it returns."""
         arrival, caller, item = await self._done(action)
         await self._used(arrival.workspace, caller)
@@ -134,14 +127,6 @@ class Resources:
                 await asyncio.sleep(random.uniform(0, 0.1 * 2**attempt))
                 attempt += 1
 
-    @property
-    def wants_members(self) -> bool:
-        """Whether the answer shows a group's members."""
-        return self._wants("members")
-
-    def _wants(self, attribute: str) -> bool:
-        return wanted(attribute, self._paging.attributes, self._paging.excluded)
-
     async def _attempt(self, action: Write) -> tuple[Arrival, Caller, User | Group | None]:
         async with self._database.transaction() as tx:
             arrival, caller = self._admitted(await tokens.arrive(tx, self._address.workspace, self._token))
@@ -155,36 +140,6 @@ class Resources:
             await work.finish()
         return arrival, caller, item
 
-    async def _list(self, kind: search.Kind) -> Response:
-        async with self._database.snapshot() as tx:
-            arrival, caller = self._admitted(await tokens.arrive(tx, self._address.workspace, self._token))
-            shown = (lambda resource: resource) if caller.admin else resources.only_names
-            question = Question(arrival.workspace, kind, self._address.base, self._paging, shown)
-            place = f"{arrival.workspace.id}/{question.resource_type.name}"
-            if self._paging.cursor is None:
-                found = await search.search(tx, question)
-            else:
-                found = await search.after(tx, question, cursors.open_(self._box, place, self._paging))
-        await self._used(arrival.workspace, caller)
-        page = [self._projected(question.resource_type, item) for item in found.resources]
-        start = self._paging.start if self._paging.cursor is None else None
-        following = cursors.seal(self._box, place, self._paging, found.next) if found.next else None
-        return responses.render(self._request, list_response(page, found.total, start, len(page), following))
-
-    def _admitted(self, arrival: Arrival | None) -> tuple[Arrival, Caller]:
-        if arrival is None:
-            name = self._address.workspace
-            raise NotFound(f"There is no workspace {name}." if name else "There is no workspace yet.")
-        if arrival.caller is None:
-            raise NotAdmitted(arrival.workspace, str(arrival.refused), sent=self._token is not None)
-        return arrival, arrival.caller
-
-    async def _used(self, workspace: Workspace, caller: Caller) -> None:
-        # What was asked is done: that the token's last use cannot be noted is no reason to say otherwise.
-        if caller.stale:
-            with contextlib.suppress(*AWAY):
-                await tokens.used(self._database, workspace, caller)
-
     def _one(self, workspace: Workspace, caller: Caller, item: User | Group) -> Response:
         # Memberships change without the version of a user, or of a reserved group that everybody is in, counting on.
         shows_more = item.reserved if isinstance(item, Group) else self._wants("groups")
@@ -195,13 +150,8 @@ class Resources:
     def _whole(
         self, workspace: Workspace, item: User | Group, status: int = 200, *, names_only: bool = False
     ) -> Response:
-        content = resources.represent(workspace, item, self._address.base)
+        content = resources.represent(workspace, item, self._address.base, member_names=self.wants_member_names)
         kind = user_type(workspace) if isinstance(item, User) else group_type(workspace)
         location = content["meta"]["location"]
         content = resources.only_names(content) if names_only else content
         return responses.resource(self._request, self._projected(kind, content), item.version, location, status)
-
-    def _projected(self, kind: Any, content: dict[str, Any]) -> dict[str, Any]:
-        if self._paging.attributes is None and self._paging.excluded is None:
-            return content
-        return project(kind, content, self._paging.attributes, self._paging.excluded)

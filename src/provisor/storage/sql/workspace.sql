@@ -22,6 +22,8 @@ select w.id as workspace, w.name, w.profile, w.group_rename, w.created as worksp
        t.id as token, t.owner, t.revoked is not null as revoked, t.expires <= now() as expired,
        t.last_used is null or t.last_used < now() - interval '1 minute' as touch,
        o.user_name as owner_name, o.active as owner_active,
+       -- What is asked in the same statement is looked for when the token is good only.
+       t.id is not null and t.revoked is null and (t.expires <= now()) is not true and coalesce(o.active, false) as good,
        exists (select from workspace_member m
                join workspace_group g on g.workspace = m.workspace and g.id = m.group_id
                where m.workspace = w.id and m.member_id = t.owner and g.reserved and g.display_key = 'admins') as admin
@@ -49,6 +51,18 @@ left join workspace_token t on t.workspace = w.id and t.hash = $2
 left join workspace_user o on o.workspace = w.id and o.id = t.owner
 left join workspace_user r on r.workspace = w.id and r.id = $3
 where w.name = coalesce($1, (select name from workspace order by ordinal limit 1))
+
+-- name: user_columns
+-- What a search selects of users and of groups, in columns of the same names; groups_of is the rest of both.
+r.id, r.active, false as reserved, r.doc, r.version, r.created, r.modified
+
+-- name: group_columns
+r.id, true as active, r.reserved, r.doc, r.version, r.created, r.modified
+
+-- name: groups_of
+(select coalesce(jsonb_agg(jsonb_build_object('value', g.id, 'display', g.doc ->> 'displayName') order by g.id), '[]')
+ from workspace_member m join workspace_group g on g.workspace = m.workspace and g.id = m.group_id
+ where m.workspace = r.workspace and m.member_id = r.id)
 
 -- name: users_select
 -- The beginning of every question for users; what follows is a condition ($3) and an order. $2: with their groups.
@@ -80,14 +94,14 @@ select id from workspace_user where workspace = $1 and id = $2 for update
 select id from workspace_user where workspace = $1 and id = $2 for key share
 
 -- name: user_insert
-insert into workspace_user (workspace, id, user_name, name_key, external_id, display_key, active, doc)
-values ($1, $2, $3, $4, $5, $6, $7, $8)
+insert into workspace_user (workspace, id, user_name, name_key, external_id, display_key, active, doc, idx)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
 on conflict do nothing
 returning version, created, modified
 
 -- name: user_update
 update workspace_user
-set user_name = $3, name_key = $4, external_id = $5, display_key = $6, active = $7, doc = $8,
+set user_name = $3, name_key = $4, external_id = $5, display_key = $6, active = $7, doc = $8, idx = $9,
     version = version + 1, modified = now()
 where workspace = $1 and id = $2
 returning version, modified
@@ -124,9 +138,6 @@ select r.id, r.reserved, r.doc, r.version, r.created, r.modified,
 from workspace_group r
 where r.workspace = $1
 
--- name: groups_total
-select count(*) from workspace_group where workspace = $1
-
 -- name: group_lock
 select r.id, r.reserved, r.doc, r.version, r.created, r.modified,
        (select coalesce(jsonb_agg(jsonb_build_object('value', g.id, 'display', g.doc ->> 'displayName') order by g.id), '[]')
@@ -144,14 +155,14 @@ select id from workspace_group where workspace = $1 and id = $2 for update
 select id from workspace_group where workspace = $1 and id = any($2::text[]) order by id for no key update
 
 -- name: group_insert
-insert into workspace_group (workspace, id, display_key, external_id, reserved, doc)
-values ($1, $2, $3, $4, $5, $6)
+insert into workspace_group (workspace, id, display_key, external_id, reserved, doc, idx)
+values ($1, $2, $3, $4, $5, $6, $7)
 on conflict do nothing
 returning version, created, modified
 
 -- name: group_update
 update workspace_group
-set display_key = $3, external_id = $4, doc = $5, version = version + 1, modified = now()
+set display_key = $3, external_id = $4, doc = $5, idx = $6, version = version + 1, modified = now()
 where workspace = $1 and id = $2
 returning version, modified
 
@@ -213,7 +224,7 @@ returning group_id
 
 -- name: ancestors
 with recursive up (id) as (
-  select $2::text
+  select $2::text collate "C"
   union
   select m.group_id from workspace_member m join up on m.member_id = up.id where m.workspace = $1
 )
@@ -222,7 +233,7 @@ select id from up
 -- name: grants
 -- What a principal and every group above it were given themselves.
 with recursive up (id) as (
-  select $2::text
+  select $2::text collate "C"
   union
   select m.group_id from workspace_member m join up on m.member_id = up.id where m.workspace = $1
 )
