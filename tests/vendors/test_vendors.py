@@ -16,7 +16,7 @@ from urllib.parse import parse_qs
 import pytest
 
 from provisor.scim import filter as filters
-from provisor.scim import patch
+from provisor.scim import matching, patch
 from provisor.scim.dialects import patch_operations
 from provisor.scim.errors import ScimError
 from provisor.scim.messages import paging
@@ -92,5 +92,5 @@ def test_the_filter_finds(case: dict[str, Any]) -> None:
     text = paging(query).filter
     assert text is not None
     kind = _kind(case)
-    matches = filters.compile(filters.parse(text, kind), kind)
+    matches = matching.predicate(filters.parse(text, kind))
     assert [item["id"] for item in case["among"] if matches(item)] == case["found"]

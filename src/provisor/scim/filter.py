@@ -1,8 +1,8 @@
-"""Filters (RFC 7644 §3.4.2.2) from text to tree, and from tree to function.
+"""Filters (RFC 7644 §3.4.2.2) from text to tree.
 
 A hand-written scanner that looks at each character once and a parser by precedence: or, and, not, comparison. Limits
-come first, because a filter is chosen by whoever sends it. ``search`` of a workspace takes ``equalities`` to the
-database and ``compile`` to what comes back; PATCH paths use ``parse_elements`` for what stands in brackets.
+come first, because a filter is chosen by whoever sends it. A workspace's ``conditions`` make SQL of the tree,
+``matching`` a function; PATCH paths use ``parse_elements`` for what stands in brackets.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final, cast
+from typing import Final, cast
 
-from provisor.scim import dialects, matching
+from provisor.scim import dialects
 from provisor.scim.errors import InvalidFilter, TooMany
 from provisor.scim.filter_tree import (
     And,
@@ -26,12 +26,11 @@ from provisor.scim.filter_tree import (
     Present,
     ValuePath,
     conjuncts,
-    equalities,
 )
 from provisor.scim.schema import Attribute, Named, ResourceType
 from provisor.scim.values import moment
 
-__all__ = ["Filter", "compile", "conjuncts", "equalities", "parse", "parse_elements"]
+__all__ = ["Filter", "conjuncts", "parse", "parse_elements"]
 
 LONGEST: Final = 8192
 DEEPEST: Final = 32
@@ -65,11 +64,6 @@ def parse(text: str, resource_type: ResourceType, *others: ResourceType) -> Filt
 def parse_elements(text: str, attribute: Attribute) -> Filter:
     """The tree of what stands in brackets after ``attribute``; names are its sub-attributes. Raises as ``parse``."""
     return _parse(text, _within(attribute), attribute.name)
-
-
-def compile(tree: Filter, resource_type: ResourceType) -> Callable[[dict[str, Any]], bool]:  # noqa: A001 - re's word
-    """Whether a representation of ``resource_type`` meets ``tree``, as a function."""
-    return matching.predicate(tree)
 
 
 def _parse(text: str, resolve: _Resolve, owner: str) -> Filter:

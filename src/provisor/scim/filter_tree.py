@@ -90,18 +90,3 @@ def conjuncts(tree: Filter) -> Iterator[Filter]:
             yield from conjuncts(item)
     else:
         yield tree
-
-
-def equalities(tree: Filter) -> list[tuple[str, str | bool | int | float]]:
-    """Comparisons with ``eq`` without which ``tree`` cannot hold, as (path in small letters, value).
-
-    They choose rows by an index; the whole filter still decides. Letter case of the values is the filter's.
-    """
-    found: list[tuple[str, str | bool | int | float]] = []
-    for item in conjuncts(tree):
-        if isinstance(item, Comparison) and item.operator == "eq" and item.value is not None:
-            found.append((item.attribute.path.lower(), item.value))
-        elif isinstance(item, ValuePath):
-            start = item.attribute.path.lower()
-            found.extend((f"{start}.{name}", value) for name, value in equalities(item.filter))
-    return found

@@ -9,7 +9,7 @@ from typing import Final
 from provisor.scim.schema import ResourceType
 from provisor.workspace.edit import QUERIES, Workspace
 from provisor.workspace.places import Many, One, Place, Structure, quoted
-from provisor.workspace.resources import NAMES, native
+from provisor.workspace.resources import native
 from provisor.workspace.rules import group_type, user_type
 
 #: Stands in expressions for the address that the endpoints stand under.
@@ -109,5 +109,3 @@ GROUPS: Final = Kind(
 )
 #: In the order in which a search at the root has them.
 KINDS: Final = (USERS, GROUPS)
-#: What somebody who is no admin finds things by.
-VISIBLE: Final = NAMES

@@ -21,7 +21,7 @@ class Arguments:
         self.values: list[Any] = list(values)
 
     def bind(self, value: Any, kind: str = "text") -> str:
-        """The placeholder of ``value``. ``kind`` is an SQL type; all but jsonb and text[] travel as text."""
+        """The placeholder of ``value``. ``kind`` is an SQL type; all but jsonb travel as text."""
         self.values.append(value)
         return f"${len(self.values)}::{kind}" if kind in ("text", "jsonb") else f"${len(self.values)}::text::{kind}"
 

@@ -19,11 +19,11 @@ from provisor.scim.schema import Attribute, Named, ResourceType
 from provisor.storage.pool import Row, Tx
 from provisor.workspace import conditions, tokens
 from provisor.workspace.edit import QUERIES, Workspace
-from provisor.workspace.kinds import BASE, VISIBLE, Kind
+from provisor.workspace.kinds import BASE, Kind
 from provisor.workspace.places import Arguments, Places
+from provisor.workspace.resources import NAMES
 from provisor.workspace.tokens import Arrival
 
-_NEVER_NULL: Final = ("r.name_key", "r.created", "r.modified")
 _BY_ID: Final = Named(None, Attribute("id", case_exact=True))
 
 
@@ -130,7 +130,7 @@ class _Statement:
         """The page of one kind and how many there are; of several kinds each can fill the whole page."""
         question = self._question
         places = Places(
-            resource_type, kind.places(question.workspace, question.base), VISIBLE if question.names_only else None
+            resource_type, kind.places(question.workspace, question.base), NAMES if question.names_only else None
         )
         others = [other for other in self._types if other is not resource_type]
         text = question.paging.filter
@@ -172,7 +172,7 @@ class _Statement:
         if sort == "r.id":
             return f" and r.id {sign} {identity}"
         beyond = f"({sort}, r.id) {sign} ({self.arguments.bind(position.value, kind)}, {identity})"
-        if descending or sort in _NEVER_NULL:
+        if descending or sort == "r.name_key":
             return f" and {beyond}"
         return f" and (({sort}) is null or {beyond})"
 
