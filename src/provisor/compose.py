@@ -151,11 +151,13 @@ def doors(house: House) -> Any:
     """The ASGI application with every door."""
     from provisor import console
     from provisor.api.door import door
+    from provisor.api.limits import Limits
 
     url = house.settings.public_url
     return door(
         house.database,
         house.box,
+        Limits(house.settings.requests_per_second, house.settings.requests_at_once),
         public_url=str(url) if url else None,
         pages=console.routes(house),
         error_page=console.error_page,

@@ -52,6 +52,12 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="what the server logs, at least"
     )
+    requests_per_second: float = Field(
+        1000, ge=0.1, le=1_000_000, description="SCIM requests a second that are taken with one access token"
+    )
+    requests_at_once: int = Field(
+        100, ge=1, le=1_000_000, description="SCIM requests under way at a time with one access token"
+    )
     cycle_minutes: float = Field(30, gt=0, le=1440, description="minutes between safety cycles")
 
     @field_validator("data")

@@ -177,6 +177,7 @@ async def cycle(pair: Pair, other: Pair) -> None:
 async def wire() -> None:
     with installation() as shop:
         await asyncio.to_thread(shop.run, "init")
+        (shop.folder / "provisor.toml").write_text("requests_per_second = 1000000\n")
         shop.serve()
         async with compose.opened(Settings(data=shop.folder)) as house:
             pair, other = await Pair.make(shop, house), await Pair.make(shop, house)

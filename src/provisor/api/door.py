@@ -21,6 +21,7 @@ from starlette.types import Receive, Scope, Send
 from provisor.access.secrets import SecretBox
 from provisor.api import health
 from provisor.api.envelope import Envelope, ErrorPage
+from provisor.api.limits import Limits
 from provisor.api.scim.routes import Address, ScimApi
 from provisor.storage.pool import Database
 
@@ -35,6 +36,7 @@ _METHODS: Final = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 def door(
     database: Database,
     box: SecretBox,
+    limits: Limits,
     *,
     public_url: str | None = None,
     pages: Sequence[BaseRoute] = (),
@@ -44,7 +46,7 @@ def door(
 
     ``pages`` are the console's routes; ``error_page`` is what a browser gets instead of JSON.
     """
-    scim = ScimApi(database, box)
+    scim = ScimApi(database, box, limits)
 
     async def alive(_: Request) -> Response:
         return health.alive()

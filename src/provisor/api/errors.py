@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final
 
+from provisor.api.limits import Exceeded
 from provisor.jsongate import JsonError
 from provisor.refusal import Conflict, Forbidden, Invalid, NotFound, Refusal, Unavailable
 from provisor.scim.errors import ScimError
@@ -66,6 +67,8 @@ def problem(error: Exception) -> Problem | None:
     """What to answer for ``error``; None when nobody expected it."""
     if isinstance(error, ScimError):
         return Problem(error.status, error.scim_type, error.detail, error.error_code)
+    if isinstance(error, Exceeded):
+        return Problem(429, None, str(error), "REQUEST_LIMIT_EXCEEDED", error.retry_after)
     if isinstance(error, JsonError):
         return Problem(413 if error.too_large else 400, None if error.too_large else "invalidSyntax", str(error))
     if isinstance(error, Taken | Missing | Immutable | Unfit | Stale):

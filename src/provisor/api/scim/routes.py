@@ -13,9 +13,11 @@ from typing import Final
 from starlette.requests import Request
 from starlette.responses import Response
 
+from provisor.access import tokens
 from provisor.access.secrets import SecretBox
 from provisor.api import errors
-from provisor.api.scim import responses
+from provisor.api.limits import Limits
+from provisor.api.scim import requests, responses
 from provisor.api.scim.discovery import discover
 from provisor.api.scim.handlers import Call, NotAdmitted
 from provisor.api.scim.lists import Lists
@@ -77,17 +79,19 @@ ROUTES: Final[Mapping[tuple[str, ...], Mapping[str, Handler]]] = {
 
 
 class ScimApi:
-    """SCIM 2.0 over every workspace of ``database``."""
+    """SCIM 2.0 over every workspace of ``database``, as much of it as ``limits`` allow each token."""
 
-    def __init__(self, database: Database, box: SecretBox) -> None:
+    def __init__(self, database: Database, box: SecretBox, limits: Limits) -> None:
         self._database = database
         self._box = box
+        self._limits = limits
         self._known: dict[str | None, Workspace] = {}
 
     async def answer(self, request: Request, address: Address) -> Response:
         """The answer to ``request``, errors included; raises only what nobody expected."""
         try:
-            return await self._answer(request, address)
+            with self._limits.admitted(_credential(request)):
+                return await self._answer(request, address)
         except NotAdmitted as error:
             return responses.refused(request, error.workspace, error.reason, sent=error.sent)
         except _WrongMethod as error:
@@ -111,6 +115,14 @@ class ScimApi:
         if handler is None:
             raise _WrongMethod(request.method, list(handlers))
         return await handler(Call(self._database, self._box, self._known, request, address, identity))
+
+
+def _credential(request: Request) -> bytes:
+    """What requests are counted by: the token's digest, or the address of who sends none."""
+    token = requests.token(request)
+    if token is not None:
+        return tokens.digest(token)
+    return request.client.host.encode() if request.client else b""
 
 
 class _WrongMethod(MethodNotAllowed):

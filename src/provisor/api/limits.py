@@ -1,0 +1,83 @@
+"""How much one credential may ask: requests a second and requests at once, decided before anything else is done.
+
+Requests are spaced as by a leaky bucket that holds one second's worth, so that a burst is taken and a stream above the
+rate is not. Who sends no token is known by the address. Each server process counts for itself; what is idle is
+forgotten within a second, so that tokens that nobody has cost nothing.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Final
+
+_BURST_SECONDS: Final = 1.0
+_SWEEP_SECONDS: Final = 1.0
+
+
+class Exceeded(Exception):
+    """Too many requests; ``retry_after``: whole seconds until the next one is taken."""
+
+    def __init__(self, detail: str, retry_after: int) -> None:
+        super().__init__(detail)
+        self.retry_after = retry_after
+
+
+@dataclass(slots=True)
+class _Bucket:
+    #: When the bucket will have run empty.
+    empty_at: float = 0.0
+    under_way: int = 0
+
+
+class Limits:
+    """``per_second`` and ``at_once`` are for each credential; ``clock`` gives seconds that only grow."""
+
+    def __init__(self, per_second: float, at_once: int, clock: Callable[[], float] = time.monotonic) -> None:
+        self._per_second = per_second
+        self._at_once = at_once
+        self._clock = clock
+        self._buckets: dict[bytes, _Bucket] = {}
+        self._next_sweep = 0.0
+
+    @contextmanager
+    def admitted(self, credential: bytes) -> Iterator[None]:
+        """The time of one request of ``credential``. Raises Exceeded instead when there are too many."""
+        now = self._clock()
+        self._sweep(now)
+        bucket = self._buckets.setdefault(credential, _Bucket())
+        if bucket.under_way >= self._at_once:
+            raise Exceeded(
+                f"{bucket.under_way} requests with this access token are under way, and no more are taken at once: "
+                "send the next one when one has been answered.",
+                1,
+            )
+        empty_at = max(bucket.empty_at, now) + 1 / self._per_second
+        wait = empty_at - now - max(_BURST_SECONDS, 1 / self._per_second)
+        if wait > 1e-9:
+            raise Exceeded(
+                f"More than {self._per_second:g} requests a second with this access token: wait for the seconds "
+                "in Retry-After.",
+                math.ceil(wait),
+            )
+        bucket.empty_at = empty_at
+        bucket.under_way += 1
+        try:
+            yield
+        finally:
+            bucket.under_way -= 1
+
+    @property
+    def remembered(self) -> int:
+        """How many credentials are remembered."""
+        return len(self._buckets)
+
+    def _sweep(self, now: float) -> None:
+        if now < self._next_sweep:
+            return
+        self._next_sweep = now + _SWEEP_SECONDS
+        for credential in [key for key, one in self._buckets.items() if not one.under_way and one.empty_at <= now]:
+            del self._buckets[credential]
