@@ -6,7 +6,7 @@ STAMP := .venv/installed
 CHROMIUM := apt-get install -y -qq --no-install-recommends chromium
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo serve test browser screens check bench format
+.PHONY: help install demo serve test browser screens check bench fuzz format
 
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,6 +42,12 @@ check: $(STAMP) ## format, lint, strict types, import contracts
 	@$(BIN)/mypy --no-error-summary
 	@$(BIN)/lint-imports --no-cache > .venv/imports.txt || { cat .venv/imports.txt; exit 1; }
 	@echo "check: format, lint, types and import contracts hold"
+
+CASES ?= 100000
+SEED ?= 1
+
+fuzz: $(STAMP) ## CASES (100000) damaged SCIM requests in process, made from SEED (1), each answer examined
+	@$(BIN)/python -m tests.fuzz $(CASES) $(SEED)
 
 bench: $(STAMP) ## what things cost, against a floor in the same run
 	@$(BIN)/python -m tests.bench

@@ -230,6 +230,14 @@ async def test_a_search_at_the_root_finds_users_and_groups(full: Pair) -> None:
     assert {item["displayName"] for item in found["Resources"]} == {"admins", "users", "Child", "Straße"}
 
 
+@pytest.mark.parametrize("text", ["active eq true", "active eq false", "active ne true", "not (active eq true)"])
+async def test_at_the_root_an_attribute_of_one_type_is_absent_in_the_other(full: Pair, text: str) -> None:
+    status, found = await full.call("POST", "/.search", {"filter": text, "sortBy": "active"})
+    assert status == 200
+    groups = [item for item in found["Resources"] if "Group" in item["meta"]["resourceType"]]
+    assert bool(groups) is ("ne" in text or "not" in text)
+
+
 async def test_pages_of_the_root_are_its_list(full: Pair) -> None:
     _, whole = await full.call("GET", "/")
     every = [item["id"] for item in whole["Resources"]]

@@ -15,7 +15,7 @@ from provisor.scim.errors import InvalidValue
 from provisor.scim.filter_tree import And, Comparison, Filter, Not, Or, Present, ValuePath, conjuncts
 from provisor.scim.matching import comparable
 from provisor.scim.schema import Attribute, Named
-from provisor.workspace.places import Arguments, Many, One, Place, Places, Structure, sql_type
+from provisor.workspace.places import Arguments, Many, One, Place, Places, Structure, absent, sql_type
 
 _SYMBOLS: Final = {"eq": "=", "ne": "<>", "gt": ">", "ge": ">=", "lt": "<", "le": "<="}
 _COLUMN: Final = re.compile(r"[rgum]\.\w+")
@@ -75,7 +75,7 @@ class _Writer:
 
     def _find(self, named: Named) -> Place:
         if self._inside is not None:
-            return One(self._inside.get(named.attribute.name, "null::text"))
+            return One(self._inside.get(named.attribute.name, absent(named.leaf)))
         return self._places.find(named)
 
     def _present(self, named: Named, place: Place, *, whole: bool) -> str:
@@ -85,12 +85,12 @@ class _Writer:
             case One(sql):
                 return _says_something(sql, named.leaf)
             case Structure(parts, present):
-                return present if sub is None else _says_something(parts.get(sub, "null::text"), named.leaf)
+                return present if sub is None else _says_something(parts.get(sub, absent(named.leaf)), named.leaf)
             case Many(source, parts, value):
                 if not parts:
                     asked = _says_something(value, named.leaf)
                 else:
-                    asked = "true" if sub is None else _says_something(parts.get(sub, "null::text"), named.leaf)
+                    asked = "true" if sub is None else _says_something(parts.get(sub, absent(named.leaf)), named.leaf)
                 return f"exists (select from {source} {_joint(source)} {asked})"
 
     def _compared(self, tree: Comparison) -> str:
@@ -107,9 +107,9 @@ class _Writer:
             case One(sql):
                 return self._single(sql, tree, leaf, wanted)
             case Structure(parts):
-                return self._single(parts.get(_sub(tree.attribute), "null::text"), tree, leaf, wanted)
+                return self._single(parts.get(_sub(tree.attribute), absent(leaf)), tree, leaf, wanted)
             case Many(source, parts, value):
-                sql = parts.get(_sub(tree.attribute), "null::text") if parts else value
+                sql = parts.get(_sub(tree.attribute), absent(leaf)) if parts else value
                 start, test = f"select from {source} {_joint(source)}", self._test(sql, tree.operator, leaf, wanted)
                 if tree.operator == "ne":
                     return f"(not exists ({start} {sql} is not null) or exists ({start} {test}))"

@@ -56,14 +56,17 @@ class Structure:
 
 
 Place = One | Many | Structure
-#: What is nowhere, or not for the one who asks.
-ABSENT: Final = One("null::text")
 _TYPES: Final = {"boolean": "boolean", "integer": "numeric", "decimal": "numeric", "dateTime": "numeric"}
 
 
 def sql_type(attribute: Attribute) -> str:
     """The SQL type in which values of a simple attribute are compared."""
     return _TYPES.get(attribute.type, "text")
+
+
+def absent(attribute: Attribute) -> str:
+    """The expression of a value that is nowhere, or not for the one who asks."""
+    return f"null::{sql_type(attribute)}"
 
 
 def quoted(text: str) -> str:
@@ -90,11 +93,11 @@ class Places:
         attribute, extension = named.attribute, named.extension
         hidden = self.visible is not None and (extension is not None or attribute.name not in self.visible)
         if hidden or (extension, attribute.name) not in self._own:
-            return ABSENT
+            return One(absent(named.leaf))
         if extension is None and attribute.name in self.columns:
             return self.columns[attribute.name]
         if extension is None and attribute.name in ELSEWHERE:
-            return ABSENT
+            return One(absent(named.leaf))
         return in_document(attribute, extension)
 
 
