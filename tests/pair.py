@@ -212,7 +212,8 @@ class Pair:
         """All that the workspace shows, to compare with later."""
         _, people = await self.call("GET", "/Users")
         _, teams = await self.call("GET", "/Groups")
-        return people["Resources"], teams["Resources"]
+        _, robots = await self.call("GET", "/ServicePrincipals")
+        return people["Resources"], teams["Resources"], robots.get("Resources")
 
 
 def members(team: Any) -> set[str]:

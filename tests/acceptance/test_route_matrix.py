@@ -45,6 +45,9 @@ BODIES: dict[tuple[str, ...], dict[str, Any]] = {
     ("Groups",): {"POST": {"displayName": "new"}},
     ("Groups", ".search"): {"POST": SEARCH},
     ("Groups", ANY): {"PUT": {"displayName": "Crew", "externalId": "taken over"}, "PATCH": PATCH},
+    ("ServicePrincipals",): {"POST": {"displayName": "New"}},
+    ("ServicePrincipals", ".search"): {"POST": SEARCH},
+    ("ServicePrincipals", ANY): {"PUT": {"displayName": "Robot", "externalId": "taken over"}, "PATCH": PATCH},
     ("ServiceProviderConfig",): {},
     ("ResourceTypes",): {},
     ("ResourceTypes", ANY): {},
@@ -97,7 +100,8 @@ async def two(shop: Installation, house: House, request: pytest.FixtureRequest) 
         "empty": "",
         "shortened": mine.token[:-1],
     }
-    ids = {"Users": eva["id"], "Groups": crew["id"], "ResourceTypes": "User"}
+    _, robot = await mine.call("POST", "/ServicePrincipals", {"displayName": "Robot"})
+    ids = {"Users": eva["id"], "Groups": crew["id"], "ResourceTypes": "User", "ServicePrincipals": robot.get("id", "1")}
     ids["Schemas"] = "urn:ietf:params:scim:schemas:core:2.0:User"
     yield Two(InProcess(house), mine, other, ids, credentials)
     await mine.close()
@@ -113,6 +117,8 @@ def test_every_route_has_its_body() -> None:
 @pytest.mark.parametrize("path,method", CASES, ids=IDS)
 async def test_each_credential_gets_what_is_its(two: Two, path: tuple[str, ...], method: str) -> None:
     reads = method == "GET" or (method, path[-1] if path else "") in READS
+    # An RFC's workspace has no service principals.
+    absent = path[:1] == ("ServicePrincipals",) and not two.mine.workspace.databricks
     before = await two.everything()
     for prefix in PREFIXES:
         for credential in two.credentials:
@@ -124,6 +130,8 @@ async def test_each_credential_gets_what_is_its(two: Two, path: tuple[str, ...],
                 assert answer.status == 200, case
             elif path == ("Me",) and method != "GET":
                 assert answer.status == 501, case
+            elif credential == "non-admin" and reads and absent:
+                assert answer.status == 404, case
             elif credential == "non-admin":
                 assert answer.status == (200 if reads else 403), case
                 # Names and ids of people and groups, whoever asks for more.
@@ -137,6 +145,9 @@ async def test_each_credential_gets_what_is_its(two: Two, path: tuple[str, ...],
                 assert b"eva" not in answer.body, case
     assert await two.everything() == before
     answer = await two.ask(path, method, "right")
+    if absent:
+        assert answer.status == 404
+        return
     wanted = {"POST": (200, 201), "DELETE": (204,)}.get(method, (200, 204))
     assert answer.status in ((501,) if path == ("Me",) and method != "GET" else wanted), answer.body
     assert (await two.everything())[1] == before[1]

@@ -434,7 +434,7 @@ async def test_discovery_tells_what_the_profile_is(pair: Pair, standard: Pair) -
     names = {item["name"]: item for item in found["attributes"]}
     assert names["displayName"]["mutability"] == "readWrite"
     _, found = await pair.call("GET", "/ResourceTypes")
-    assert [item["endpoint"] for item in found["Resources"]] == ["/Users", "/Groups"]
+    assert [item["endpoint"] for item in found["Resources"]] == ["/Users", "/Groups", "/ServicePrincipals"]
     _, found = await pair.call("GET", "/ServiceProviderConfig")
     assert (found["patch"]["supported"], found["bulk"]["supported"]) == (True, True)
 

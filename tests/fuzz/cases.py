@@ -72,11 +72,11 @@ ODD: tuple[Any, ...] = (
     {"$ref": "http://169.254.169.254/"},
 )
 ATTRIBUTES = (
-    "userName externalId id displayName active name name.givenName emails emails.value emails.type members "
-    "members.value groups entitlements roles meta meta.created meta.lastModified meta.version schemas title addresses "
-    f"phoneNumbers.value manager {ENTERPRISE} {ENTERPRISE}:manager {ENTERPRISE}:manager.value {ENTERPRISE}:department "
-    "password x509Certificates urn:ietf:params:scim:schemas:core:2.0:User:userName urn:x:y nothing . : $ref a.b.c "
-    "emails. .value"
+    "applicationId userName externalId id displayName active name name.givenName emails emails.value emails.type "
+    "members members.value groups entitlements roles meta meta.created meta.lastModified meta.version schemas title "
+    f"addresses phoneNumbers.value manager {ENTERPRISE} {ENTERPRISE}:manager {ENTERPRISE}:manager.value "
+    f"{ENTERPRISE}:department password x509Certificates urn:ietf:params:scim:schemas:core:2.0:User:userName urn:x:y "
+    "nothing . : $ref a.b.c emails. .value"
 ).split()
 OPERATORS = ["eq", "ne", "co", "sw", "ew", "gt", "ge", "lt", "le", "pr", "EQ", "like", ""]
 LITERALS = ['"a"', '"ann@contoso.com"', "true", "false", "null", "1", "-1", "1.5", "1e400", '"2011-05-13T04:42:34Z"']
@@ -98,6 +98,7 @@ MATCHING = [
     for name, literals in {
         "active": ["true", '"False"', "false"],
         "userName": ['"u1@contoso.com"', '"U"', "ann"],
+        "applicationId": ['"u1"'],
         "displayName": ['"Ann"', '"é"', '""'],
         "emails.primary": ["true"],
         "emails": ['"u1@contoso.com"'],
@@ -145,12 +146,14 @@ class Cases:
             (path, method)
             for path, methods in ROUTES.items()
             for method in methods
-            for _ in range(8 if path[:1] in ((), ("Users",), ("Groups",), ("Bulk",), (".search",)) else 1)
+            for _ in range(
+                8 if path[:1] in ((), ("Users",), ("Groups",), ("ServicePrincipals",), ("Bulk",), (".search",)) else 1
+            )
         ]
         self._patches = [one["body"] for one in recordings if one["method"] == "PATCH" and one.get("body")]
         self._users = [one["body"] for one in recordings if one["method"] == "POST" and "Users" in one["path"]]
         self._number = 0
-        self.ids: dict[str, list[str]] = {"Users": [], "Groups": []}
+        self.ids: dict[str, list[str]] = {"Users": [], "Groups": [], "ServicePrincipals": []}
 
     def next(self) -> Case:
         route, method = self._random.choice(self._routes)
@@ -236,6 +239,17 @@ class Cases:
                 "members": [self._member() for _ in range(self._one(0, 0, 1, 3))],
                 **self._some(externalId=self._name(), entitlements=[{"value": "workspace-access"}]),
             }
+        if endpoint == "ServicePrincipals":
+            return {
+                "displayName": self._name(),
+                **self._some(
+                    applicationId=self._name(),
+                    externalId="x",
+                    active=self._one(True, "False"),
+                    groups=[{"value": self._id("Groups")}],
+                    entitlements=[{"value": "workspace-access"}],
+                ),
+            }
         user = self._one(*self._users) if self._often(0.3) else {}
         return {
             **(user or {}),
@@ -260,7 +274,10 @@ class Cases:
         return {name: value for name, value in values.items() if self._often(0.3)}
 
     def _member(self) -> dict[str, Any]:
-        return {"value": self._id(self._one("Users", "Groups")), **self._some(type="User", display="x")}
+        return {
+            "value": self._id(self._one("Users", "Groups", "ServicePrincipals")),
+            **self._some(type="User", display="x"),
+        }
 
     def _patch(self, endpoint: str) -> Any:
         if self._often(0.3) and endpoint == "Users":
@@ -293,7 +310,7 @@ class Cases:
     def _bulk(self) -> Any:
         operations: list[dict[str, Any]] = []
         for number in range(self._one(0, 1, 2, 4)):
-            endpoint = self._one("Users", "Groups")
+            endpoint = self._one("Users", "Groups", "ServicePrincipals")
             method = self._one("POST", "PUT", "PATCH", "DELETE")
             path = f"/{endpoint}" if method == "POST" else f"/{endpoint}/{self._id(endpoint)}"
             data = self._patch(endpoint) if method == "PATCH" else self._resource(endpoint)

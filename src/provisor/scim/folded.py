@@ -16,7 +16,9 @@ from provisor.scim.resource import listed_schemas
 from provisor.scim.schema import Attribute, ResourceType
 
 #: Attributes that are not in the folded document (core attributes only).
-ELSEWHERE: Final = frozenset({"id", "externalId", "userName", "displayName", "active", "meta", "groups", "members"})
+ELSEWHERE: Final = frozenset(
+    {"id", "externalId", "userName", "applicationId", "displayName", "active", "meta", "groups", "members"}
+)
 
 _Fold = Callable[[Any], Any]
 

@@ -15,11 +15,13 @@ from provisor.scim.schema import Attribute, Mutability, ResourceType, Returned, 
 
 USER: Final = "urn:ietf:params:scim:schemas:core:2.0:User"
 GROUP: Final = "urn:ietf:params:scim:schemas:core:2.0:Group"
+SERVICE_PRINCIPAL: Final = "urn:ietf:params:scim:schemas:core:2.0:ServicePrincipal"
 ENTERPRISE: Final = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
 
 
 def resource_types(profile: str) -> Mapping[str, ResourceType]:
-    """``User`` and ``Group`` as ``profile`` (``standard`` or ``databricks``) has them. Raises KeyError for others."""
+    """``User``, ``Group`` and, in ``databricks``, ``ServicePrincipal`` as ``profile`` (``standard`` or ``databricks``)
+    has them. Raises KeyError for others."""
     return {"standard": _standard, "databricks": _databricks}[profile]()
 
 
@@ -177,6 +179,13 @@ _ENTERPRISE: Final = Schema(
     "What an organisation knows of its people",
     (*_strings("employeeNumber", "costCenter", "organization", "division", "department"), _MANAGER),
 )
+_APPLICATION_ID: Final = Attribute(
+    "applicationId",
+    required=True,
+    uniqueness="server",
+    mutability="immutable",
+    description="The application's id, unique; made here for who gives none.",
+)
 _DISPLAY_NAME: Final = Attribute(
     "displayName", required=True, uniqueness="server", description="The group's name, unique."
 )
@@ -212,8 +221,18 @@ def _databricks() -> Mapping[str, ResourceType]:
         _references("groups", "The groups it is a direct member of.", "Group", kinds=("direct",)), mutability="readOnly"
     )
     name = replace(_DISPLAY_NAME, mutability="immutable")
-    group = Schema(GROUP, "Group", "Group of the workspace", (name, _MEMBERS, parents, _ENTITLEMENTS, _ROLES))
+    kinds = ("User", "ServicePrincipal", "Group")
+    inside = _references("members", "The direct members.", *kinds, kinds=kinds, named="request")
+    group = Schema(GROUP, "Group", "Group of the workspace", (name, inside, parents, _ENTITLEMENTS, _ROLES))
+    shared = ("displayName", "active", "groups", "entitlements", "roles")
+    application = Schema(
+        SERVICE_PRINCIPAL,
+        "ServicePrincipal",
+        "Account of an application in the workspace",
+        (_APPLICATION_ID, *(item for item in attributes if item.name in shared)),
+    )
     return {
         "User": ResourceType("User", "/Users", user, (_ENTERPRISE,)),
         "Group": ResourceType("Group", "/Groups", group, meta_name="WorkspaceGroup"),
+        "ServicePrincipal": ResourceType("ServicePrincipal", "/ServicePrincipals", application),
     }

@@ -9,8 +9,9 @@ from typing import Final
 from provisor.scim.schema import ResourceType
 from provisor.workspace.edit import QUERIES, Workspace
 from provisor.workspace.places import Many, One, Place, Structure, quoted
+from provisor.workspace.principals import SERVICE_PRINCIPAL, USER, Principal
 from provisor.workspace.resources import native
-from provisor.workspace.rules import group_type, user_type
+from provisor.workspace.rules import group_type
 
 #: Stands in expressions for the address that the endpoints stand under.
 BASE: Final = "{base}"
@@ -84,21 +85,26 @@ def _references(kind: str, workspace: Workspace, is_native: bool) -> dict[str, P
     return found
 
 
-USERS: Final = Kind(
-    "User",
-    QUERIES.user_columns,
-    "workspace_user r where r.workspace = a.workspace",
-    user_type,
-    {
-        "id": One("r.id"),
-        "userName": One("r.name_key"),
-        "displayName": One("r.display_key"),
-        "externalId": One("r.external_id"),
-        # A client may have removed it.
-        "active": One("case when r.doc ? 'active' then r.active end"),
-    },
-    frozenset({"id", "username"}),
-)
+def _principals(principal: Principal) -> Kind:
+    return Kind(
+        principal.name,
+        QUERIES.user_columns,
+        f"workspace_user r where r.workspace = a.workspace and r.kind = '{principal.name}'",
+        principal.type_of,
+        {
+            "id": One("r.id"),
+            principal.naming: One("r.name_key"),
+            "displayName": One("r.display_key"),
+            "externalId": One("r.external_id"),
+            # A client may have removed it.
+            "active": One("case when r.doc ? 'active' then r.active end"),
+        },
+        frozenset({"id", principal.naming.lower()}),
+    )
+
+
+USERS: Final = _principals(USER)
+SERVICE_PRINCIPALS: Final = _principals(SERVICE_PRINCIPAL)
 GROUPS: Final = Kind(
     "Group",
     QUERIES.group_columns,
@@ -107,5 +113,8 @@ GROUPS: Final = Kind(
     {"id": One("r.id"), "displayName": One("r.display_key"), "externalId": One("r.external_id")},
     frozenset({"id", "displayname"}),
 )
-#: In the order in which a search at the root has them.
-KINDS: Final = (USERS, GROUPS)
+
+
+def kinds(workspace: Workspace) -> tuple[Kind, ...]:
+    """What a workspace has, in the order in which a search at the root has them."""
+    return (USERS, GROUPS, SERVICE_PRINCIPALS) if workspace.databricks else (USERS, GROUPS)

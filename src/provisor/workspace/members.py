@@ -48,8 +48,9 @@ async def add(work: Edit, group: Group, wanted: Sequence[str]) -> list[str]:
     """Add users and groups by id; returns those that were not in it. Raises Unfit for ids that nobody has."""
     if not wanted:
         return []
-    users = {row["id"] for row in await work.tx.fetch(QUERIES.users_present, work.workspace.id, list(wanted))}
-    others = [identity for identity in wanted if identity not in users]
+    rows = await work.tx.fetch(QUERIES.users_present, work.workspace.id, list(wanted))
+    principals = {row["id"]: row["kind"] for row in rows}
+    others = [identity for identity in wanted if identity not in principals]
     if others:
         await _check_children(work, group, others)
     rows = await work.tx.fetch(
@@ -57,7 +58,7 @@ async def add(work: Edit, group: Group, wanted: Sequence[str]) -> list[str]:
         work.workspace.id,
         group.id,
         list(wanted),
-        ["User" if identity in users else "Group" for identity in wanted],
+        [principals.get(identity, "Group") for identity in wanted],
     )
     return sorted(row["member_id"] for row in rows)
 
@@ -98,7 +99,7 @@ async def join(work: Edit, user: User, groups: Sequence[str]) -> list[str]:
     for identity in groups:
         if identity not in found:
             raise Unfit(f"There is no group {identity} in this workspace.")
-    rows = await work.tx.fetch(QUERIES.member_join, work.workspace.id, list(groups), user.id, "User")
+    rows = await work.tx.fetch(QUERIES.member_join, work.workspace.id, list(groups), user.id, user.principal.name)
     joined = sorted(row["group_id"] for row in rows)
     await moved(work, joined)
     return joined

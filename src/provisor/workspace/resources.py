@@ -7,25 +7,30 @@ id, meta, schemas, and memberships, which stand in their own table. Pure: rows i
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
 from provisor.scim.resource import assemble
+from provisor.scim.schema import ResourceType
 from provisor.storage.pool import Row
 from provisor.workspace.edit import Workspace
-from provisor.workspace.rules import group_type, user_type
+from provisor.workspace.principals import PRINCIPALS, USER, Principal
+from provisor.workspace.rules import group_type
 
 #: What the server says about a resource and no client writes into a row. A password is not kept at all: whoever
 #: signs in does so through the directory.
 _NOT_KEPT: Final = frozenset({"id", "meta", "schemas", "groups", "members", "password"})
 #: What somebody who is no admin may read of others.
-NAMES: Final = frozenset({"schemas", "id", "userName", "displayName"})
+NAMES: Final = frozenset({"schemas", "id", "userName", "applicationId", "displayName"})
 
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """``groups`` are the direct memberships (``value``, ``display``); None when they were not asked for."""
+    """A user or, by ``principal``, a service principal.
+
+    ``groups`` are the direct memberships (``value``, ``display``); None when they were not asked for.
+    """
 
     id: str
     active: bool
@@ -34,10 +39,11 @@ class User:
     created: datetime
     modified: datetime
     groups: Sequence[Mapping[str, str]] | None = None
+    principal: Principal = USER
 
     @property
     def name(self) -> str:
-        return str(self.doc["userName"])
+        return str(self.doc[self.principal.naming])
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +65,16 @@ class Group:
 
 
 def user(row: Row) -> User:
-    return User(row["id"], row["active"], row["doc"], row["version"], row["created"], row["modified"], row["groups"])
+    return User(
+        row["id"],
+        row["active"],
+        row["doc"],
+        row["version"],
+        row["created"],
+        row["modified"],
+        row["groups"],
+        PRINCIPALS[row["kind"]],
+    )
 
 
 def group(row: Row, members: Sequence[Mapping[str, str]] | None = None) -> Group:
@@ -85,16 +100,16 @@ def represent(workspace: Workspace, item: User | Group, base: str, *, member_nam
 
     Members have their names (``display``) with ``member_names``, and always for Databricks' clients.
     """
-    is_user = isinstance(item, User)
+    is_principal = isinstance(item, User)
     doc = dict(item.doc)
     if isinstance(item, Group) and item.members:
         shown = member_names or native(workspace, base)
         doc["members"] = [_reference(workspace, member, base, named=shown) for member in item.members]
-    if item.groups and (is_user or workspace.databricks):
+    if item.groups and (is_principal or workspace.databricks):
         doc["groups"] = [
             _reference(workspace, {**parent, "type": "Group"}, base, direct=True) for parent in item.groups
         ]
-    kind = user_type(workspace) if is_user else group_type(workspace)
+    kind = type_of(workspace, item)
     return assemble(
         kind,
         doc,
@@ -102,9 +117,19 @@ def represent(workspace: Workspace, item: User | Group, base: str, *, member_nam
         created=item.created,
         modified=item.modified,
         version=item.version,
-        location=f"{base}/{'Users' if is_user else 'Groups'}/{item.id}",
+        location=f"{base}{kind.endpoint}/{item.id}",
         name=kind.meta_name if native(workspace, base) else None,
     )
+
+
+def as_user(item: User) -> User:
+    """What Me shows of whoever asks: a service principal as a user whose name is the application id."""
+    doc = {"userName": item.name, **{name: value for name, value in item.doc.items() if name != item.principal.naming}}
+    return replace(item, doc=doc, principal=USER)
+
+
+def type_of(workspace: Workspace, item: User | Group) -> ResourceType:
+    return item.principal.type_of(workspace) if isinstance(item, User) else group_type(workspace)
 
 
 def native(workspace: Workspace, base: str) -> bool:

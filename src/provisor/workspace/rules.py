@@ -47,24 +47,10 @@ def new_number() -> int:
     return low + secrets.randbelow(high - low)
 
 
-def user_type(workspace: Workspace) -> ResourceType:
-    return resource_types(workspace.profile)["User"]
-
-
 def group_type(workspace: Workspace) -> ResourceType:
     if workspace.databricks and workspace.group_rename == "allow":
         return _renamable()
     return resource_types(workspace.profile)["Group"]
-
-
-def fixed(workspace: Workspace) -> frozenset[str]:
-    """Attributes of a user whose change is ignored (in small letters); the answer shows them as they are."""
-    return frozenset({"username", "emails"}) if workspace.databricks else frozenset()
-
-
-def user_name(workspace: Workspace, name: str) -> str:
-    """The user name as it is kept: in small letters in a databricks workspace."""
-    return name.lower() if workspace.databricks else name
 
 
 def check_text(doc: Mapping[str, Any], *attributes: str) -> None:

@@ -17,6 +17,7 @@ from provisor.refusal import Forbidden, NotFound
 from provisor.storage.pool import Database, Tx
 from provisor.workspace import users
 from provisor.workspace.edit import QUERIES, Edit, Workspace
+from provisor.workspace.principals import USER
 from provisor.workspace.resources import User
 
 LINK_LIFETIME: Final = timedelta(minutes=15)
@@ -38,6 +39,8 @@ async def link(work: Edit, user: User) -> str:
     work.require_admin()
     if not user.active or not users.is_admin(user):
         raise Forbidden(f"{user.name} is no active admin of {work.workspace.name}: only admins have a console.")
+    if user.principal is not USER:
+        raise Forbidden(f"{user.name} is a service principal, which does not sign in: make a token for it instead.")
     value = await sessions.make_link(work.tx, work.workspace.realm, user.id, LINK_LIFETIME)
     work.record("make sign-in link", f"user {user.name}", user.id)
     return value

@@ -22,12 +22,13 @@ from provisor.scim.resource import accept
 from provisor.storage.pool import Row, Tx
 from provisor.workspace import members, resources, rules
 from provisor.workspace.edit import QUERIES, Edit, Workspace
-from provisor.workspace.refusals import Missing, Removed, Stale, Taken
+from provisor.workspace.principals import PRINCIPALS, SERVICE_PRINCIPAL, USER, Principal, new_application_id
+from provisor.workspace.refusals import Missing, Removed, Stale
 from provisor.workspace.resources import User
 
 
 async def get(tx: Tx, workspace: Workspace, identity: str) -> User:
-    """The user with this id. Raises Removed for a tombstone, Missing for nobody."""
+    """The user or service principal with this id. Raises Removed for a tombstone, Missing for nobody."""
     row = await tx.fetchrow(f"{QUERIES.users_select} and r.id = $3", workspace.id, True, identity)
     if row is None:
         await absent(tx, workspace, identity)
@@ -35,7 +36,8 @@ async def get(tx: Tx, workspace: Workspace, identity: str) -> User:
 
 
 async def find(tx: Tx, workspace: Workspace, name: str) -> User:
-    """The user with this user name, in any case, or with this id."""
+    """The user with this user name (or the service principal with this application id), in any case, or with this
+    id."""
     key = name.casefold()
     row = await tx.fetchrow(f"{QUERIES.users_select} and r.name_key = $3", workspace.id, True, key)
     if row is None:
@@ -50,28 +52,30 @@ async def first_admin(tx: Tx, workspace: Workspace) -> User:
     return await get(tx, workspace, str(await tx.fetchval(QUERIES.first_admin, workspace.id)))
 
 
-async def absent(tx: Tx, workspace: Workspace, identity: str) -> NoReturn:
-    """Raise what is true of an id that no user has."""
-    refuse_absent(identity, removed=await tx.fetchval(QUERIES.tombstone_exists, workspace.id, identity))
+async def absent(tx: Tx, workspace: Workspace, identity: str, principal: Principal = USER) -> NoReturn:
+    """Raise what is true of an id that no user has, and NotFound where there are none of this kind."""
+    principal.type_of(workspace)
+    removed = await tx.fetchval(QUERIES.tombstone_exists, workspace.id, identity)
+    refuse_absent(identity, principal, removed=removed)
 
 
-def refuse_absent(identity: str, *, removed: bool) -> NoReturn:
+def refuse_absent(identity: str, principal: Principal, *, removed: bool) -> NoReturn:
     """Raise Removed for an id with a tombstone, Missing for one that nobody has."""
     if removed:
-        raise Removed(f"User {identity} was removed from the workspace by an administrator.")
-    raise Missing(f"User {identity} not found.")
+        raise Removed(f"{principal.kind} {identity} was removed from the workspace by an administrator.")
+    raise principal.missing(identity)
 
 
 async def everyone(tx: Tx, workspace: Workspace, after: str = "", limit: int = 1000) -> list[User]:
     """Users with their groups in the order of their names (in small letters), from ``after`` on."""
-    text = f"{QUERIES.users_select} and r.name_key > $3 order by r.name_key limit $4"
+    text = f"{QUERIES.users_select} and r.kind = 'User' and r.name_key > $3 order by r.name_key limit $4"
     return [resources.user(row) for row in await tx.fetch(text, workspace.id, True, after, limit)]
 
 
 async def search(tx: Tx, workspace: Workspace, after: str, limit: int, text: str = "") -> list[User]:
     """As :func:`everyone`, those with ``text`` in a name of theirs."""
     condition = "r.name_key > $3 and ($5 = '' or position($5 in r.name_key) > 0 or position($5 in r.display_key) > 0)"
-    query = f"{QUERIES.users_select} and {condition} order by r.name_key limit $4"
+    query = f"{QUERIES.users_select} and r.kind = 'User' and {condition} order by r.name_key limit $4"
     rows = await tx.fetch(query, workspace.id, True, after.casefold(), limit, text.casefold())
     return [resources.user(row) for row in rows]
 
@@ -92,31 +96,42 @@ async def removed(tx: Tx, workspace: Workspace) -> list[Row]:
     return rows
 
 
-async def create(work: Edit, body: Mapping[str, Any]) -> User:
-    """POST /Users (RFC 7644 §3.3). Raises Taken when the user name is another one's."""
+async def create(work: Edit, body: Mapping[str, Any], *, principal: Principal = USER) -> User:
+    """POST /Users and /ServicePrincipals (RFC 7644 §3.3). Raises Taken when the name is another one's."""
     work.require_admin()
-    accepted = accept(rules.user_type(work.workspace), dict(body))
+    given, naming = dict(body), principal.naming
+    if principal is SERVICE_PRINCIPAL and not any(name.lower() == naming.lower() for name in given):
+        # Who registers an application here, not at Entra ID, has no id for it yet.
+        given[naming] = new_application_id()
+    accepted = accept(principal.type_of(work.workspace), given)
     doc = resources.kept(accepted)
-    doc["userName"] = rules.user_name(work.workspace, str(doc["userName"]))
+    doc[naming] = principal.kept_name(work.workspace, str(doc[naming]))
     doc.setdefault("active", True)
-    rules.check_text(doc, "userName", "displayName", "externalId")
-    user = await _insert(work, doc)
+    rules.check_text(doc, naming, "displayName", "externalId")
+    user = await _insert(work, doc, principal)
     everybody = await work.tx.fetchrow(QUERIES.group_by_name, work.workspace.id, rules.USERS)
-    await work.tx.fetch(QUERIES.member_join, work.workspace.id, [everybody["id"]], user.id, "User")
+    await work.tx.fetch(QUERIES.member_join, work.workspace.id, [everybody["id"]], user.id, principal.name)
     joined = await members.join(work, user, members.ids(accepted.get("groups") or ()))
     work.record("create", _what(user), user.id, after={**doc, **({"groups": joined} if joined else {})})
     return await get(work.tx, work.workspace, user.id)
 
 
-async def replace(work: Edit, identity: str, body: Mapping[str, Any], expected: Collection[int] | None = None) -> User:
+async def replace(
+    work: Edit,
+    identity: str,
+    body: Mapping[str, Any],
+    expected: Collection[int] | None = None,
+    *,
+    principal: Principal = USER,
+) -> User:
     """PUT /Users/{id} (RFC 7644 §3.5.1). Groups that are named are joined, none is left."""
     work.require_admin()
-    before = await _locked(work, identity, expected)
-    fixed = rules.fixed(work.workspace)
+    before = await _locked(work, identity, expected, principal)
+    fixed, naming = principal.fixed_in(work.workspace), principal.naming
     given = dict(body)
-    if "username" in fixed and not any(name.lower() == "username" for name in given):
-        given["userName"] = before.name
-    accepted = accept(rules.user_type(work.workspace), given)
+    if naming.lower() in fixed and not any(name.lower() == naming.lower() for name in given):
+        given[naming] = before.name
+    accepted = accept(principal.type_of(work.workspace), given)
     doc = resources.kept(accepted)
     # Who was deactivated stays so until somebody says otherwise.
     doc.setdefault("active", before.active)
@@ -126,17 +141,26 @@ async def replace(work: Edit, identity: str, body: Mapping[str, Any], expected: 
     return await _save(work, before, doc, join=wanted, ignored=ignored)
 
 
-async def change(work: Edit, identity: str, body: Mapping[str, Any], expected: Collection[int] | None = None) -> User:
+async def change(
+    work: Edit,
+    identity: str,
+    body: Mapping[str, Any],
+    expected: Collection[int] | None = None,
+    *,
+    principal: Principal = USER,
+) -> User:
     """PATCH /Users/{id} (RFC 7644 §3.5.2)."""
     work.require_admin()
-    before = await _locked(work, identity, expected)
+    before = await _locked(work, identity, expected, principal)
     return await _patch(work, before, dialects.patch_operations(body))
 
 
-async def delete(work: Edit, identity: str, expected: Collection[int] | None = None) -> None:
+async def delete(
+    work: Edit, identity: str, expected: Collection[int] | None = None, *, principal: Principal = USER
+) -> None:
     """DELETE /Users/{id} (RFC 7644 §3.6): gone for good, with memberships and tokens."""
     work.require_admin()
-    user = await _locked(work, identity, expected)
+    user = await _locked(work, identity, expected, principal)
     await _delete(work, user)
     work.record("delete", _what(user), user.id, before=user.doc)
 
@@ -147,7 +171,7 @@ async def add(work: Edit, name: str, values: Mapping[str, Any], *, admin: bool =
     single = {path: value for path, value in values.items() if value is not None and path not in lists}
     try:
         for path in single:
-            parse_path(path, rules.user_type(work.workspace))
+            parse_path(path, USER.type_of(work.workspace))
         # In one body: what a user is made with, e-mails among it, may not change afterwards.
         user = await create(work, {**resource("User", {"userName": name, **single}), **lists})
     except ScimError as error:
@@ -198,20 +222,25 @@ async def _meant(work: Edit, who: str | User) -> str:
     return who.id if isinstance(who, User) else (await find(work.tx, work.workspace, who)).id
 
 
-async def _insert(work: Edit, doc: dict[str, Any]) -> User:
-    key = str(doc["userName"]).casefold()
+async def _insert(work: Edit, doc: dict[str, Any], principal: Principal) -> User:
+    name = str(doc[principal.naming])
+    key = name.casefold()
     revived = await work.tx.fetchval(QUERIES.tombstone_revive, work.workspace.id, key)
     for identity in (revived, rules.new_id(work.workspace), rules.new_id(work.workspace)):
         if identity is None:
             continue
         row = await work.tx.fetchrow(
-            QUERIES.user_insert, work.workspace.id, identity, *_columns(work, doc, doc["active"])
+            QUERIES.user_insert,
+            work.workspace.id,
+            identity,
+            principal.name,
+            *_columns(work, principal, doc, doc["active"]),
         )
         if row is not None:
-            return User(identity, doc["active"], doc, row["version"], row["created"], row["modified"], [])
+            return User(identity, doc["active"], doc, row["version"], row["created"], row["modified"], [], principal)
         if await work.tx.fetchval(QUERIES.user_id_by_name, work.workspace.id, key):
             break
-    raise Taken(f"User with username {doc['userName']} already exists.")
+    raise principal.taken(name)
 
 
 async def _patch(work: Edit, before: User, operations: list[dialects.Operation]) -> User:
@@ -220,7 +249,9 @@ async def _patch(work: Edit, before: User, operations: list[dialects.Operation])
     known = [item["value"] for item in before.groups or ()]
     if databricks and known:
         shown["groups"] = [{"value": group} for group in known]
-    after, ignored = patch.apply(rules.user_type(work.workspace), shown, operations, ignore=rules.fixed(work.workspace))
+    after, ignored = patch.apply(
+        before.principal.type_of(work.workspace), shown, operations, ignore=before.principal.fixed_in(work.workspace)
+    )
     doc = resources.kept(after)
     wanted = members.ids(after.get("groups") or ()) if databricks else known
     return await _save(
@@ -251,7 +282,7 @@ async def _save(
     joined = await members.join(work, before, join)
     left = await members.leave(work, before, leave or [])
     if doc != before.doc:
-        rules.check_text(doc, "userName", "displayName", "externalId")
+        rules.check_text(doc, before.principal.naming, "displayName", "externalId")
         await _update(work, before, doc, active)
     elif not joined and not left:
         return before
@@ -265,10 +296,12 @@ async def _save(
 
 async def _update(work: Edit, before: User, doc: dict[str, Any], active: bool) -> None:
     try:
-        await work.tx.fetchrow(QUERIES.user_update, work.workspace.id, before.id, *_columns(work, doc, active))
+        await work.tx.fetchrow(
+            QUERIES.user_update, work.workspace.id, before.id, *_columns(work, before.principal, doc, active)
+        )
     except asyncpg.UniqueViolationError:
         # Only the database can say so for certain: another edit may be committing the same name right now.
-        raise Taken(f"User with username {doc['userName']} already exists.") from None
+        raise before.principal.taken(str(doc[before.principal.naming])) from None
 
 
 async def _delete(work: Edit, user: User) -> None:
@@ -281,12 +314,16 @@ async def _delete(work: Edit, user: User) -> None:
     await work.tx.execute(QUERIES.user_delete, work.workspace.id, user.id)
 
 
-async def _locked(work: Edit, identity: str, expected: Collection[int] | None = None) -> User:
+async def _locked(
+    work: Edit, identity: str, expected: Collection[int] | None = None, principal: Principal | None = None
+) -> User:
+    """The user or service principal with this id, of one kind or (None) of either."""
     row = await work.tx.fetchrow(QUERIES.user_lock, work.workspace.id, identity)
-    if row is None:
-        await absent(work.tx, work.workspace, identity)
+    if row is None or (principal is not None and row["kind"] != principal.name):
+        await absent(work.tx, work.workspace, identity, principal or USER)
     if expected is not None and row["version"] not in expected:
-        raise Stale(f"User {identity} is version {row['version']} now, another one than was expected: read it again.")
+        kind = PRINCIPALS[row["kind"]].kind
+        raise Stale(f"{kind} {identity} is version {row['version']} now, another one than was expected: read it again.")
     return resources.user(row)
 
 
@@ -301,18 +338,18 @@ def _hold(before: Mapping[str, Any], doc: dict[str, Any], fixed: frozenset[str])
             # What was never said can be said once.
             continue
         doc[name] = old
-        # A user name in other letters is the same user name.
-        same = str(old).casefold() == str(new).casefold() if name == "userName" else old == new
+        # A name in other letters is the same name.
+        same = str(old).casefold() == str(new).casefold() if isinstance(old, str) else old == new
         if new is not None and not same:
             ignored.append(name.lower())
     return ignored
 
 
-def _columns(work: Edit, doc: dict[str, Any], active: bool) -> tuple[Any, ...]:
+def _columns(work: Edit, principal: Principal, doc: dict[str, Any], active: bool) -> tuple[Any, ...]:
     """Whether somebody is active stands in a column of its own: a client that removes the attribute changes what is
     shown, and lets nobody in or out."""
-    name, display = str(doc["userName"]), doc.get("displayName")
-    idx = fold(rules.user_type(work.workspace), doc)
+    name, display = str(doc[principal.naming]), doc.get("displayName")
+    idx = fold(principal.type_of(work.workspace), doc)
     return (
         name,
         name.casefold(),
@@ -333,4 +370,4 @@ def _replacements(values: Mapping[str, Any]) -> list[dialects.Operation]:
 
 
 def _what(user: User) -> str:
-    return f"user {user.name}"
+    return f"{user.principal.kind.lower()} {user.name}"

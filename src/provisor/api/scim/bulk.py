@@ -17,14 +17,14 @@ from provisor.api import errors
 from provisor.api.scim.requests import versions
 from provisor.scim.errors import InvalidSyntax, InvalidValue, TooLarge
 from provisor.scim.messages import BULK_REQUEST, BULK_RESPONSE, MOST_OPERATIONS
-from provisor.workspace import groups, users
 from provisor.workspace.edit import Edit
+from provisor.workspace.endpoints import ENDPOINTS
 from provisor.workspace.resources import Group, User
 
 Item = User | Group | None
 #: Does one write in a transaction of its own, with the check of the token.
 Write = Callable[[Callable[[Edit], Awaitable[Item]]], Awaitable[Item]]
-_PATH: Final = re.compile(r"/?(?P<endpoint>Users|Groups)(?:/(?P<id>[^/]+))?")
+_PATH: Final = re.compile(rf"/?(?P<endpoint>{'|'.join(ENDPOINTS)})(?:/(?P<id>[^/]+))?")
 _REFERENCE: Final = "bulkId:"
 _METHODS: Final = ("POST", "PUT", "PATCH", "DELETE")
 
@@ -118,36 +118,31 @@ class Bulk:
             self.halves.append((first, item.id))
 
     async def _make_whole(self, operation: Operation, identity: str) -> None:
-        is_user = operation.endpoint == "Users"
+        endpoint = ENDPOINTS[operation.endpoint]
         try:
             self._refuse_lost(operation)
             data = self._resolved(operation.data)
-            step = users.replace if is_user else groups.replace
-            whole = await self.write(lambda work: step(work, identity, data))
+            whole = await self.write(lambda work: endpoint.replace(work, identity, data))
         except Exception as error:
             # Half of what was asked for is not what was asked for.
-            remove = users.delete if is_user else groups.delete
-            await self.write(lambda work: remove(work, identity))
+            await self.write(lambda work: endpoint.delete(work, identity))
             self._failed(operation, error)
         else:
             self._succeeded(operation, whole)
 
     async def _written(self, operation: Operation, data: Mapping[str, Any]) -> Item:
-        is_user = operation.endpoint == "Users"
+        endpoint = ENDPOINTS[operation.endpoint]
         identity = self._id(operation.identity)
         expected = versions(operation.version)
 
         async def step(work: Edit) -> Item:
             if operation.method == "POST":
-                return await (users.create(work, data) if is_user else groups.create(work, data))
+                return await endpoint.create(work, data)
             if operation.method == "PUT":
-                replace = users.replace if is_user else groups.replace
-                return await replace(work, identity, data, expected)
+                return await endpoint.replace(work, identity, data, expected)
             if operation.method == "PATCH":
-                change = users.change if is_user else groups.change
-                return await change(work, identity, data, expected)
-            delete = users.delete if is_user else groups.delete
-            await delete(work, identity, expected)
+                return await endpoint.change(work, identity, data, expected)
+            await endpoint.delete(work, identity, expected)
             return None
 
         return await self.write(step)
@@ -217,7 +212,9 @@ def _operation(number: int, given: Any) -> Operation:
         raise InvalidSyntax(f"{place}: method is one of {', '.join(_METHODS)}.")
     path = _PATH.fullmatch(str(given.get("path", "")))
     if path is None or (path["id"] is None) is not (method == "POST"):
-        raise InvalidSyntax(f"{place}: path is /Users or /Groups, and for everything but POST an id after it.")
+        raise InvalidSyntax(
+            f"{place}: path is one of /{', /'.join(ENDPOINTS)}, and for everything but POST an id after it."
+        )
     bulk_id, data = given.get("bulkId"), given.get("data")
     if method == "POST" and (not isinstance(bulk_id, str) or not bulk_id):
         raise InvalidSyntax(f"{place}: a POST needs a bulkId.")

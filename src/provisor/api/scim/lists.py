@@ -9,10 +9,12 @@ from starlette.responses import Response
 
 from provisor.api.scim import cursors, requests, responses
 from provisor.api.scim.handlers import Handlers
+from provisor.scim.errors import NotFound
 from provisor.scim.messages import list_response, paging, search_request
 from provisor.storage.pool import Row
 from provisor.workspace import members, resources, search, tokens
 from provisor.workspace.kinds import GROUPS, Kind
+from provisor.workspace.kinds import kinds as every_kind
 from provisor.workspace.search import Found, Question
 from provisor.workspace.tokens import Arrival, Caller
 
@@ -21,7 +23,7 @@ class Lists(Handlers):
     """GET of a collection or of the root, and POST /.search."""
 
     async def page(self, *kinds: Kind) -> Response:
-        """The page that the query asks for, of one kind or (at the root) of several."""
+        """The page that the query asks for, of one kind or (at the root, where none is named) of every kind."""
         question, arrival, caller, found, inside = await self._asked(kinds)
         await self._used(arrival.workspace, caller)
         page = [self._shown(question, row, inside) for row in found.rows]
@@ -40,13 +42,19 @@ class Lists(Handlers):
         Members of groups are a second statement, which sees the same moment.
         """
         name = self._address.workspace
-        several = GROUPS in kinds and self.wants_members
+        several = (GROUPS in kinds or not kinds) and self.wants_members
         async with self._database.snapshot() if several else self._database.reading() as tx:
             workspace, names_only = self._known.get(name), False
             if workspace is None:
                 workspace = self._admitted(await tokens.arrive(tx, name, self._token))[0].workspace
             while True:
-                question = Question(workspace, kinds, self._paging, self._address.base, names_only)
+                if any(kind not in every_kind(workspace) for kind in kinds):
+                    # Who may not come in does not learn what there is.
+                    self._admitted(await tokens.arrive(tx, name, self._token))
+                    raise NotFound("Endpoint not supported.")
+                question = Question(
+                    workspace, kinds or every_kind(workspace), self._paging, self._address.base, names_only
+                )
                 position = cursors.open_(self._box, question.place, self._paging)
                 answer = await search.ask(tx, name, self._token, question, position)
                 arrival, caller = self._admitted(answer[0] if answer else None)

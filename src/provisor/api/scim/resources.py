@@ -19,8 +19,9 @@ from provisor.api.scim.handlers import Handlers
 from provisor.refusal import Forbidden
 from provisor.workspace import groups, resources, tokens, users
 from provisor.workspace.edit import Edit, Workspace
+from provisor.workspace.endpoints import Endpoint
+from provisor.workspace.principals import Principal
 from provisor.workspace.resources import Group, User
-from provisor.workspace.rules import group_type, user_type
 from provisor.workspace.tokens import Arrival, Caller
 
 _ATTEMPTS: Final = 3
@@ -28,20 +29,24 @@ Write = Callable[[Edit], Awaitable[User | Group | None]]
 
 
 class Resources(Handlers):
-    """Reading, creating, replacing, changing and deleting of users and groups, and Bulk."""
+    """Reading, creating, replacing, changing and deleting at each endpoint, and Bulk."""
 
-    async def get_user(self) -> Response:
+    async def get(self, endpoint: Endpoint) -> Response:
+        return await (self._get_principal(endpoint.principal) if endpoint.principal else self._get_group())
+
+    async def _get_principal(self, principal: Principal) -> Response:
         async with self._database.reading() as tx:
             found = await tokens.arrive_at_user(tx, self._address.workspace, self._token, self._identity)
         arrival, caller = self._admitted(found[0] if found else None)
         assert found is not None
         row = found[1]
-        if row["id"] is None:
-            users.refuse_absent(self._identity, removed=row["removed"])
+        principal.type_of(arrival.workspace)
+        if row["kind"] != principal.name:
+            users.refuse_absent(self._identity, principal, removed=row["removed"])
         await self._used(arrival.workspace, caller)
         return self._one(arrival.workspace, caller, resources.user(row))
 
-    async def get_group(self) -> Response:
+    async def _get_group(self) -> Response:
         async with self._database.snapshot() as tx:
             arrival, caller = self._admitted(await tokens.arrive(tx, self._address.workspace, self._token))
             with_members = caller.admin and self.wants_members
@@ -54,43 +59,28 @@ class Resources(Handlers):
             arrival, caller = self._admitted(await tokens.arrive(tx, self._address.workspace, self._token))
             item = await users.get(tx, arrival.workspace, caller.user)
         await self._used(arrival.workspace, caller)
-        answer = self._whole(arrival.workspace, item)
+        answer = self._whole(arrival.workspace, resources.as_user(item))
         if arrival.workspace.databricks:
             answer.headers["X-Databricks-Org-Id"] = str(arrival.workspace.id)
         return answer
 
-    async def create_user(self) -> Response:
+    async def create(self, endpoint: Endpoint) -> Response:
         body = await requests.body(self._request)
-        return await self._write(lambda work: users.create(work, body), 201)
+        return await self._write(lambda work: endpoint.create(work, body), 201)
 
-    async def replace_user(self) -> Response:
+    async def replace(self, endpoint: Endpoint) -> Response:
         body, expected = await requests.body(self._request), requests.expected(self._request)
-        return await self._write(lambda work: users.replace(work, self._identity, body, expected))
+        return await self._write(lambda work: endpoint.replace(work, self._identity, body, expected))
 
-    async def change_user(self) -> Response:
+    async def change(self, endpoint: Endpoint) -> Response:
         body, expected = await requests.body(self._request), requests.expected(self._request)
-        return await self._write(lambda work: users.change(work, self._identity, body, expected))
+        # A large group whose members nobody wants to see is not read for the answer.
+        shown = {} if endpoint.principal else {"with_members": self.wants_members}
+        return await self._write(lambda work: endpoint.change(work, self._identity, body, expected, **shown))
 
-    async def delete_user(self) -> Response:
+    async def delete(self, endpoint: Endpoint) -> Response:
         expected = requests.expected(self._request)
-        return await self._write(lambda work: users.delete(work, self._identity, expected))
-
-    async def create_group(self) -> Response:
-        body = await requests.body(self._request)
-        return await self._write(lambda work: groups.create(work, body), 201)
-
-    async def replace_group(self) -> Response:
-        body, expected = await requests.body(self._request), requests.expected(self._request)
-        return await self._write(lambda work: groups.replace(work, self._identity, body, expected))
-
-    async def change_group(self) -> Response:
-        body, expected = await requests.body(self._request), requests.expected(self._request)
-        shown = self.wants_members
-        return await self._write(lambda work: groups.change(work, self._identity, body, expected, with_members=shown))
-
-    async def delete_group(self) -> Response:
-        expected = requests.expected(self._request)
-        return await self._write(lambda work: groups.delete(work, self._identity, expected))
+        return await self._write(lambda work: endpoint.delete(work, self._identity, expected))
 
     async def _write(self, action: Write, status: int = 200) -> Response:
         """Do ``action`` in one transaction with the check of the token; render what it returns."""
@@ -151,7 +141,7 @@ class Resources(Handlers):
         self, workspace: Workspace, item: User | Group, status: int = 200, *, names_only: bool = False
     ) -> Response:
         content = resources.represent(workspace, item, self._address.base, member_names=self.wants_member_names)
-        kind = user_type(workspace) if isinstance(item, User) else group_type(workspace)
+        kind = resources.type_of(workspace, item)
         location = content["meta"]["location"]
         content = resources.only_names(content) if names_only else content
         return responses.resource(self._request, self._projected(kind, content), item.version, location, status)

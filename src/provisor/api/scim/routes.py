@@ -7,7 +7,7 @@ One table says it all, and tests walk it. Whatever is raised below becomes an an
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from typing import Final
 
 from starlette.requests import Request
@@ -26,7 +26,7 @@ from provisor.api.scim.resources import Resources
 from provisor.scim.errors import MethodNotAllowed, NotFound, NotImplementedByServer
 from provisor.storage.pool import Database
 from provisor.workspace.edit import Workspace
-from provisor.workspace.kinds import GROUPS, KINDS, USERS
+from provisor.workspace.endpoints import ENDPOINTS, Endpoint
 
 __all__ = ["ROUTES", "Address", "ScimApi"]
 
@@ -39,37 +39,36 @@ async def _not_me(_: Call) -> Response:
     raise NotImplementedByServer("Me can be read; write to the user itself.")
 
 
+def _resources(name: str, endpoint: Endpoint) -> Iterator[tuple[tuple[str, ...], Mapping[str, Handler]]]:
+    yield (
+        (name,),
+        {
+            "GET": lambda call: Lists(call).page(endpoint.kind),
+            "POST": lambda call: Resources(call).create(endpoint),
+        },
+    )
+    yield (name, ".search"), {"POST": lambda call: Lists(call).search(endpoint.kind)}
+    yield (
+        (name, ANY),
+        {
+            "GET": lambda call: Resources(call).get(endpoint),
+            "PUT": lambda call: Resources(call).replace(endpoint),
+            "PATCH": lambda call: Resources(call).change(endpoint),
+            "DELETE": lambda call: Resources(call).delete(endpoint),
+        },
+    )
+
+
 #: Handlers by path and method; HEAD is GET.
 ROUTES: Final[Mapping[tuple[str, ...], Mapping[str, Handler]]] = {
-    (): {"GET": lambda call: Lists(call).page(*KINDS)},
-    (".search",): {"POST": lambda call: Lists(call).search(*KINDS)},
+    (): {"GET": lambda call: Lists(call).page()},
+    (".search",): {"POST": lambda call: Lists(call).search()},
     ("Bulk",): {"POST": lambda call: Resources(call).bulk()},
     ("Me",): {
         "GET": lambda call: Resources(call).get_me(),
         **dict.fromkeys(("POST", "PUT", "PATCH", "DELETE"), _not_me),
     },
-    ("Users",): {
-        "GET": lambda call: Lists(call).page(USERS),
-        "POST": lambda call: Resources(call).create_user(),
-    },
-    ("Users", ".search"): {"POST": lambda call: Lists(call).search(USERS)},
-    ("Users", ANY): {
-        "GET": lambda call: Resources(call).get_user(),
-        "PUT": lambda call: Resources(call).replace_user(),
-        "PATCH": lambda call: Resources(call).change_user(),
-        "DELETE": lambda call: Resources(call).delete_user(),
-    },
-    ("Groups",): {
-        "GET": lambda call: Lists(call).page(GROUPS),
-        "POST": lambda call: Resources(call).create_group(),
-    },
-    ("Groups", ".search"): {"POST": lambda call: Lists(call).search(GROUPS)},
-    ("Groups", ANY): {
-        "GET": lambda call: Resources(call).get_group(),
-        "PUT": lambda call: Resources(call).replace_group(),
-        "PATCH": lambda call: Resources(call).change_group(),
-        "DELETE": lambda call: Resources(call).delete_group(),
-    },
+    **{path: handlers for name, endpoint in ENDPOINTS.items() for path, handlers in _resources(name, endpoint)},
     ("ServiceProviderConfig",): {"GET": discover},
     ("ResourceTypes",): {"GET": discover},
     ("ResourceTypes", ANY): {"GET": discover},

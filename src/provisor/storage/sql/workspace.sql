@@ -41,7 +41,7 @@ select w.id as workspace, w.name, w.profile, w.group_rename, w.created as worksp
        exists (select from workspace_member m
                join workspace_group g on g.workspace = m.workspace and g.id = m.group_id
                where m.workspace = w.id and m.member_id = t.owner and g.reserved and g.display_key = 'admins') as admin,
-       r.id, r.active, r.doc, r.version, r.created, r.modified,
+       r.kind, r.id, r.active, r.doc, r.version, r.created, r.modified,
        (select coalesce(jsonb_agg(jsonb_build_object('value', g.id, 'display', g.doc ->> 'displayName') order by g.id), '[]')
         from workspace_member m join workspace_group g on g.workspace = m.workspace and g.id = m.group_id
         where m.workspace = r.workspace and m.member_id = r.id) as groups,
@@ -66,7 +66,7 @@ r.id, true as active, r.reserved, r.doc, r.version, r.created, r.modified
 
 -- name: users_select
 -- The beginning of every question for users; what follows is a condition ($3) and an order. $2: with their groups.
-select r.id, r.active, r.doc, r.version, r.created, r.modified,
+select r.kind, r.id, r.active, r.doc, r.version, r.created, r.modified,
        case when $2::boolean then (
          select coalesce(jsonb_agg(jsonb_build_object('value', g.id, 'display', g.doc ->> 'displayName') order by g.id), '[]')
          from workspace_member m join workspace_group g on g.workspace = m.workspace and g.id = m.group_id
@@ -75,10 +75,10 @@ from workspace_user r
 where r.workspace = $1
 
 -- name: users_total
-select count(*) from workspace_user where workspace = $1
+select count(*) from workspace_user where workspace = $1 and kind = 'User'
 
 -- name: user_lock
-select r.id, r.active, r.doc, r.version, r.created, r.modified,
+select r.kind, r.id, r.active, r.doc, r.version, r.created, r.modified,
        (select coalesce(jsonb_agg(jsonb_build_object('value', g.id, 'display', g.doc ->> 'displayName') order by g.id), '[]')
         from workspace_member m join workspace_group g on g.workspace = m.workspace and g.id = m.group_id
         where m.workspace = r.workspace and m.member_id = r.id) as groups
@@ -94,8 +94,8 @@ select id from workspace_user where workspace = $1 and id = $2 for update
 select id from workspace_user where workspace = $1 and id = $2 for key share
 
 -- name: user_insert
-insert into workspace_user (workspace, id, user_name, name_key, external_id, display_key, active, doc, idx)
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+insert into workspace_user (workspace, id, kind, user_name, name_key, external_id, display_key, active, doc, idx)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
 on conflict do nothing
 returning version, created, modified
 
@@ -183,7 +183,7 @@ select m.group_id, m.member_id as value, m.member_type as type,
        coalesce(u.user_name, g.doc ->> 'displayName') as name,
        coalesce(u.doc ->> 'displayName', u.user_name, g.doc ->> 'displayName') as display
 from workspace_member m
-left join workspace_user u on m.member_type = 'User' and u.workspace = m.workspace and u.id = m.member_id
+left join workspace_user u on m.member_type <> 'Group' and u.workspace = m.workspace and u.id = m.member_id
 left join workspace_group g on m.member_type = 'Group' and g.workspace = m.workspace and g.id = m.member_id
 where m.workspace = $1 and m.group_id = any($2::text[])
 order by m.group_id, m.member_id
@@ -197,7 +197,7 @@ select member_id from workspace_member where workspace = $1 and group_id = $2
 
 -- name: users_present
 -- Locked against deletion only, until the membership is committed.
-select id from workspace_user where workspace = $1 and id = any($2::text[]) order by id for key share
+select id, kind from workspace_user where workspace = $1 and id = any($2::text[]) order by id for key share
 
 -- name: groups_present
 select id, reserved, doc ->> 'displayName' as name from workspace_group
@@ -301,7 +301,7 @@ select * from (
            coalesce(u.doc ->> 'displayName', '') as display, coalesce(u.name_key, g.display_key) as key,
            coalesce(u.active, true) as active
     from workspace_member m
-    left join workspace_user u on m.member_type = 'User' and u.workspace = m.workspace and u.id = m.member_id
+    left join workspace_user u on m.member_type <> 'Group' and u.workspace = m.workspace and u.id = m.member_id
     left join workspace_group g on m.member_type = 'Group' and g.workspace = m.workspace and g.id = m.member_id
     where m.workspace = $1 and m.group_id = $2) as member
 where (key, value) > ($3, $4) and ($5 = '' or position($5 in key) > 0 or position($5 in lower(display)) > 0)
