@@ -7,6 +7,7 @@ that does nothing for a request, the bare POSTs for a cycle. The ratio is what P
 from __future__ import annotations
 
 import asyncio
+import os
 import statistics
 import sys
 import time
@@ -20,6 +21,7 @@ import orjson
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from bench import scim
 from browser_like import signed_in
 from installation import Installation, installation
 from pair import Pair
@@ -190,6 +192,9 @@ async def wire() -> None:
             await door(pair, shop)
             await cycle(pair, other)
             await pages(pair, shop)
+            print()
+            async with scim.beside(other, shop) as bench:
+                await bench.run(scim.SIZES[os.environ.get("SIZE", "normal")])
             await pair.close()
             await other.close()
 

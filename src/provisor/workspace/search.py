@@ -54,7 +54,7 @@ def wanted(attribute: str, attributes: Sequence[str] | None, excluded: Sequence[
     """Whether a projection (RFC 7644 §3.9) leaves anything of ``attribute`` (in small letters)."""
     if attributes:
         # A schema by its URN alone stands for all of its attributes.
-        return any(_name(item) in (attribute, "user", "group") for item in attributes)
+        return any(_name(item) in (attribute, "user", "group", "serviceprincipal") for item in attributes)
     return attribute not in {item.lower().rpartition(":")[2] for item in excluded or ()}
 
 
@@ -119,9 +119,10 @@ class _Statement:
         if len(parts) > 1:
             page = f"{' union all '.join(parts)} {self._order.format('sorted', 'id')} {self._limit}"
         self.text = f"""
-            with a as materialized ({QUERIES.arrival})
-            select a.*, f.*, {" + ".join(totals)} as total
-            from a left join lateral ({page}) f on true
+            with a as materialized ({QUERIES.arrival}),
+                 t as materialized (select {" + ".join(totals)} as total from a)
+            select a.*, f.*, t.total
+            from a cross join t left join lateral ({page}) f on true
             {self._order.format("f.sorted", "f.id")}"""
         if BASE in self.text:
             self.text = self.text.replace(BASE, self.arguments.bind(question.base))
@@ -177,11 +178,15 @@ class _Statement:
         return f" and (({sort}) is null or {beyond})"
 
     def _total(self, kind: Kind, tree: Filter | None, table: str) -> str:
-        """How many there are. It need not be counted after the first page by cursor, nor where there is one at most."""
+        """How many there are. Without a filter that is known; else it need not be counted after the first page by
+        cursor, nor where there is one at most."""
         paging = self._question.paging
         alone = len(self._types) == 1 and paging.start == 1 and paging.count > 0
         if self._position is not None or (alone and tree is not None and _one_at_most(tree, kind)):
             return "null::bigint"
+        if tree is None:
+            known = f"workspace_count c where c.workspace = a.workspace and c.kind = '{kind.name}' and a.good"
+            return f"(select coalesce(sum(c.count), 0)::bigint from {known})"
         return f"(select count(*) from {table})"
 
 
