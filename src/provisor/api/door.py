@@ -15,8 +15,8 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import BaseRoute, Match, Route
-from starlette.types import Receive, Scope, Send
+from starlette.routing import BaseRoute, Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from provisor.access.secrets import SecretBox
 from provisor.api import health
@@ -41,7 +41,7 @@ def door(
     public_url: str | None = None,
     pages: Sequence[BaseRoute] = (),
     error_page: ErrorPage | None = None,
-) -> Starlette:
+) -> ASGIApp:
     """The application. ``public_url`` is how others reach it, when that is not how requests say they came.
 
     ``pages`` are the console's routes; ``error_page`` is what a browser gets instead of JSON.
@@ -65,9 +65,8 @@ def door(
             return error_page(request, 404, "There is no such page.")
         return _no_api(request)
 
-    return Starlette(
+    pages_and_health = Starlette(
         routes=[
-            _ScimRoute(answer_scim),
             Route("/healthz", alive),
             Route("/readyz", ready),
             *pages,
@@ -75,19 +74,29 @@ def door(
         ],
         middleware=[Middleware(Envelope, error_page=error_page)],
     )
+    return _Fork(Envelope(_Scim(answer_scim), error_page=error_page), pages_and_health)
 
 
-class _ScimRoute(BaseRoute):
-    """Every address of every SCIM API, found by one pattern: it is asked first, before the hundred of the console."""
+class _Fork:
+    """Every address of every SCIM API is found by one pattern, before the hundred of the console are gone through."""
 
+    def __init__(self, scim: ASGIApp, others: ASGIApp) -> None:
+        self._scim, self._others = scim, others
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        found = _SCIM.fullmatch(scope["path"]) if scope["type"] == "http" and scope["method"] in _METHODS else None
+        if found is None:
+            await self._others(scope, receive, send)
+        else:
+            scope["scim"] = found
+            await self._scim(scope, receive, send)
+
+
+class _Scim:
     def __init__(self, answer: Callable[[Request, re.Match[str]], Awaitable[Response]]) -> None:
         self._answer = answer
 
-    def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        found = _SCIM.fullmatch(scope["path"]) if scope["type"] == "http" and scope["method"] in _METHODS else None
-        return (Match.FULL, {"scim": found}) if found else (Match.NONE, {})
-
-    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         response = await self._answer(Request(scope, receive), scope["scim"])
         await response(scope, receive, send)
 

@@ -32,9 +32,9 @@ async def _serve(session: Session, **flags: object) -> None:
     from provisor.api import server
 
     settings = session.settings(**flags)
-    _log(settings.log_level)
     tls = server.certificate(settings.tls_cert, settings.tls_key)
     sock = server.listen(settings.host, settings.port)
+    _log(settings.log_level)
     async with compose.opened(settings, size=20) as house:
         if house.warning:
             session.note(house.warning)
@@ -68,15 +68,16 @@ def _log(level: str) -> None:
     """One JSON object a line on stderr. Values of people, secrets and tokens are not among what is logged."""
     import logging
 
+    import orjson
     import structlog
 
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True, key="at"),
-            structlog.processors.JSONRenderer(),
+            structlog.processors.JSONRenderer(orjson.dumps),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.BytesLoggerFactory(sys.stderr.buffer),
         cache_logger_on_first_use=True,
     )

@@ -8,6 +8,7 @@ gets that id again. Deactivation keeps everything and kills the user's tokens, w
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from dataclasses import replace as replace_fields
 from typing import Any, NoReturn
 
 import asyncpg
@@ -109,11 +110,9 @@ async def create(work: Edit, body: Mapping[str, Any], *, principal: Principal = 
     doc.setdefault("active", True)
     rules.check_text(doc, naming, "displayName", "externalId")
     user = await _insert(work, doc, principal)
-    everybody = await work.tx.fetchrow(QUERIES.group_by_name, work.workspace.id, rules.USERS)
-    await work.tx.fetch(QUERIES.member_join, work.workspace.id, [everybody["id"]], user.id, principal.name)
     joined = await members.join(work, user, members.ids(accepted.get("groups") or ()))
     work.record("create", _what(user), user.id, after={**doc, **({"groups": joined} if joined else {})})
-    return await get(work.tx, work.workspace, user.id)
+    return await get(work.tx, work.workspace, user.id) if joined else user
 
 
 async def replace(
@@ -225,19 +224,19 @@ async def _meant(work: Edit, who: str | User) -> str:
 async def _insert(work: Edit, doc: dict[str, Any], principal: Principal) -> User:
     name = str(doc[principal.naming])
     key = name.casefold()
-    revived = await work.tx.fetchval(QUERIES.tombstone_revive, work.workspace.id, key)
-    for identity in (revived, rules.new_id(work.workspace), rules.new_id(work.workspace)):
-        if identity is None:
-            continue
+    for _ in range(2):
         row = await work.tx.fetchrow(
             QUERIES.user_insert,
             work.workspace.id,
-            identity,
+            rules.new_id(work.workspace),
             principal.name,
             *_columns(work, principal, doc, doc["active"]),
         )
         if row is not None:
-            return User(identity, doc["active"], doc, row["version"], row["created"], row["modified"], [], principal)
+            groups = [{"value": row["everybody"], "display": rules.USERS}]
+            return User(
+                row["id"], doc["active"], doc, row["version"], row["created"], row["modified"], groups, principal
+            )
         if await work.tx.fetchval(QUERIES.user_id_by_name, work.workspace.id, key):
             break
     raise principal.taken(name)
@@ -281,9 +280,10 @@ async def _save(
         await rules.lose_admins(work, {before.id})
     joined = await members.join(work, before, join)
     left = await members.leave(work, before, leave or [])
+    after = before
     if doc != before.doc:
         rules.check_text(doc, before.principal.naming, "displayName", "externalId")
-        await _update(work, before, doc, active)
+        after = await _update(work, before, doc, active)
     elif not joined and not left:
         return before
     old, new = dict(before.doc), dict(doc)
@@ -291,17 +291,17 @@ async def _save(
         old["groups"] = sorted(item["value"] for item in before.groups or ())
         new["groups"] = sorted(({*old["groups"]} | {*joined}) - {*left})
     work.record_change(_what(before), before.id, old, new)
-    return await get(work.tx, work.workspace, before.id)
+    return await get(work.tx, work.workspace, before.id) if joined or left else after
 
 
-async def _update(work: Edit, before: User, doc: dict[str, Any], active: bool) -> None:
+async def _update(work: Edit, before: User, doc: dict[str, Any], active: bool) -> User:
+    columns = _columns(work, before.principal, doc, active)
     try:
-        await work.tx.fetchrow(
-            QUERIES.user_update, work.workspace.id, before.id, *_columns(work, before.principal, doc, active)
-        )
+        row = await work.tx.fetchrow(QUERIES.user_update, work.workspace.id, before.id, *columns)
     except asyncpg.UniqueViolationError:
         # Only the database can say so for certain: another edit may be committing the same name right now.
         raise before.principal.taken(str(doc[before.principal.naming])) from None
+    return replace_fields(before, active=active, doc=doc, version=row["version"], modified=row["modified"])
 
 
 async def _delete(work: Edit, user: User) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from starlette.requests import Request
 
@@ -19,6 +19,8 @@ from provisor.workspace import tokens
 from provisor.workspace.edit import Workspace
 from provisor.workspace.search import wanted
 from provisor.workspace.tokens import Arrival, Caller
+
+_NOTHING_ASKED: Final = paging({})
 
 
 class NotAdmitted(Exception):
@@ -55,7 +57,8 @@ class Handlers:
         self._address = call.address
         self._identity = call.identity
         self._token = requests.token(call.request)
-        self._paging: Paging = paging(dict(call.request.query_params))
+        asked = call.request.scope["query_string"]
+        self._paging: Paging = paging(dict(call.request.query_params)) if asked else _NOTHING_ASKED
 
     @property
     def wants_members(self) -> bool:

@@ -94,10 +94,23 @@ select id from workspace_user where workspace = $1 and id = $2 for update
 select id from workspace_user where workspace = $1 and id = $2 for key share
 
 -- name: user_insert
-insert into workspace_user (workspace, id, kind, user_name, name_key, external_id, display_key, active, doc, idx)
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
-on conflict do nothing
-returning version, created, modified
+-- A user or service principal with the membership that everybody has; no row when the name or the id is another one's.
+-- Whoever comes back under a removed name gets the newest of that name's ids again.
+with gone as (
+    delete from workspace_tombstone where workspace = $1 and name_key = $5 returning user_id, removed
+), made as (
+    insert into workspace_user (workspace, id, kind, user_name, name_key, external_id, display_key, active, doc, idx)
+    select $1::bigint, coalesce((select user_id from gone order by removed desc limit 1), $2::text), $3::text, $4::text,
+           $5::text, $6::text, $7::text, $8::boolean, $9::jsonb, $10::jsonb
+    on conflict do nothing
+    returning id, version, created, modified
+), joined as (
+    insert into workspace_member (workspace, group_id, member_id, member_type)
+    select $1, g.id, made.id, $3
+    from made join workspace_group g on g.workspace = $1 and g.reserved and g.display_key = 'users'
+    returning group_id
+)
+select made.*, joined.group_id as everybody from made left join joined on true
 
 -- name: user_update
 update workspace_user
@@ -118,11 +131,6 @@ values ($1, $2, $3, $4, $5, $6)
 
 -- name: tombstone_exists
 select exists (select from workspace_tombstone where workspace = $1 and user_id = $2)
-
--- name: tombstone_revive
--- Whoever comes back under a removed name gets the newest of that name's ids again.
-with gone as (delete from workspace_tombstone where workspace = $1 and name_key = $2 returning user_id, removed)
-select user_id from gone order by removed desc limit 1
 
 -- name: tombstones
 select user_id, user_name, external_id, removed, removed_by from workspace_tombstone
