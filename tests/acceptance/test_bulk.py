@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from pair import Pair, members
+from provisor import audit
 from provisor.access.actors import PROVISOR
 from provisor.scim.messages import BULK_REQUEST, BULK_RESPONSE
 from provisor.workspace import edit as workspace_edit
@@ -183,3 +184,52 @@ async def test_a_thousand_operations_in_one_request(pair: Pair) -> None:
 async def test_the_server_says_what_bulk_it_takes(pair: Pair) -> None:
     _, found = await pair.call("GET", "/ServiceProviderConfig")
     assert found["bulk"] == {"supported": True, "maxOperations": 1000, "maxPayloadSize": 1_048_576}
+
+
+async def test_many_creates_are_answered_as_if_each_had_come_alone(pair: Pair) -> None:
+    """Creates that follow each other are written together: refusals among them concern nobody else."""
+    _, gone = await pair.call("POST", "/Users", {"userName": "back@contoso.com"})
+    async with workspace_edit.edit(pair.house.database, pair.workspace, PROVISOR) as work:
+        await users.remove(work, "back@contoso.com")
+    names = [f"p{number}@contoso.com" for number in range(250)]
+    names[40] = "P3@contoso.com"
+    names[130] = "ops@contoso.com"
+    names[131] = "back@contoso.com"
+    bodies: list[dict[str, Any]] = [{"userName": name} for name in names]
+    bodies[200] = {"displayName": "nobody"}
+    bodies[201]["groups"] = [{"value": (await pair.team("admins"))["id"]}]
+    operations = [
+        {"method": "POST", "path": "/Users", "bulkId": f"b{number}", "data": body} for number, body in enumerate(bodies)
+    ]
+    _, answer = await pair.call("POST", "/Bulk", {"schemas": [BULK_REQUEST], "Operations": operations})
+    statuses = [one["status"] for one in answer["Operations"]]
+    assert [one["bulkId"] for one in answer["Operations"]] == [f"b{number}" for number in range(250)]
+    assert {number: status for number, status in enumerate(statuses) if status != "201"} == {
+        40: "409",
+        130: "409",
+        200: "400",
+    }
+    assert answer["Operations"][131]["location"].endswith(f"/{gone['id']}")
+    for number in (0, 99, 100, 131, 201, 249):
+        _, found = await pair.call("GET", answer["Operations"][number]["location"].removeprefix(pair.base))
+        assert found["userName"] == names[number]
+        groups = {group["display"] for group in found["groups"]}
+        assert groups == ({"users", "admins"} if number == 201 else {"users"})
+    _, found = await pair.call("GET", "/Users", params={"count": "0"})
+    assert found["totalResults"] == 1 + 247
+    async with pair.house.database.reading() as tx:
+        rows = await audit.entries(tx, pair.workspace.log, 1000)
+    assert sum(row["action"] == "create" and row["object"].startswith("user p") for row in rows) == 246
+
+
+async def test_many_creates_stop_after_the_errors_that_are_allowed(pair: Pair) -> None:
+    bodies = [{"userName": f"p{number}@contoso.com"} for number in range(20)]
+    bodies[5]["userName"] = "ops@contoso.com"
+    operations = [
+        {"method": "POST", "path": "/Users", "bulkId": f"b{number}", "data": body} for number, body in enumerate(bodies)
+    ]
+    request = {"schemas": [BULK_REQUEST], "failOnErrors": 1, "Operations": operations}
+    _, answer = await pair.call("POST", "/Bulk", request)
+    assert [one["status"] for one in answer["Operations"]] == ["201"] * 5 + ["409"]
+    _, found = await pair.call("GET", "/Users", params={"count": "0"})
+    assert found["totalResults"] == 1 + 5

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
@@ -18,12 +18,16 @@ Item = User | Group
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """``create`` takes a body; ``replace`` and ``change`` an id, a body and the versions that may be written over,
-    ``delete`` the first and the last of these. ``principal``: None where groups are."""
+    """What is done with one kind of resource; ``principal``: None where groups are.
+
+    ``create`` takes a body, ``create_many`` (None where there is none) several, all or none; ``replace`` and ``change``
+    an id, a body and the versions that may be written over, ``delete`` the first and the last of these.
+    """
 
     kind: Kind
     principal: Principal | None
     create: Callable[[Edit, Mapping[str, Any]], Awaitable[Item]]
+    create_many: Callable[[Edit, Sequence[Mapping[str, Any]]], Awaitable[Sequence[Item]]] | None
     replace: Callable[..., Awaitable[Item]]
     change: Callable[..., Awaitable[Item]]
     delete: Callable[..., Awaitable[None]]
@@ -34,6 +38,7 @@ def _of(kind: Kind, principal: Principal) -> Endpoint:
         kind,
         principal,
         partial(users.create, principal=principal),
+        partial(users.create_many, principal=principal),
         partial(users.replace, principal=principal),
         partial(users.change, principal=principal),
         partial(users.delete, principal=principal),
@@ -43,6 +48,6 @@ def _of(kind: Kind, principal: Principal) -> Endpoint:
 #: By the first step of their paths.
 ENDPOINTS: Final[Mapping[str, Endpoint]] = {
     "Users": _of(USERS, USER),
-    "Groups": Endpoint(GROUPS, None, groups.create, groups.replace, groups.change, groups.delete),
+    "Groups": Endpoint(GROUPS, None, groups.create, None, groups.replace, groups.change, groups.delete),
     "ServicePrincipals": _of(SERVICE_PRINCIPALS, SERVICE_PRINCIPAL),
 }

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Final
 
 from provisor.scim.schema import ResourceType
 from provisor.workspace.edit import QUERIES, Workspace
-from provisor.workspace.places import Many, One, Place, Structure, quoted
+from provisor.workspace.places import Many, One, Place, Places, Structure, quoted
 from provisor.workspace.principals import SERVICE_PRINCIPAL, USER, Principal
 from provisor.workspace.resources import native
 from provisor.workspace.rules import group_type
@@ -17,7 +18,7 @@ from provisor.workspace.rules import group_type
 BASE: Final = "{base}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Kind:
     """``table``: the rows ``r`` of a workspace ``a.workspace``; ``unique``: attributes (in small letters) that at most
     one row has a value of."""
@@ -29,9 +30,11 @@ class Kind:
     own: Mapping[str, Place]
     unique: frozenset[str] = field(default=frozenset({"id"}))
 
-    def places(self, workspace: Workspace, base: str) -> Mapping[str, Place]:
-        """The places of the attributes that stand in columns, as they are shown under the address ``base``."""
-        is_native = native(workspace, base)
+    def places(self, workspace: Workspace, base: str, visible: frozenset[str] | None = None) -> Places:
+        """The places of all attributes, as they are shown under the address ``base``; ``visible``: only of these."""
+        return _places(self, workspace, native(workspace, base), visible)
+
+    def in_columns(self, workspace: Workspace, is_native: bool) -> Mapping[str, Place]:
         return {**self.own, "meta": self._meta(workspace, is_native), **_references(self.name, workspace, is_native)}
 
     def _meta(self, workspace: Workspace, is_native: bool) -> Place:
@@ -45,6 +48,12 @@ class Kind:
             "version": "'W/\"' || r.version || '\"'",
         }
         return Structure(parts, "true")
+
+
+@lru_cache(maxsize=256)
+def _places(kind: Kind, workspace: Workspace, is_native: bool, visible: frozenset[str] | None) -> Places:
+    """Made once: putting them together costs as much as asking the database."""
+    return Places(kind.type_of(workspace), kind.in_columns(workspace, is_native), visible)
 
 
 def _microseconds(column: str) -> str:

@@ -130,9 +130,8 @@ class _Statement:
     def _part(self, kind: Kind, resource_type: ResourceType) -> tuple[str, str]:
         """The page of one kind and how many there are; of several kinds each can fill the whole page."""
         question = self._question
-        places = Places(
-            resource_type, kind.places(question.workspace, question.base), NAMES if question.names_only else None
-        )
+        visible = NAMES if question.names_only else None
+        places = kind.places(question.workspace, question.base, visible)
         others = [other for other in self._types if other is not resource_type]
         text = question.paging.filter
         tree = filters.parse(text, resource_type, *others) if text is not None else None

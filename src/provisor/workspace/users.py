@@ -7,7 +7,7 @@ gets that id again. Deactivation keeps everything and kills the user's tokens, w
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace as replace_fields
 from typing import Any, NoReturn
 
@@ -24,7 +24,7 @@ from provisor.storage.pool import Row, Tx
 from provisor.workspace import members, resources, rules
 from provisor.workspace.edit import QUERIES, Edit, Workspace
 from provisor.workspace.principals import PRINCIPALS, SERVICE_PRINCIPAL, USER, Principal, new_application_id
-from provisor.workspace.refusals import Missing, Removed, Stale
+from provisor.workspace.refusals import Missing, Removed, Stale, Unfit
 from provisor.workspace.resources import User
 
 
@@ -100,19 +100,27 @@ async def removed(tx: Tx, workspace: Workspace) -> list[Row]:
 async def create(work: Edit, body: Mapping[str, Any], *, principal: Principal = USER) -> User:
     """POST /Users and /ServicePrincipals (RFC 7644 §3.3). Raises Taken when the name is another one's."""
     work.require_admin()
-    given, naming = dict(body), principal.naming
-    if principal is SERVICE_PRINCIPAL and not any(name.lower() == naming.lower() for name in given):
-        # Who registers an application here, not at Entra ID, has no id for it yet.
-        given[naming] = new_application_id()
-    accepted = accept(principal.type_of(work.workspace), given)
-    doc = resources.kept(accepted)
-    doc[naming] = principal.kept_name(work.workspace, str(doc[naming]))
-    doc.setdefault("active", True)
-    rules.check_text(doc, naming, "displayName", "externalId")
-    user = await _insert(work, doc, principal)
+    accepted = accept(principal.type_of(work.workspace), _named(body, principal))
+    [user] = await _insert(work, [_new_doc(work, accepted, principal)], principal)
     joined = await members.join(work, user, members.ids(accepted.get("groups") or ()))
-    work.record("create", _what(user), user.id, after={**doc, **({"groups": joined} if joined else {})})
+    work.record("create", _what(user), user.id, after={**user.doc, **({"groups": joined} if joined else {})})
     return await get(work.tx, work.workspace, user.id) if joined else user
+
+
+async def create_many(work: Edit, bodies: Sequence[Mapping[str, Any]], *, principal: Principal = USER) -> list[User]:
+    """As :func:`create`, all or none: whoever wants to know which one was refused makes them one by one.
+
+    Raises Unfit for one that names groups.
+    """
+    work.require_admin()
+    kind = principal.type_of(work.workspace)
+    every = [accept(kind, _named(body, principal)) for body in bodies]
+    if any(accepted.get("groups") for accepted in every):
+        raise Unfit("Whoever joins groups is made alone.")
+    made = await _insert(work, [_new_doc(work, accepted, principal) for accepted in every], principal)
+    for user in made:
+        work.record("create", _what(user), user.id, after=user.doc)
+    return made
 
 
 async def replace(
@@ -221,25 +229,43 @@ async def _meant(work: Edit, who: str | User) -> str:
     return who.id if isinstance(who, User) else (await find(work.tx, work.workspace, who)).id
 
 
-async def _insert(work: Edit, doc: dict[str, Any], principal: Principal) -> User:
-    name = str(doc[principal.naming])
-    key = name.casefold()
+def _named(body: Mapping[str, Any], principal: Principal) -> dict[str, Any]:
+    given, naming = dict(body), principal.naming
+    if principal is SERVICE_PRINCIPAL and not any(name.lower() == naming.lower() for name in given):
+        # Who registers an application here, not at Entra ID, has no id for it yet.
+        given[naming] = new_application_id()
+    return given
+
+
+def _new_doc(work: Edit, accepted: Mapping[str, Any], principal: Principal) -> dict[str, Any]:
+    doc, naming = resources.kept(accepted), principal.naming
+    doc[naming] = principal.kept_name(work.workspace, str(doc[naming]))
+    doc.setdefault("active", True)
+    rules.check_text(doc, naming, "displayName", "externalId")
+    return doc
+
+
+async def _insert(work: Edit, docs: Sequence[dict[str, Any]], principal: Principal) -> list[User]:
+    """Rows of these documents, in their order. Raises Taken when a name is another one's, or said twice."""
+    columns = [_columns(work, principal, doc, doc["active"]) for doc in docs]
     for _ in range(2):
-        row = await work.tx.fetchrow(
-            QUERIES.user_insert,
-            work.workspace.id,
-            rules.new_id(work.workspace),
-            principal.name,
-            *_columns(work, principal, doc, doc["active"]),
+        ids = [rules.new_id(work.workspace) for _ in docs]
+        rows = await work.tx.fetch(
+            QUERIES.users_insert, work.workspace.id, principal.name, ids, *map(list, zip(*columns, strict=True))
         )
-        if row is not None:
-            groups = [{"value": row["everybody"], "display": rules.USERS}]
-            return User(
-                row["id"], doc["active"], doc, row["version"], row["created"], row["modified"], groups, principal
-            )
-        if await work.tx.fetchval(QUERIES.user_id_by_name, work.workspace.id, key):
+        made = {row["name_key"]: row for row in rows}
+        if len(rows) == len(docs):
+            return [_made(made[key], doc, principal) for doc, (_, key, *_) in zip(docs, columns, strict=True)]
+        taken = next((name for name, key, *_ in columns if key not in made), columns[0][0])
+        # What else there was can only be an id that was drawn already.
+        if rows or await work.tx.fetchval(QUERIES.user_id_by_name, work.workspace.id, taken.casefold()):
             break
-    raise principal.taken(name)
+    raise principal.taken(taken)
+
+
+def _made(row: Row, doc: dict[str, Any], principal: Principal) -> User:
+    groups = [{"value": row["everybody"], "display": rules.USERS}]
+    return User(row["id"], doc["active"], doc, row["version"], row["created"], row["modified"], groups, principal)
 
 
 async def _patch(work: Edit, before: User, operations: list[dialects.Operation]) -> User:

@@ -1,4 +1,6 @@
-"""Bulk (RFC 7644 §3.7): many writes in one request, each a transaction of its own, done as if they had come alone.
+"""Bulk (RFC 7644 §3.7): many writes in one request, done as if they had come alone.
+
+Each is a transaction of its own; creates that follow each other are one together, unless one of them is refused.
 
 An operation may refer to what another one creates (``bulkId:…``), in its data or in its path, and stand before it: it
 waits for it. Those that wait for each other in a circle are broken up: one is created without what it cannot know yet
@@ -11,7 +13,7 @@ from __future__ import annotations
 import re
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, Protocol, TypeVar
 
 from provisor.api import errors
 from provisor.api.scim.requests import versions
@@ -22,10 +24,19 @@ from provisor.workspace.endpoints import ENDPOINTS
 from provisor.workspace.resources import Group, User
 
 Item = User | Group | None
-#: Does one write in a transaction of its own, with the check of the token.
-Write = Callable[[Callable[[Edit], Awaitable[Item]]], Awaitable[Item]]
+T = TypeVar("T")
+
+
+class Write(Protocol):
+    """Does one write in a transaction of its own, with the check of the token."""
+
+    async def __call__(self, action: Callable[[Edit], Awaitable[T]], /) -> T: ...
+
+
 _PATH: Final = re.compile(rf"/?(?P<endpoint>{'|'.join(ENDPOINTS)})(?:/(?P<id>[^/]+))?")
 _REFERENCE: Final = "bulkId:"
+#: Creates that are one transaction at most: as many as are soon done again one by one when one is refused.
+_TOGETHER: Final = 100
 _METHODS: Final = ("POST", "PUT", "PATCH", "DELETE")
 
 
@@ -68,9 +79,12 @@ class Bulk:
         waiting = list(self.operations)
         while waiting and not self._enough:
             ready = [item for item in waiting if item.needs <= self.known.keys()]
-            for operation in ready:
-                if not self._enough:
-                    await self._do(operation)
+            for together in _batches(ready):
+                if len(together) > 1 and await self._do_at_once(together):
+                    continue
+                for operation in together:
+                    if not self._enough:
+                        await self._do(operation)
             if not ready:
                 await self._break_a_circle(waiting)
             begun = {id(operation) for operation, _ in self.halves}
@@ -83,6 +97,23 @@ class Bulk:
     @property
     def _enough(self) -> bool:
         return self.most_errors is not None and self.errors >= self.most_errors
+
+    async def _do_at_once(self, together: list[Operation]) -> bool:
+        """Create all of these in one transaction, unless one of them is refused or enough has gone wrong before."""
+        create_many = ENDPOINTS[together[0].endpoint].create_many
+        if create_many is None or self._enough:
+            return False
+        bodies = [operation.data for operation in together]
+        try:
+            made = await self.write(lambda work: create_many(work, bodies))
+        except Exception as error:
+            if errors.problem(error) is None:
+                raise
+            # Which one it was is found out one by one.
+            return False
+        for operation, item in zip(together, made, strict=True):
+            self._succeeded(operation, item)
+        return True
 
     async def _do(self, operation: Operation) -> None:
         try:
@@ -201,6 +232,22 @@ def read(body: Mapping[str, Any]) -> tuple[list[Operation], int | None]:
     if twice is not None:
         raise InvalidSyntax(f"Two operations have the bulkId {twice[:80]}.")
     return operations, most
+
+
+def _batches(operations: list[Operation]) -> Iterator[list[Operation]]:
+    """The operations in their order; creates at one endpoint that refer to nothing and follow each other together."""
+    together: list[Operation] = []
+    for operation in operations:
+        alike = operation.method == "POST" and not operation.needs
+        if together and not (alike and operation.endpoint == together[0].endpoint and len(together) < _TOGETHER):
+            yield together
+            together = []
+        together.append(operation)
+        if not alike:
+            yield together
+            together = []
+    if together:
+        yield together
 
 
 def _operation(number: int, given: Any) -> Operation:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Awaitable, Callable
-from typing import Final
+from typing import Final, TypeVar
 
 import asyncpg
 from starlette.responses import Response
@@ -24,6 +24,7 @@ from provisor.workspace.principals import Principal
 from provisor.workspace.resources import Group, User
 from provisor.workspace.tokens import Arrival, Caller
 
+T = TypeVar("T")
 _ATTEMPTS: Final = 3
 Write = Callable[[Edit], Awaitable[User | Group | None]]
 
@@ -96,7 +97,7 @@ class Resources(Handlers):
         async def nothing(_: Edit) -> None:
             return None
 
-        async def write(action: Write) -> User | Group | None:
+        async def write(action: Callable[[Edit], Awaitable[T]]) -> T:
             return (await self._done(action))[2]
 
         arrival, caller, _ = await self._attempt(nothing)
@@ -105,7 +106,7 @@ class Resources(Handlers):
         await self._used(arrival.workspace, caller)
         return responses.render(self._request, answer)
 
-    async def _done(self, action: Write) -> tuple[Arrival, Caller, User | Group | None]:
+    async def _done(self, action: Callable[[Edit], Awaitable[T]]) -> tuple[Arrival, Caller, T]:
         """Do ``action``; again when the database stopped it because it and another one waited for each other."""
         attempt = 1
         while True:
@@ -117,7 +118,7 @@ class Resources(Handlers):
                 await asyncio.sleep(random.uniform(0, 0.1 * 2**attempt))
                 attempt += 1
 
-    async def _attempt(self, action: Write) -> tuple[Arrival, Caller, User | Group | None]:
+    async def _attempt(self, action: Callable[[Edit], Awaitable[T]]) -> tuple[Arrival, Caller, T]:
         async with self._database.transaction() as tx:
             arrival, caller = self._admitted(await tokens.arrive(tx, self._address.workspace, self._token))
             if not caller.admin:

@@ -93,24 +93,29 @@ select id from workspace_user where workspace = $1 and id = $2 for update
 -- name: user_keep
 select id from workspace_user where workspace = $1 and id = $2 for key share
 
--- name: user_insert
--- A user or service principal with the membership that everybody has; no row when the name or the id is another one's.
+-- name: users_insert
+-- Users or service principals with the membership that everybody has; no row for one whose name or id is taken.
 -- Whoever comes back under a removed name gets the newest of that name's ids again.
-with gone as (
-    delete from workspace_tombstone where workspace = $1 and name_key = $5 returning user_id, removed
+with given as (
+    select * from unnest($3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::boolean[], $9::jsonb[], $10::jsonb[])
+    as given (id, user_name, name_key, external_id, display_key, active, doc, idx)
+), gone as (
+    delete from workspace_tombstone where workspace = $1 and name_key = any($5::text[]) returning name_key, user_id, removed
 ), made as (
     insert into workspace_user (workspace, id, kind, user_name, name_key, external_id, display_key, active, doc, idx)
-    select $1::bigint, coalesce((select user_id from gone order by removed desc limit 1), $2::text), $3::text, $4::text,
-           $5::text, $6::text, $7::text, $8::boolean, $9::jsonb, $10::jsonb
+    select $1::bigint,
+           coalesce((select user_id from gone where gone.name_key = given.name_key order by removed desc limit 1), id),
+           $2::text, user_name, name_key, external_id, display_key, active, doc, idx
+    from given
     on conflict do nothing
-    returning id, version, created, modified
+    returning id, name_key, version, created, modified
+), everybody as (
+    select id from workspace_group where workspace = $1 and reserved and display_key = 'users'
 ), joined as (
     insert into workspace_member (workspace, group_id, member_id, member_type)
-    select $1, g.id, made.id, $3
-    from made join workspace_group g on g.workspace = $1 and g.reserved and g.display_key = 'users'
-    returning group_id
+    select $1, everybody.id, made.id, $2 from made, everybody
 )
-select made.*, joined.group_id as everybody from made left join joined on true
+select made.*, everybody.id as everybody from made left join everybody on true
 
 -- name: user_update
 update workspace_user
