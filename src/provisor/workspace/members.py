@@ -7,7 +7,7 @@ the group.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from typing import Any
 
 from provisor.storage.pool import Row, Tx
@@ -23,6 +23,13 @@ async def of_groups(tx: Tx, workspace: Workspace, groups: Sequence[str]) -> dict
     for row in await tx.fetch(QUERIES.members_of, workspace.id, list(groups)):
         found[row["group_id"]].append(row)
     return found
+
+
+async def chunks(tx: Tx, workspace: Workspace, group: str, size: int = 1000) -> AsyncIterator[list[Row]]:
+    """Direct members of one group as :func:`of_groups` has them, ``size`` at a time; ``tx`` is a transaction."""
+    cursor = await tx.cursor(QUERIES.members_of, workspace.id, [group])
+    while rows := await cursor.fetch(size):
+        yield rows
 
 
 async def page(

@@ -6,7 +6,7 @@ id, meta, schemas, and memberships, which stand in their own table. Pure: rows i
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
@@ -103,8 +103,7 @@ def represent(workspace: Workspace, item: User | Group, base: str, *, member_nam
     is_principal = isinstance(item, User)
     doc = dict(item.doc)
     if isinstance(item, Group) and item.members:
-        shown = member_names or native(workspace, base)
-        doc["members"] = [_reference(workspace, member, base, named=shown) for member in item.members]
+        doc["members"] = member_references(workspace, item.members, base, names=member_names)
     if item.groups and (is_principal or workspace.databricks):
         doc["groups"] = [
             _reference(workspace, {**parent, "type": "Group"}, base, direct=True) for parent in item.groups
@@ -120,6 +119,14 @@ def represent(workspace: Workspace, item: User | Group, base: str, *, member_nam
         location=f"{base}{kind.endpoint}/{item.id}",
         name=kind.meta_name if native(workspace, base) else None,
     )
+
+
+def member_references(
+    workspace: Workspace, members: Iterable[Mapping[str, str]], base: str, *, names: bool
+) -> list[dict[str, str]]:
+    """Members of a group as the group shows them."""
+    shown = names or native(workspace, base)
+    return [_reference(workspace, member, base, named=shown) for member in members]
 
 
 def as_user(item: User) -> User:

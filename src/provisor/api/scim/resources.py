@@ -12,12 +12,14 @@ from collections.abc import Awaitable, Callable
 from typing import Final, TypeVar
 
 import asyncpg
+import orjson
 from starlette.responses import Response
 
 from provisor.api.scim import bulk, requests, responses
 from provisor.api.scim.handlers import Handlers
 from provisor.refusal import Forbidden
-from provisor.workspace import groups, resources, tokens, users
+from provisor.storage.pool import Tx
+from provisor.workspace import groups, members, resources, tokens, users
 from provisor.workspace.edit import Edit, Workspace
 from provisor.workspace.endpoints import Endpoint
 from provisor.workspace.principals import Principal
@@ -50,10 +52,20 @@ class Resources(Handlers):
     async def _get_group(self) -> Response:
         async with self._database.snapshot() as tx:
             arrival, caller = self._admitted(await tokens.arrive(tx, self._address.workspace, self._token))
-            with_members = caller.admin and self.wants_members
-            item = await groups.get(tx, arrival.workspace, self._identity, with_members=with_members)
+            item = await groups.get(tx, arrival.workspace, self._identity, with_members=False)
+            wanted = caller.admin and self.wants_members and not self._has_it(item)
+            inside = await self._members(tx, arrival.workspace, item) if wanted else b""
         await self._used(arrival.workspace, caller)
-        return self._one(arrival.workspace, caller, item)
+        return self._one(arrival.workspace, caller, item, inside)
+
+    async def _members(self, tx: Tx, workspace: Workspace, group: Group) -> bytes:
+        """All members as JSON: of a large group no more is held than the bytes of the answer."""
+        kind, parts = resources.type_of(workspace, group), []
+        async for rows in members.chunks(tx, workspace, group.id):
+            shown = resources.member_references(workspace, rows, self._address.base, names=self.wants_member_names)
+            cut = self._projected(kind, {"members": shown}).get("members")
+            parts += [orjson.dumps(cut)[1:-1]] if cut else []
+        return b"[" + b",".join(parts) + b"]" if parts else b""
 
     async def get_me(self) -> Response:
         async with self._database.snapshot() as tx:
@@ -131,18 +143,30 @@ class Resources(Handlers):
             await work.finish()
         return arrival, caller, item
 
-    def _one(self, workspace: Workspace, caller: Caller, item: User | Group) -> Response:
+    def _has_it(self, item: User | Group) -> bool:
         # Memberships change without the version of a user, or of a reserved group that everybody is in, counting on.
         shows_more = item.reserved if isinstance(item, Group) else self._wants("groups")
-        if not shows_more and requests.unchanged(self._request, item.version):
+        return not shows_more and requests.unchanged(self._request, item.version)
+
+    def _one(self, workspace: Workspace, caller: Caller, item: User | Group, inside: bytes = b"") -> Response:
+        if self._has_it(item):
             return responses.not_modified(item.version)
-        return self._whole(workspace, item, names_only=not caller.admin)
+        return self._whole(workspace, item, names_only=not caller.admin, inside=inside)
 
     def _whole(
-        self, workspace: Workspace, item: User | Group, status: int = 200, *, names_only: bool = False
+        self,
+        workspace: Workspace,
+        item: User | Group,
+        status: int = 200,
+        *,
+        names_only: bool = False,
+        inside: bytes = b"",
     ) -> Response:
+        """``inside``: the members, when they are JSON already."""
         content = resources.represent(workspace, item, self._address.base, member_names=self.wants_member_names)
         kind = resources.type_of(workspace, item)
         location = content["meta"]["location"]
-        content = resources.only_names(content) if names_only else content
-        return responses.resource(self._request, self._projected(kind, content), item.version, location, status)
+        content = self._projected(kind, resources.only_names(content) if names_only else content)
+        if inside:
+            content["members"] = orjson.Fragment(inside)
+        return responses.resource(self._request, content, item.version, location, status)
