@@ -48,6 +48,6 @@ async def main(count: int, seed: int) -> int:
 if __name__ == "__main__":
     import uvloop
 
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(40))
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         sys.exit(runner.run(main(int(sys.argv[1]), int(sys.argv[2]))))

@@ -144,7 +144,7 @@ class _Cut:
             value = value if parts is None else _only(value, parts)
         elif name in self.on_request:
             return None
-        if key not in self.unwanted:
+        if value is None or key not in self.unwanted:
             return value
         dropped = self.unwanted[key]
         return None if dropped is None else _except(value, dropped)

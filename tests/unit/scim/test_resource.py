@@ -237,6 +237,13 @@ def test_all_but_what_is_excluded(excluded: list[str], gone: set[str]) -> None:
     assert set(FULL) - set(project(STANDARD, FULL, None, excluded)) == gone | {"password"}
 
 
+@pytest.mark.parametrize("excluded", ["name.givenName", "name.familyName", "emails.value", "name"])
+def test_what_is_wanted_and_excluded_at_once_is_not_returned(excluded: str) -> None:
+    """Also of a value that has nothing of what is wanted."""
+    found = project(STANDARD, {**FULL, "name": {"formatted": "A"}}, ["name.givenName", "userName"], [excluded])
+    assert "name" not in found and found["userName"] == FULL["userName"]
+
+
 def test_parts_can_be_excluded() -> None:
     found = project(STANDARD, FULL, None, ["emails.type", f"{ENTERPRISE}:manager.displayName"])
     assert found["emails"] == [{"value": "a"}]
