@@ -34,7 +34,7 @@ async def migrate(connection: asyncpg.Connection, dsn: str) -> None:
             f"The database is at revision {current}, made by a newer Provisor than this one ({head()}): "
             "install that version or restore a backup of before."
         )
-    await asyncio.to_thread(_upgrade, dsn)
+    await asyncio.to_thread(upgrade, dsn)
 
 
 async def current_revision(connection: asyncpg.Connection) -> str | None:
@@ -44,7 +44,8 @@ async def current_revision(connection: asyncpg.Connection) -> str | None:
     return version
 
 
-def _upgrade(dsn: str) -> None:
+def upgrade(dsn: str, revision: str = "head") -> None:
+    """Bring the database at ``dsn`` to a revision; nothing to do when it is there already."""
     from alembic import command
     from alembic.config import Config
     from sqlalchemy import create_engine, pool, text
@@ -55,6 +56,6 @@ def _upgrade(dsn: str) -> None:
     with engine.connect() as connection:
         connection.execute(text(f"select pg_advisory_xact_lock({LOCK})"))
         config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+        command.upgrade(config, revision)
         connection.commit()
     engine.dispose()

@@ -1,0 +1,96 @@
+"""A database that an older Provisor made: what stood in it is found, counted and changed as if it had been made now."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+
+import asyncpg
+
+from in_process import InProcess
+from installation import installation
+from provisor import compose
+from provisor.access.actors import PROVISOR
+from provisor.config import Settings
+from provisor.storage import embedded
+from provisor.storage.migrate import upgrade
+from provisor.workspace import edit as workspace_edit
+from provisor.workspace import tokens, users, workspaces
+
+WORKSPACE = 1234567890123456
+#: Before documents were folded, service principals came, and rows were counted.
+OLD = "0002"
+PEOPLE = {
+    "11": {"userName": "ada@contoso.com", "active": True, "title": "Gräfin", "emails": [{"value": "Ada@Contoso.com"}]},
+    "12": {"userName": "bob@contoso.com", "active": True, "title": "Clerk"},
+    "13": {"userName": "eve@contoso.com", "active": False},
+}
+GROUPS = {"21": "admins", "22": "users", "23": "Crew"}
+
+
+async def _fill(arguments: dict[str, object]) -> None:
+    connection = await asyncpg.connect(**arguments)
+    await connection.execute("insert into workspace (id, name, profile) values ($1, 'old', 'databricks')", WORKSPACE)
+    for identity, doc in PEOPLE.items():
+        await connection.execute(
+            "insert into workspace_user (workspace, id, user_name, name_key, display_key, active, doc)"
+            " values ($1, $2, $3, $3, null, $4, $5)",
+            WORKSPACE,
+            identity,
+            doc["userName"],
+            doc["active"],
+            json.dumps(doc),
+        )
+    for identity, name in GROUPS.items():
+        await connection.execute(
+            "insert into workspace_group (workspace, id, display_key, reserved, doc) values ($1, $2, $3, $4, $5)",
+            WORKSPACE,
+            identity,
+            name.casefold(),
+            name in ("admins", "users"),
+            json.dumps({"displayName": name}),
+        )
+    members = [("22", person) for person in PEOPLE] + [("21", "11"), ("23", "11"), ("23", "12")]
+    await connection.executemany(
+        "insert into workspace_member (workspace, group_id, member_id, member_type) values ($1, $2, $3, 'User')",
+        [(WORKSPACE, *member) for member in members],
+    )
+    await connection.close()
+
+
+async def test_a_database_of_before_is_brought_up_to_date() -> None:
+    with installation() as made:
+        held = await asyncio.to_thread(embedded.hold, made.folder)
+        try:
+            await asyncio.to_thread(upgrade, held.dsn, OLD)
+            await _fill(held.arguments)
+        finally:
+            await asyncio.to_thread(held.release)
+        async with compose.opened(Settings(data=made.folder)) as house:
+            async with house.database.reading() as tx:
+                workspace = await workspaces.get(tx, "old")
+            async with workspace_edit.edit(house.database, workspace, PROVISOR) as work:
+                token = (await tokens.create(work, await users.find(work.tx, workspace, "ada@contoso.com"))).value
+            door = InProcess(house)
+            base = "/w/old/scim/v2"
+            for query, total in (
+                ("Users?count=0", 3),
+                ("Groups?count=0", 3),
+                ("ServicePrincipals?count=0", 0),
+                ("?count=0", 6),
+                ("Users?filter=title%20eq%20%22GR%C3%84FIN%22", 1),
+                ("Users?filter=emails.value%20eq%20%22ada@contoso.com%22", 1),
+                ("Users?filter=active%20eq%20false", 1),
+                ("Groups?filter=members.value%20eq%20%2212%22", 2),
+            ):
+                answer = await door.ask("GET", f"{base}/{query}".replace("/?", "?"), token)
+                assert (answer.status, answer.json()["totalResults"]) == (200, total), query
+            answer = await door.ask("DELETE", f"{base}/Users/12", token)
+            assert answer.status == 204
+            answer = await door.ask("POST", f"{base}/ServicePrincipals", token, {"displayName": "Robot"})
+            assert answer.status == 201
+            robot = {"op": "add", "path": "members", "value": [{"value": answer.json()["id"]}]}
+            answer = await door.ask("PATCH", f"{base}/Groups/23", token, {"Operations": [robot]})
+            assert sorted(member["type"] for member in answer.json()["members"]) == ["ServicePrincipal", "User"]
+            answer = await door.ask("GET", f"{base}?count=0", token)
+            assert answer.json()["totalResults"] == 6
