@@ -38,6 +38,9 @@ def create(
     admin: Annotated[str, typer.Option(help="User name of the first admin; no application should manage this one.")],
     profile: Annotated[str, typer.Option(help="databricks or standard.")] = "databricks",
     group_rename: Annotated[str, typer.Option(help="refuse or allow: may groups get another name.")] = "refuse",
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Refuse what RFC 7643 and 7644 do not say (standard only).")
+    ] = False,
 ) -> None:
     """Make a workspace with its first admin."""
 
@@ -46,7 +49,7 @@ def create(
 
         async with desk.house.database.transaction() as tx:
             made = await workspaces.create(
-                tx, desk.actor, name, admin=admin, profile=profile, group_rename=group_rename
+                tx, desk.actor, name, admin=admin, profile=profile, group_rename=group_rename, strict=strict
             )
         return await _described(desk, made)
 
@@ -268,6 +271,7 @@ async def _described(desk: Desk, workspace: Any) -> dict[str, Any]:
         "id": str(workspace.id),
         "profile": workspace.profile,
         "groupRename": workspace.group_rename,
+        "strict": workspace.strict,
         "tenantUrl": await desk.house.tenant_url(workspace),
     }
 

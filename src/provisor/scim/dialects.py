@@ -7,7 +7,7 @@ Values pass through the small functions on their way in (``values`` calls them);
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 
 from provisor.scim.errors import InvalidPath, InvalidSyntax, InvalidValue, TooMany
@@ -23,7 +23,8 @@ class Operation:
     """One operation of a PATCH (RFC 7644 §3.5.2).
 
     ``has_value`` tells a null from nothing. ``strict`` is False when the path was a key of a value without a path:
-    there, as in a whole resource, unknown and read-only attributes are passed over.
+    there, as in a whole resource, unknown and read-only attributes are passed over. ``makes``: an element that a filter
+    chooses and that is not there is made.
     """
 
     op: Op
@@ -31,10 +32,13 @@ class Operation:
     value: Any = None
     has_value: bool = True
     strict: bool = True
+    makes: bool = True
 
 
-def patch_operations(body: Mapping[str, Any]) -> list[Operation]:
+def patch_operations(body: Mapping[str, Any], *, makes: bool = True) -> list[Operation]:
     """The operations of a PATCH body, in order.
+
+    ``makes``: elements that a filter chooses in vain are made, as Entra ID expects.
 
     ``schemas`` is not asked for: UCX sends none. Raises InvalidSyntax for a body of another shape, InvalidPath for a
     path that is no text, InvalidValue for add and replace without a value, TooMany above 1,000 operations.
@@ -47,7 +51,7 @@ def patch_operations(body: Mapping[str, Any]) -> list[Operation]:
     operations = [part for item in found for part in _spread(_operation(item))]
     if len(operations) > MOST_OPERATIONS:
         raise TooMany(f"A PATCH can change {MOST_OPERATIONS} attributes, this one names {len(operations)}.")
-    return operations
+    return operations if makes else [replace(operation, makes=False) for operation in operations]
 
 
 def boolean(value: Any) -> bool | None:

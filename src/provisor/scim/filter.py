@@ -11,6 +11,7 @@ import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final, cast
 
 from provisor.scim import dialects
@@ -30,12 +31,13 @@ from provisor.scim.filter_tree import (
 from provisor.scim.schema import Attribute, Named, ResourceType
 from provisor.scim.values import moment
 
-__all__ = ["Filter", "conjuncts", "parse", "parse_elements"]
+__all__ = ["Filter", "bare_literal", "conjuncts", "parse", "parse_elements"]
 
 LONGEST: Final = 8192
 DEEPEST: Final = 32
 MOST_NODES: Final = 200
 _OPERATORS: Final = frozenset({"eq", "ne", "co", "sw", "ew", "gt", "ge", "lt", "le"})
+_WORDS: Final = frozenset({"true", "false", "null"})
 _IN_TEXT: Final = frozenset({"co", "sw", "ew"})
 _TOKEN: Final = re.compile(
     r'\s*(?:(?P<text>"(?:[^"\\]++|\\.)*+")|(?P<mark>[()\[\]])|(?P<word>[^\s()\[\]"]+))', re.DOTALL
@@ -102,6 +104,17 @@ class _Scope:
         if found.leaf.returned == "never":
             raise InvalidFilter(f"{found.path} is never shown, so nothing can be found by it.")
         return found
+
+
+def bare_literal(text: str) -> str | None:
+    """The first text that is compared with and stands in no quotes, as Databricks' examples have it. Raises
+    InvalidFilter."""
+    tokens = _tokens(text)
+    for before, token in pairwise(tokens[1:]):
+        compared = before.kind == "word" and before.text.lower() in _OPERATORS and token.kind == "word"
+        if compared and token.text.lower() not in _WORDS and not _NUMBER.fullmatch(token.text):
+            return token.text
+    return None
 
 
 def _tokens(text: str) -> list[_Token]:

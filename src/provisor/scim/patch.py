@@ -210,6 +210,8 @@ def _chosen(
             result = [_with(path, path.sub, item, None) if meets(item) else item for item in items]
         return _joined(attribute, _lasting(result) or [])
     if not chosen:
+        if not operation.makes:
+            raise NoTarget(f"There is no {path.where}.")
         made = {**_described(path), **value}
         return _joined(attribute, elements.added(attribute, items, [made]))
     result = list(items)

@@ -25,13 +25,17 @@ QUERIES = queries("workspace")
 
 @dataclass(frozen=True, slots=True)
 class Workspace:
-    """``id`` is what Databricks calls the organisation id; ``profile`` is ``databricks`` or ``standard``."""
+    """``id`` is what Databricks calls the organisation id; ``profile`` is ``databricks`` or ``standard``.
+
+    ``strict``: what the RFCs do not say is refused.
+    """
 
     id: int
     name: str
     profile: str
     group_rename: str
     created: datetime
+    strict: bool = False
 
     @property
     def databricks(self) -> bool:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
 
+from provisor.scim import strict
+from provisor.scim.schema import ResourceType
 from provisor.workspace import groups, users
 from provisor.workspace.edit import Edit
 from provisor.workspace.kinds import GROUPS, SERVICE_PRINCIPALS, USERS, Kind
@@ -14,6 +16,7 @@ from provisor.workspace.principals import SERVICE_PRINCIPAL, USER, Principal
 from provisor.workspace.resources import Group, User
 
 Item = User | Group
+Step = Callable[..., Awaitable[Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,21 +36,36 @@ class Endpoint:
     delete: Callable[..., Awaitable[None]]
 
 
-def _of(kind: Kind, principal: Principal) -> Endpoint:
+def _as_said(kind: Kind, check: Callable[[ResourceType, Mapping[str, Any]], None], step: Step, place: int) -> Step:
+    """``step``; in a strict workspace after a look at the body, which is its argument number ``place``."""
+
+    async def looked_at(work: Edit, *given: Any, **more: Any) -> Any:
+        if work.workspace.strict:
+            found = given[place]
+            for body in found if isinstance(found, list) else [found]:
+                check(kind.type_of(work.workspace), body)
+        return await step(work, *given, **more)
+
+    return looked_at
+
+
+def _endpoint(kind: Kind, principal: Principal | None) -> Endpoint:
+    steps = groups if principal is None else users
+    more: dict[str, Any] = {} if principal is None else {"principal": principal}
     return Endpoint(
         kind,
         principal,
-        partial(users.create, principal=principal),
-        partial(users.create_many, principal=principal),
-        partial(users.replace, principal=principal),
-        partial(users.change, principal=principal),
-        partial(users.delete, principal=principal),
+        _as_said(kind, strict.resource, partial(steps.create, **more), 0),
+        None if principal is None else _as_said(kind, strict.resource, partial(users.create_many, **more), 0),
+        _as_said(kind, strict.resource, partial(steps.replace, **more), 1),
+        _as_said(kind, strict.patch, partial(steps.change, **more), 1),
+        partial(steps.delete, **more),
     )
 
 
 #: By the first step of their paths.
 ENDPOINTS: Final[Mapping[str, Endpoint]] = {
-    "Users": _of(USERS, USER),
-    "Groups": Endpoint(GROUPS, None, groups.create, None, groups.replace, groups.change, groups.delete),
-    "ServicePrincipals": _of(SERVICE_PRINCIPALS, SERVICE_PRINCIPAL),
+    "Users": _endpoint(USERS, USER),
+    "Groups": _endpoint(GROUPS, None),
+    "ServicePrincipals": _endpoint(SERVICE_PRINCIPALS, SERVICE_PRINCIPAL),
 }

@@ -118,7 +118,7 @@ async def change(
     """PATCH /Groups/{id} (RFC 7644 §3.5.2)."""
     work.require_admin()
     before = await _locked(work, identity, expected)
-    moves = patch.member_changes(dialects.patch_operations(body))
+    moves = patch.member_changes(dialects.patch_operations(body, makes=not work.workspace.strict))
     doc = dict(before.doc)
     if moves.rest:
         after, _ = patch.apply(rules.group_type(work.workspace), {**doc, "id": before.id}, moves.rest)

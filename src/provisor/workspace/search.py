@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from provisor.scim import filter as filters
+from provisor.scim import strict
 from provisor.scim.errors import InvalidValue
 from provisor.scim.filter_tree import Comparison, Filter, conjuncts
 from provisor.scim.messages import Paging
@@ -134,6 +135,8 @@ class _Statement:
         places = kind.places(question.workspace, question.base, visible)
         others = [other for other in self._types if other is not resource_type]
         text = question.paging.filter
+        if text is not None and question.workspace.strict:
+            strict.filter_text(text)
         tree = filters.parse(text, resource_type, *others) if text is not None else None
         shown = "a.good" if question.names_only else "a.good and a.admin"
         asked = f" and {conditions.condition(tree, places, self.arguments)}" if tree is not None else ""

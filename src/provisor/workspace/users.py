@@ -159,7 +159,7 @@ async def change(
     """PATCH /Users/{id} (RFC 7644 §3.5.2)."""
     work.require_admin()
     before = await _locked(work, identity, expected, principal)
-    return await _patch(work, before, dialects.patch_operations(body))
+    return await _patch(work, before, dialects.patch_operations(body, makes=not work.workspace.strict))
 
 
 async def delete(

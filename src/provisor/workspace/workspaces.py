@@ -21,12 +21,21 @@ _NAME: Final = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 
 
 async def create(
-    tx: Tx, actor: Actor, name: str, *, admin: str, profile: str = "databricks", group_rename: str = "refuse"
+    tx: Tx,
+    actor: Actor,
+    name: str,
+    *,
+    admin: str,
+    profile: str = "databricks",
+    group_rename: str = "refuse",
+    strict: bool = False,
 ) -> Workspace:
     """A workspace ``name`` whose first admin is the user ``admin`` (a user name)."""
     require(actor, "workspace.operate")
     _check(name, profile, group_rename)
-    row = await tx.fetchrow(QUERIES.workspace_insert, rules.new_number(), name, profile, group_rename)
+    if strict and profile != "standard":
+        raise Invalid(f"A {profile} workspace takes what Databricks' clients send: only a standard one is strict.")
+    row = await tx.fetchrow(QUERIES.workspace_insert, rules.new_number(), name, profile, group_rename, strict)
     if row is None:
         raise Conflict(f"The workspace {name} exists already.")
     workspace = await get(tx, name)
@@ -39,7 +48,7 @@ async def create(
     await users.add(work, admin, {}, admin=True)
     # The first admin is there because somebody made the workspace: that one row says so.
     logged = Edit(tx, workspace, actor)
-    after = {"profile": profile, "groupRename": group_rename, "admin": admin}
+    after = {"profile": profile, "groupRename": group_rename, "strict": strict, "admin": admin}
     logged.record("create", f"workspace {name}", str(workspace.id), after=after)
     await logged.finish()
     return workspace
@@ -84,4 +93,4 @@ def _check(name: str, profile: str, group_rename: str) -> None:
 
 
 def _workspace(row: Row) -> Workspace:
-    return Workspace(row["id"], row["name"], row["profile"], row["group_rename"], row["created"])
+    return Workspace(row["id"], row["name"], row["profile"], row["group_rename"], row["created"], row["strict"])

@@ -1,13 +1,13 @@
 -- name: workspace_insert
-insert into workspace (id, name, profile, group_rename) values ($1, $2, $3, $4) on conflict do nothing returning id
+insert into workspace (id, name, profile, group_rename, strict) values ($1, $2, $3, $4, $5) on conflict do nothing returning id
 
 -- name: workspace_by_name
 -- Without a name: the first one that was made.
-select id, name, profile, group_rename, created from workspace
+select id, name, profile, group_rename, strict, created from workspace
 where name = coalesce($1, (select name from workspace order by ordinal limit 1))
 
 -- name: workspaces
-select id, name, profile, group_rename, created from workspace order by ordinal
+select id, name, profile, group_rename, strict, created from workspace order by ordinal
 
 -- name: workspace_group_rename
 update workspace set group_rename = $2 where id = $1
@@ -18,7 +18,7 @@ select id from workspace where id = $1 for no key update
 
 -- name: arrival
 -- Everything a request needs to know about where it goes and who sends it, in one statement.
-select w.id as workspace, w.name, w.profile, w.group_rename, w.created as workspace_created,
+select w.id as workspace, w.name, w.profile, w.group_rename, w.strict, w.created as workspace_created,
        t.id as token, t.owner, t.revoked is not null as revoked, t.expires <= now() as expired,
        t.last_used is null or t.last_used < now() - interval '1 minute' as touch,
        o.user_name as owner_name, o.active as owner_active,
@@ -34,7 +34,7 @@ where w.name = coalesce($1, (select name from workspace order by ordinal limit 1
 
 -- name: arrival_user
 -- As above, with the user that is asked for: reading one user is one statement.
-select w.id as workspace, w.name, w.profile, w.group_rename, w.created as workspace_created,
+select w.id as workspace, w.name, w.profile, w.group_rename, w.strict, w.created as workspace_created,
        t.id as token, t.owner, t.revoked is not null as revoked, t.expires <= now() as expired,
        t.last_used is null or t.last_used < now() - interval '1 minute' as touch,
        o.user_name as owner_name, o.active as owner_active,

@@ -1,0 +1,1 @@
+alter table workspace add column strict boolean not null default false;
