@@ -1,4 +1,4 @@
-"""``python -m tests.bench``: measures, prints a table, judges nothing. About a minute.
+"""``python -m tests.bench``: measures, prints a table, judges nothing. About four minutes.
 
 A floor is the least that could do the same: parsing and writing JSON for a body, an f-string for an expression, a route
 that does nothing for a request, the bare POSTs for a cycle. The ratio is what Provisor adds.
@@ -193,8 +193,10 @@ async def wire() -> None:
             await cycle(pair, other)
             await pages(pair, shop)
             print()
-            async with scim.beside(other, shop) as bench:
+            alone = await Pair.make(shop, house)
+            async with scim.beside(alone, shop) as bench:
                 await bench.run(scim.SIZES[os.environ.get("SIZE", "normal")])
+            await alone.close()
             await pair.close()
             await other.close()
 
