@@ -1,4 +1,4 @@
-"""What clients send where the RFCs say something else, each habit with its reason; nowhere else is a quirk known.
+"""What clients send where the RFCs say something else, each habit with its reason; nowhere else is one understood.
 
 Values pass through the small functions on their way in (``values`` calls them); a PATCH body becomes a list of
 ``Operation`` in ``patch_operations`` before ``patch`` applies it. Nothing here knows a resource type.

@@ -1,4 +1,4 @@
-"""Users and groups as the tables that are searched: what is selected, and in which columns their attributes stand."""
+"""Users, service principals and groups as they are searched: what is selected, and where their attributes stand."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Users of a workspace: what the SCIM door and the admin console do with them.
+"""Users of a workspace, and its service principals: what the SCIM door and the admin console do with them.
 
 A user that SCIM deletes is gone. One that is removed in the console (``remove``) leaves a tombstone: reading its id
 answers ``REMOVED_BY_ADMIN``, which tells provisioning not to bring it back, and whoever creates the user name again

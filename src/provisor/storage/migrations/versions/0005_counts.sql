@@ -8,34 +8,20 @@ create table workspace_count (
     primary key (workspace, kind, slot)
 );
 
-create function workspace_users_come() returns trigger language plpgsql as $$
+create function workspace_users_counted() returns trigger language plpgsql as $$
 begin
     insert into workspace_count
-    select workspace, kind, mod(pg_backend_pid(), 1024), count(*) from changed group by workspace, kind
+    select workspace, kind, mod(pg_backend_pid(), 1024), case tg_op when 'INSERT' then count(*) else -count(*) end
+    from changed group by workspace, kind
     on conflict (workspace, kind, slot) do update set count = workspace_count.count + excluded.count;
     return null;
 end $$;
 
-create function workspace_users_go() returns trigger language plpgsql as $$
+create function workspace_groups_counted() returns trigger language plpgsql as $$
 begin
     insert into workspace_count
-    select workspace, kind, mod(pg_backend_pid(), 1024), -count(*) from changed group by workspace, kind
-    on conflict (workspace, kind, slot) do update set count = workspace_count.count + excluded.count;
-    return null;
-end $$;
-
-create function workspace_groups_come() returns trigger language plpgsql as $$
-begin
-    insert into workspace_count
-    select workspace, 'Group', mod(pg_backend_pid(), 1024), count(*) from changed group by workspace
-    on conflict (workspace, kind, slot) do update set count = workspace_count.count + excluded.count;
-    return null;
-end $$;
-
-create function workspace_groups_go() returns trigger language plpgsql as $$
-begin
-    insert into workspace_count
-    select workspace, 'Group', mod(pg_backend_pid(), 1024), -count(*) from changed group by workspace
+    select workspace, 'Group', mod(pg_backend_pid(), 1024), case tg_op when 'INSERT' then count(*) else -count(*) end
+    from changed group by workspace
     on conflict (workspace, kind, slot) do update set count = workspace_count.count + excluded.count;
     return null;
 end $$;
@@ -46,10 +32,10 @@ insert into workspace_count select workspace, kind, 0, count(*) from workspace_u
 insert into workspace_count select workspace, 'Group', 0, count(*) from workspace_group group by workspace;
 
 create trigger come after insert on workspace_user
-    referencing new table as changed for each statement execute function workspace_users_come();
+    referencing new table as changed for each statement execute function workspace_users_counted();
 create trigger go after delete on workspace_user
-    referencing old table as changed for each statement execute function workspace_users_go();
+    referencing old table as changed for each statement execute function workspace_users_counted();
 create trigger come after insert on workspace_group
-    referencing new table as changed for each statement execute function workspace_groups_come();
+    referencing new table as changed for each statement execute function workspace_groups_counted();
 create trigger go after delete on workspace_group
-    referencing old table as changed for each statement execute function workspace_groups_go();
+    referencing old table as changed for each statement execute function workspace_groups_counted();
