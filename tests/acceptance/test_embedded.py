@@ -359,6 +359,18 @@ def test_many_first_commands_at_once_make_one_tenant(empty: Installation) -> Non
     assert len({out for out, _ in ended}) == 1
 
 
+def test_a_first_command_makes_nothing_while_another_is_at_the_door(empty: Installation) -> None:
+    empty.folder.mkdir(mode=0o711)
+    with keeper.door(empty.folder):
+        command = empty.process("tenant", "list", "--json")
+        with pytest.raises(subprocess.TimeoutExpired):
+            command.wait(timeout=3)
+        assert [path.name for path in empty.folder.iterdir()] == [keeper.DOOR]
+    out, err = command.communicate(timeout=60)
+    assert command.returncode == 0, err
+    assert "default.localhost" in out
+
+
 def test_a_key_file_without_a_key_is_named(empty: Installation) -> None:
     empty.run("init")
     key = empty.folder / "secret.key"

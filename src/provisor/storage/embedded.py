@@ -11,6 +11,7 @@ and a connection is accepted only when the operating system says that it comes f
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import hashlib
 import os
@@ -74,18 +75,16 @@ def hold(folder: Path) -> Held:
     """The database in ``folder``, running. Raises Invalid for a folder that cannot be used, Unavailable with why."""
     owner = account()
     folder = _prepared(folder, owner)
-    sockets = _socket_folder(folder, owner)
-    lock = keeper.lock_file(folder, keeper.HOLDERS)
-    try:
-        with keeper.door(folder):
-            keeper.locked(lock, shared=True)
-            if not (folder / keeper.CLUSTER / "PG_VERSION").exists():
-                _make_cluster(folder, owner)
-            _configure(folder, sockets, owner)
-            _keep(folder)
-    except BaseException:
-        lock.close()
-        raise
+    with contextlib.ExitStack() as undo, keeper.door(folder):
+        # Nothing is made before the door is ours: another first command would find it half made.
+        sockets = _socket_folder(folder, owner)
+        lock = undo.enter_context(keeper.lock_file(folder, keeper.HOLDERS))
+        keeper.locked(lock, shared=True)
+        if not (folder / keeper.CLUSTER / "PG_VERSION").exists():
+            _make_cluster(folder, owner)
+        _configure(folder, sockets, owner)
+        _keep(folder)
+        undo.pop_all()
     warning = None
     if owner.switched:
         warning = f"running as root: the database runs as the account {owner.name}. An account of its own is safer."
