@@ -1,4 +1,4 @@
-"""``python -m tests.bench``: measures, prints a table, judges nothing. About four minutes.
+"""``python -m tests.bench``: measures, prints a table, judges nothing. about four minutes.
 
 A floor is the least that could do the same: parsing and writing JSON for a body, an f-string for an expression, a route
 that does nothing for a request, the bare POSTs for a cycle. The ratio is what Provisor adds.

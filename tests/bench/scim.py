@@ -6,12 +6,14 @@ memory and looks at every resource in turn; it is asked over as many users as fi
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import re
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -22,7 +24,7 @@ from uuid import uuid4
 import psutil
 
 from bench.client import Client
-from installation import Installation
+from installation import PROGRAM, Installation
 from pair import Pair
 
 SIZES = {"quick": 20_000, "normal": 200_000, "full": 1_000_000}
@@ -64,6 +66,12 @@ select 1, id, id, id, id, id, true, doc, doc from unnest($1::text[], $2::jsonb[]
 """
 
 
+_WAITING = """
+select count(*) filter (where state <> 'idle') as working, count(*) filter (where wait_event_type = 'Lock') as blocked
+from pg_stat_activity where backend_type = 'client backend' and pid <> pg_backend_pid()
+"""
+
+
 def line(what: str, *shown: str) -> None:
     print(f"{what:44} " + "  ".join(f"{item:>16}" for item in shown), flush=True)
 
@@ -89,12 +97,14 @@ class Bench:
 
     def __init__(self, pair: Pair, shop: Installation, floor: Client, peer: Client) -> None:
         self.pair, self.shop = pair, shop
+        self.waiting = 0.0
         self.ours, self.floor, self.peer = Client(pair.base, pair.token), floor, peer
 
     async def run(self, size: int) -> None:
         await self._single()
         await self._crowd(size)
         await self._bulk()
+        await self._two()
 
     async def _single(self) -> None:
         """One resource at a time, alone and with sixteen at once."""
@@ -220,6 +230,46 @@ class Bench:
         line("", "ours", "floor", "of the floor")
         line("Bulk: create 1,000 users", per_second(ours), per_second(floor), f"{ours / floor:.0%}")
 
+    async def _two(self) -> None:
+        """Writes to one server process and to two on the same database: what each request costs, who waits."""
+        assert self.shop.server is not None
+        with _process([*PROGRAM, "serve", "--port", "0"], r"ready on (\S+)", PROVISOR_DATA=str(self.shop.folder)) as (
+            second,
+            url,
+        ):
+            other = Client(self.pair.base.replace(self.shop.url, url), self.pair.token)
+            mine, beside = psutil.Process(self.shop.server.pid), psutil.Process(second.pid)
+            print(flush=True)
+            line("POST a user, 16 at once", "requests/s", "CPU per request", "waits for locks")
+            for what, clients in (("one server process", [self.ours]), ("two server processes", [self.ours, other])):
+                before = _cpu(mine) + _cpu(beside)
+                posts = [
+                    [
+                        client.request("POST", "/Users", person(f"{uuid4()}@contoso.com"))
+                        for _ in range(4000 // len(clients))
+                    ]
+                    for client in clients
+                ]
+                watching = asyncio.create_task(self._waits())
+                started = time.perf_counter()
+                lanes = 16 // len(clients)
+                await asyncio.gather(*(c.rate(mine_, lanes) for c, mine_ in zip(clients, posts, strict=True)))
+                taken = time.perf_counter() - started
+                watching.cancel()
+                await asyncio.gather(watching, return_exceptions=True)
+                cpu = (_cpu(mine) + _cpu(beside) - before) / 4000 * 1e6
+                line(f"  {what}", per_second(4000 / taken), f"{cpu:,.0f} µs", f"{self.waiting:.1%}")
+
+    async def _waits(self) -> None:
+        """Looks every 20 ms how many of the connections that work wait for a lock."""
+        seen = blocked = 0
+        while True:
+            async with self.pair.house.database.reading() as tx:
+                row = await tx.fetchrow(_WAITING)
+            seen, blocked = seen + row["working"], blocked + row["blocked"]
+            self.waiting = blocked / max(1, seen)
+            await asyncio.sleep(0.02)
+
     def _memory(self) -> int:
         """What the server holds now, in bytes; the peak begins here anew."""
         assert self.shop.server is not None
@@ -231,6 +281,11 @@ class Bench:
         assert self.shop.server is not None
         status = Path(f"/proc/{self.shop.server.pid}/status").read_text()
         return int(re.findall(r"VmHWM:\s+(\d+) kB", status)[0]) * 1024
+
+
+def _cpu(process: psutil.Process) -> float:
+    times = process.cpu_times()
+    return float(times.user + times.system)
 
 
 def _filter(attribute: str, value: str) -> str:
@@ -247,33 +302,37 @@ async def beside(pair: Pair, shop: Installation) -> AsyncIterator[Bench]:
     async with pair.house.database.reading() as tx:
         await tx.execute(_TABLES)
     with (
-        _process([sys.executable, "-m", "tests.bench.floor", str(shop.folder)], r"(http://\S+)") as floor,
-        _process(
-            [str(Path(sys.executable).parent / "scim2-server"), "--port", str(_free_port())], r"(http://\S+)"
-        ) as peer,
+        _process([sys.executable, "-m", "tests.bench.floor", str(shop.folder)], r"(http://\S+)") as (_, floor),
+        _process([str(Path(sys.executable).parent / "scim2-server"), "--port", str(_free_port())], r"(http://\S+)") as (
+            _,
+            peer,
+        ),
     ):
         yield Bench(pair, shop, Client(floor), Client(peer))
 
 
 @contextlib.contextmanager
-def _process(command: list[str], says: str) -> Iterator[str]:
-    """A process, and the address that it prints first."""
-    environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
-    process = subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment
-    )
-    try:
-        assert process.stdout is not None
-        for text in process.stdout:
-            if found := re.search(says, text):
-                yield found[1]
-                return
-        raise AssertionError(f"{command[0]} did not start")
-    finally:
-        assert process.stdin is not None
-        process.stdin.close()
-        process.terminate()
-        process.wait(15)
+def _process(command: list[str], says: str, **more: str) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
+    """A process, and the address that it prints first. What it says goes to a file: a full pipe would stop it."""
+    with tempfile.NamedTemporaryFile() as said:
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=said,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, "PYTHONUNBUFFERED": "1", **more},
+        )
+        try:
+            deadline = time.monotonic() + 60
+            while not (found := re.search(says, Path(said.name).read_text())):
+                assert process.poll() is None and time.monotonic() < deadline, Path(said.name).read_text()
+                time.sleep(0.05)
+            yield process, found[1]
+        finally:
+            assert process.stdin is not None
+            process.stdin.close()
+            process.terminate()
+            process.wait(15)
 
 
 def _free_port() -> int:
