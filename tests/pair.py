@@ -64,6 +64,12 @@ class Pair:
     token: str
     session: aiohttp.ClientSession
 
+    async def extend(self, document: Any, resource_type: str = "User") -> None:
+        """Give the workspace a schema extension; ``workspace`` knows of it then."""
+        async with workspace_edit.edit(self.house.database, self.workspace, PROVISOR) as work:
+            await workspaces.add_extension(work, resource_type, document)
+            self.workspace = await workspaces.get(work.tx, self.workspace.name)
+
     @classmethod
     async def make(cls, shop: Installation, house: House, *, profile: str = "databricks") -> Pair:
         name = f"t{next(_NUMBERS)}"

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,11 +17,13 @@ from pair import Pair
 from provisor.scim import matching
 from provisor.scim.filter_tree import And, Comparison, Filter, Not, Or, Present, ValuePath
 from provisor.scim.messages import paging
-from provisor.scim.profiles import ENTERPRISE, resource_types
+from provisor.scim.profiles import ENTERPRISE
 from provisor.scim.schema import Attribute, Named, ResourceType
+from provisor.workspace.edit import types
 from provisor.workspace.kinds import GROUPS, USERS, Kind
 from provisor.workspace.search import Question, ask
 
+CONTOSO = json.loads((Path(__file__).parents[2] / "docs/howto/contoso-user.json").read_text())
 PEOPLE: list[dict[str, Any]] = [
     {"userName": "ann@contoso.com", "displayName": "Ann", "externalId": "A", "title": "Straße", "active": True},
     {"userName": "BOB@contoso.com", "name": {"givenName": "Bob", "familyName": "ÉTÉ"}, "active": False},
@@ -40,9 +44,23 @@ PEOPLE: list[dict[str, Any]] = [
         "addresses": [{"type": "work", "country": "GB", "primary": False}, {"locality": "𝔏ondon"}],
         "phoneNumbers": [{"value": "1"}, {"value": "2", "primary": True}],
         ENTERPRISE: {"employeeNumber": "1"},
+        CONTOSO["id"]: {
+            "badge": "Ann",
+            "tags": ["work", "Straße", "%"],
+            "level": 7,
+            "workload": 0.1,
+            "hired": "2020-01-01T00:00:00Z",
+            "remote": False,
+            "desk": {"floor": -1, "room": "a"},
+            "cars": [{"value": "A", "type": "own"}, {"type": "company"}],
+        },
         "title": "strasse",
     },
     {"userName": "eve", "roles": [{"value": "Allow", "display": "x"}], "locale": "de", "title": "\U0001f600"},
+    {
+        "userName": "fay",
+        CONTOSO["id"]: {"badge": "ann", "tags": ["STRASSE"], "level": 2**62, "workload": 1e30, "desk": {"room": "A"}},
+    },
 ]
 TEXTS = (
     "", "a", "A", "ann", "bob@contoso.com", "Allow", "allow", "work", "home", "cy@work.example", "cy@", ".example", "%",
@@ -77,6 +95,9 @@ def comparisons(choices: list[Named]) -> st.SearchStrategy[Filter]:
         operators, values = ["eq", "ne"], st.none() | st.sampled_from(TEXTS)
         if leaf.type == "boolean":
             values = st.none() | st.booleans()
+        elif leaf.type in ("integer", "decimal"):
+            operators += ["gt", "ge", "lt", "le"]
+            values = st.none() | st.sampled_from((0, 7, 7.0, 0.1, -1, -1.5, 2**62, 1e30, 1e99))
         elif leaf.type == "dateTime":
             operators += ["gt", "ge", "lt", "le"]
             values = st.none() | st.sampled_from(MOMENTS)
@@ -109,6 +130,7 @@ def trees(kind: ResourceType) -> st.SearchStrategy[Filter]:
 async def full(request: pytest.FixtureRequest, shop: Any, house: Any) -> Any:
     """A workspace with people, groups in groups, and everything a filter can ask for."""
     made = await Pair.make(shop, house, profile=request.param)
+    await made.extend(CONTOSO)
     ids = []
     for person in PEOPLE:
         status, found = await made.call("POST", "/Users", person)
@@ -156,7 +178,7 @@ async def test_the_database_chooses_what_the_filter_means(full: Pair, kind: Kind
         phases=[Phase.generate],
         suppress_health_check=list(HealthCheck),
     )
-    @given(trees(resource_types(full.workspace.profile)[kind.name]))
+    @given(trees(types(full.workspace)[kind.name]))
     def every(tree: Filter) -> None:
         check(tree)
 

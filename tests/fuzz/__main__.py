@@ -11,6 +11,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import structlog
 
+from fuzz.cases import CONTOSO
 from fuzz.run import Fuzz, Wrong
 from installation import installation
 from pair import Pair
@@ -31,6 +32,7 @@ async def main(count: int, seed: int) -> int:
         async with compose.opened(Settings(data=shop.folder)) as house:
             for profile in ("databricks", "standard"):
                 pair = await Pair.make(shop, house, profile=profile)
+                await pair.extend(CONTOSO)
                 fuzz = Fuzz.make(pair, seed)
                 try:
                     await fuzz.run(count // 2, _progress)

@@ -18,6 +18,18 @@ from urllib.parse import quote
 from provisor.api.scim.routes import ANY, ROUTES
 from provisor.scim.profiles import ENTERPRISE
 
+#: The workspace has this extension.
+CONTOSO = json.loads((Path(__file__).parents[2] / "docs/howto/contoso-user.json").read_text())
+_OWN: dict[str, Any] = {
+    "badge": "A1",
+    "tags": ["a", "B"],
+    "level": 3,
+    "workload": 0.5,
+    "hired": "2020-02-29T08:00:00Z",
+    "remote": True,
+    "desk": {"floor": 2, "room": "1"},
+    "cars": [{"value": "B-AD", "type": "own"}],
+}
 PATCH_OP = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
 BULK = "urn:ietf:params:scim:api:messages:2.0:BulkRequest"
 #: Values that something, somewhere, once stumbled over.
@@ -78,6 +90,8 @@ ATTRIBUTES = (
     f"{ENTERPRISE}:department password x509Certificates urn:ietf:params:scim:schemas:core:2.0:User:userName urn:x:y "
     "nothing . : $ref a.b.c emails. .value"
 ).split()
+_URN = CONTOSO["id"]
+ATTRIBUTES += [_URN, *(f"{_URN}:{item['name']}" for item in CONTOSO["attributes"]), f"{_URN}:desk.floor"]
 OPERATORS = ["eq", "ne", "co", "sw", "ew", "gt", "ge", "lt", "le", "pr", "EQ", "like", ""]
 LITERALS = ['"a"', '"ann@contoso.com"', "true", "false", "null", "1", "-1", "1.5", "1e400", '"2011-05-13T04:42:34Z"']
 LITERALS += [
@@ -268,6 +282,7 @@ class Cases:
                 meta={"resourceType": "Group", "version": 'W/"9"'},
             ),
             **self._some(**{ENTERPRISE: {"department": "A", "manager": {"value": self._id("Users")}}}),
+            **self._some(**{CONTOSO["id"]: {name: value for name, value in _OWN.items() if self._often(0.5)}}),
         }
 
     def _some(self, **values: Any) -> dict[str, Any]:
@@ -298,6 +313,8 @@ class Cases:
                 True,
                 "False",
                 [{"value": "q"}],
+                _OWN,
+                3,
                 self._odd(),
             )
         return operation

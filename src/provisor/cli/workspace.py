@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from provisor.cli import console
+from provisor.cli import console, extensions
 from provisor.cli.console import Name, described_user, find
 from provisor.cli.groups import group
 from provisor.cli.session import Desk, Session
@@ -29,6 +29,7 @@ def register(root: typer.Typer) -> None:
         members=members,
     )
     console.register(found)
+    extensions.register(found)
     root.add_typer(found, name="workspace")
 
 

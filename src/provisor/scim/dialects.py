@@ -6,6 +6,7 @@ Values pass through the small functions on their way in (``values`` calls them);
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
@@ -15,6 +16,7 @@ from provisor.scim.errors import InvalidPath, InvalidSyntax, InvalidValue, TooMa
 MOST_OPERATIONS: Final = 1000
 Op = Literal["add", "replace", "remove"]
 _OPS: Final[Mapping[str, Op]] = {"add": "add", "replace": "replace", "remove": "remove"}
+_NUMBER: Final = re.compile(r"-?\d{1,18}(\.\d{1,18})?", re.ASCII)
 _BOOLEANS: Final = {"true": True, "false": False}
 
 
@@ -62,6 +64,13 @@ def boolean(value: Any) -> bool | None:
     if isinstance(value, bool):
         return value
     return _BOOLEANS.get(value.lower()) if isinstance(value, str) else None
+
+
+def number(value: Any) -> int | float | None:
+    """A number, or None for what is none; some clients and every command line write one as text."""
+    if isinstance(value, str) and _NUMBER.fullmatch(value):
+        return float(value) if "." in value else int(value)
+    return value if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
 def listed(value: Any) -> list[Any]:

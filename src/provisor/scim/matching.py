@@ -105,8 +105,8 @@ def comparable(leaf: Attribute) -> Callable[[Any], Any]:
 def _number(value: Any) -> int | float | None:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    # One form for 1 and 1.0.
-    return int(value) if isinstance(value, float) and value.is_integer() else value
+    # One form for 1 and 1.0; beyond this JSON has no whole numbers.
+    return int(value) if isinstance(value, float) and value.is_integer() and abs(value) < 2**63 else value
 
 
 def _microseconds(value: Any) -> int | None:

@@ -1,16 +1,19 @@
 """The two rule books of a workspace: ``standard`` is RFC 7643, ``databricks`` what Azure Databricks makes of it.
 
 Databricks differs in what may be written: groups of a user can, user names and e-mail addresses stay as they were
-created, a group keeps its name; groups have entitlements, roles and parents.
+created, a group keeps its name; groups have entitlements, roles and parents. A workspace's own extensions stand beside
+the enterprise extension in either.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from functools import cache
+from functools import cache, lru_cache
 from typing import Final
 
+from provisor.scim.extensions import parse
 from provisor.scim.schema import Attribute, Mutability, ResourceType, Returned, Schema
 
 USER: Final = "urn:ietf:params:scim:schemas:core:2.0:User"
@@ -19,24 +22,33 @@ SERVICE_PRINCIPAL: Final = "urn:ietf:params:scim:schemas:core:2.0:ServicePrincip
 ENTERPRISE: Final = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
 
 
-def resource_types(profile: str) -> Mapping[str, ResourceType]:
+@lru_cache(maxsize=256)
+def resource_types(profile: str, extensions: str = "", *, renamable: bool = False) -> Mapping[str, ResourceType]:
     """``User``, ``Group`` and, in ``databricks``, ``ServicePrincipal`` as ``profile`` (``standard`` or ``databricks``)
-    has them. Raises KeyError for others."""
-    return {"standard": _standard, "databricks": _databricks}[profile]()
+    has them. Raises KeyError for others.
+
+    ``extensions`` is JSON: by the name of a resource type, schemas that ``extensions.parse`` takes. ``renamable``:
+    groups of ``databricks`` can get another name.
+    """
+    kinds = dict({"standard": _standard, "databricks": _databricks}[profile]())
+    if renamable:
+        kinds["Group"] = _renamable(kinds["Group"])
+    for name, documents in json.loads(extensions or "{}").items():
+        own = tuple(map(parse, documents))
+        kinds[name] = replace(kinds[name], extensions=(*kinds[name].extensions, *own))
+    return kinds
 
 
-@cache
-def schemas(profile: str, *, native: bool = False) -> tuple[Schema, ...]:
-    """All schemas of a profile as they are declared: core first, extensions after.
+def schemas(kinds: Mapping[str, ResourceType], *, native: bool = False) -> tuple[Schema, ...]:
+    """All schemas of resource types as they are declared: core first, extensions after.
 
     That groups of a user can be written is a habit of Databricks' clients: it is understood everywhere and declared
     to them (``native``) only, since to RFC 7643 groups are read-only.
     """
-    kinds = resource_types(profile).values()
-    core = [kind.schema for kind in kinds]
+    core = [kind.schema for kind in kinds.values()]
     if not native:
         core = [replace(item, attributes=tuple(map(_as_rfc, item.attributes))) for item in core]
-    return (*core, *(item for kind in kinds for item in kind.extensions))
+    return (*core, *(item for kind in kinds.values() for item in kind.extensions))
 
 
 def _as_rfc(attribute: Attribute) -> Attribute:
@@ -178,6 +190,7 @@ _ENTERPRISE: Final = Schema(
     "EnterpriseUser",
     "What an organisation knows of its people",
     (*_strings("employeeNumber", "costCenter", "organization", "division", "department"), _MANAGER),
+    short_names=True,
 )
 _APPLICATION_ID: Final = Attribute(
     "applicationId",
@@ -236,3 +249,10 @@ def _databricks() -> Mapping[str, ResourceType]:
         "Group": ResourceType("Group", "/Groups", group, meta_name="WorkspaceGroup"),
         "ServicePrincipal": ResourceType("ServicePrincipal", "/ServicePrincipals", application),
     }
+
+
+def _renamable(group: ResourceType) -> ResourceType:
+    attributes = tuple(
+        _with(item, "readWrite") if item.name == "displayName" else item for item in group.schema.attributes
+    )
+    return replace(group, schema=replace(group.schema, attributes=attributes))

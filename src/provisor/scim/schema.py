@@ -68,12 +68,16 @@ class Attribute:
 
 @dataclass(frozen=True, slots=True)
 class Schema:
-    """A named set of attributes (RFC 7643 §7)."""
+    """A named set of attributes (RFC 7643 §7).
+
+    ``short_names``: those of an extension are also understood without its URN, as clients of old write them.
+    """
 
     id: str
     name: str
     description: str
     attributes: tuple[Attribute, ...]
+    short_names: bool = False
 
     def to_json(self, location: str) -> dict[str, Any]:
         """The schema as /Schemas shows it; ``location`` is its own address."""
@@ -194,7 +198,8 @@ class ResourceType:
                 for text, named in _paths(attribute, extension.id):
                     # The legacy template of Azure AD names extension attributes without their URN ("manager"), and
                     # until 2018 it wrote a dot where the colon belongs.
-                    for start in ("", f"{extension.id}.", f"{extension.id}:"):
+                    starts = (f"{extension.id}.", f"{extension.id}:", *([""] if extension.short_names else []))
+                    for start in starts:
                         yield f"{start}{text}".lower(), named
         for attribute in self.core:
             for text, named in _paths(attribute, None):

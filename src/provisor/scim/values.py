@@ -90,14 +90,16 @@ def _boolean(value: Any, where: str) -> bool:
 
 
 def _integer(value: Any, where: str) -> int:
-    if isinstance(value, int) and not isinstance(value, bool):
-        return value
+    found = dialects.number(value)
+    if isinstance(found, int):
+        return found
     raise InvalidValue(f"{where} needs a whole number, not {_kind(value)}.")
 
 
 def _decimal(value: Any, where: str) -> int | float:
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return value
+    found = dialects.number(value)
+    if found is not None:
+        return found
     raise InvalidValue(f"{where} needs a number, not {_kind(value)}.")
 
 

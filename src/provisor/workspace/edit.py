@@ -17,6 +17,8 @@ from typing import Any
 from provisor import audit
 from provisor.access.actors import Actor
 from provisor.access.roles import may, require
+from provisor.scim.profiles import resource_types
+from provisor.scim.schema import ResourceType
 from provisor.storage.pool import Database, Tx
 from provisor.storage.queries import queries
 
@@ -27,7 +29,7 @@ QUERIES = queries("workspace")
 class Workspace:
     """``id`` is what Databricks calls the organisation id; ``profile`` is ``databricks`` or ``standard``.
 
-    ``strict``: what the RFCs do not say is refused.
+    ``strict``: what the RFCs do not say is refused. ``extensions``: its own, as ``profiles.resource_types`` takes them.
     """
 
     id: int
@@ -36,6 +38,7 @@ class Workspace:
     group_rename: str
     created: datetime
     strict: bool = False
+    extensions: str = ""
 
     @property
     def databricks(self) -> bool:
@@ -50,6 +53,12 @@ class Workspace:
     def realm(self) -> str:
         """Whose sessions and links are its people's."""
         return f"workspace/{self.id}"
+
+
+def types(workspace: Workspace) -> Mapping[str, ResourceType]:
+    """The resource types of a workspace by name, its own extensions among their attributes."""
+    renamable = workspace.databricks and workspace.group_rename == "allow"
+    return resource_types(workspace.profile, workspace.extensions, renamable=renamable)
 
 
 @dataclass(slots=True)

@@ -106,7 +106,9 @@ def in_document(attribute: Attribute, extension: str | None) -> Place:
     path = (*((extension,) if extension else ()), attribute.name)
     value = "r.idx" + "".join(f" -> {quoted(step)}" for step in path)
     if attribute.multi_valued:
-        return Many(f"jsonb_array_elements({value}) e (item)", _parts(attribute, "e.item"), "e.item #>> '{}'", path)
+        return Many(
+            f"jsonb_array_elements({value}) e (item)", _parts(attribute, "e.item"), _typed(attribute, "e.item"), path
+        )
     if attribute.type == "complex":
         return Structure(_parts(attribute, value), f"({value}) is not null")
     return One(_typed(attribute, value))

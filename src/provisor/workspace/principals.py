@@ -12,9 +12,8 @@ from typing import Final
 from uuid import uuid4
 
 from provisor.scim.errors import NotFound
-from provisor.scim.profiles import resource_types
 from provisor.scim.schema import ResourceType
-from provisor.workspace.edit import Workspace
+from provisor.workspace.edit import Workspace, types
 from provisor.workspace.refusals import Missing, Taken
 
 
@@ -31,7 +30,7 @@ class Principal:
 
     def type_of(self, workspace: Workspace) -> ResourceType:
         """Raises NotFound in a workspace that has none of them."""
-        found = resource_types(workspace.profile).get(self.name)
+        found = types(workspace).get(self.name)
         if found is None:
             raise NotFound("Endpoint not supported.")
         return found

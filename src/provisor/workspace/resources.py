@@ -131,7 +131,10 @@ def member_references(
 
 def as_user(item: User) -> User:
     """What Me shows of whoever asks: a service principal as a user whose name is the application id."""
-    doc = {"userName": item.name, **{name: value for name, value in item.doc.items() if name != item.principal.naming}}
+    if item.principal is USER:
+        return item
+    rest = {name: value for name, value in item.doc.items() if name != item.principal.naming and ":" not in name}
+    doc = {"userName": item.name, **rest}
     return replace(item, doc=doc, principal=USER)
 
 

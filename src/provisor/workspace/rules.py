@@ -10,15 +10,12 @@ from __future__ import annotations
 import secrets
 import unicodedata
 from collections.abc import Mapping
-from dataclasses import replace
-from functools import cache
 from typing import Any, Final
 from uuid import uuid4
 
 from provisor.access import sessions
-from provisor.scim.profiles import resource_types
 from provisor.scim.schema import ResourceType
-from provisor.workspace.edit import QUERIES, Edit, Workspace
+from provisor.workspace.edit import QUERIES, Edit, Workspace, types
 from provisor.workspace.refusals import Immutable, Unfit
 
 ADMINS: Final = "admins"
@@ -48,9 +45,7 @@ def new_number() -> int:
 
 
 def group_type(workspace: Workspace) -> ResourceType:
-    if workspace.databricks and workspace.group_rename == "allow":
-        return _renamable()
-    return resource_types(workspace.profile)["Group"]
+    return types(workspace)["Group"]
 
 
 def check_text(doc: Mapping[str, Any], *attributes: str) -> None:
@@ -104,13 +99,3 @@ async def lose_admins(work: Edit, losing: set[str]) -> None:
             "make somebody else an admin first."
         )
     await sessions.close_all(work.tx, work.workspace.realm, *losing)
-
-
-@cache
-def _renamable() -> ResourceType:
-    group = resource_types("databricks")["Group"]
-    attributes = tuple(
-        replace(item, mutability="readWrite") if item.name == "displayName" else item
-        for item in group.schema.attributes
-    )
-    return replace(group, schema=replace(group.schema, attributes=attributes))

@@ -117,7 +117,13 @@ def hashed(value: str | None) -> bytes | None:
 def arrived(row: Row, value: str | None) -> Arrival:
     """What a row of the statement ``arrival`` says of whoever sent the token ``value``."""
     workspace = Workspace(
-        row["workspace"], row["name"], row["profile"], row["group_rename"], row["workspace_created"], row["strict"]
+        row["workspace"],
+        row["name"],
+        row["profile"],
+        row["group_rename"],
+        row["workspace_created"],
+        row["strict"],
+        row["extensions"],
     )
     refused = _refused(row, value)
     if refused:

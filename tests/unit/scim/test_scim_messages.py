@@ -154,7 +154,7 @@ def test_what_the_profiles_differ_in(kind: str, name: str, standard: str | None,
 
 
 def test_schemas_and_resource_types_as_json() -> None:
-    found = {schema.id: schema.to_json("there") for schema in schemas("databricks")}
+    found = {schema.id: schema.to_json("there") for schema in schemas(resource_types("databricks"))}
     assert {ENTERPRISE} < set(found)
     shown = {item["name"]: item for item in found["urn:ietf:params:scim:schemas:core:2.0:User"]["attributes"]}
     assert shown["userName"]["required"] is True

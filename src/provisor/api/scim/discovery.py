@@ -10,9 +10,9 @@ from provisor.api.scim import responses
 from provisor.api.scim.handlers import Call
 from provisor.scim.errors import Forbidden, NotFound
 from provisor.scim.messages import list_response, service_provider_config
-from provisor.scim.profiles import resource_types, schemas
+from provisor.scim.profiles import schemas
 from provisor.workspace import workspaces
-from provisor.workspace.edit import Workspace
+from provisor.workspace.edit import Workspace, types
 from provisor.workspace.resources import native
 
 
@@ -36,12 +36,9 @@ def _answer(workspace: Workspace, base: str, endpoint: str, identity: str) -> di
     if endpoint == "ServiceProviderConfig":
         return service_provider_config(workspace.profile, base)
     if endpoint == "ResourceTypes":
-        known = {
-            kind.name: kind.to_json(f"{base}/ResourceTypes/{kind.name}")
-            for kind in resource_types(workspace.profile).values()
-        }
+        known = {kind.name: kind.to_json(f"{base}/ResourceTypes/{kind.name}") for kind in types(workspace).values()}
     else:
-        found = schemas(workspace.profile, native=native(workspace, base))
+        found = schemas(types(workspace), native=native(workspace, base))
         known = {schema.id: schema.to_json(f"{base}/Schemas/{schema.id}") for schema in found}
     if not identity:
         return list_response(list(known.values()), len(known), 1, len(known))

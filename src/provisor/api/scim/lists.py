@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from provisor.api.scim import cursors, requests, responses
 from provisor.api.scim.handlers import Handlers
-from provisor.scim.errors import NotFound
+from provisor.scim.errors import NotFound, ScimError
 from provisor.scim.messages import list_response, paging, search_request
 from provisor.storage.pool import Row
 from provisor.workspace import members, resources, search, tokens
@@ -48,15 +48,21 @@ class Lists(Handlers):
             if workspace is None:
                 workspace = self._admitted(await tokens.arrive(tx, name, self._token))[0].workspace
             while True:
-                if any(kind not in every_kind(workspace) for kind in kinds):
-                    # Who may not come in does not learn what there is.
-                    self._admitted(await tokens.arrive(tx, name, self._token))
-                    raise NotFound("Endpoint not supported.")
-                question = Question(
-                    workspace, kinds or every_kind(workspace), self._paging, self._address.base, names_only
-                )
-                position = cursors.open_(self._box, question.place, self._paging)
-                answer = await search.ask(tx, name, self._token, question, position)
+                try:
+                    if any(kind not in every_kind(workspace) for kind in kinds):
+                        raise NotFound("Endpoint not supported.")
+                    question = Question(
+                        workspace, kinds or every_kind(workspace), self._paging, self._address.base, names_only
+                    )
+                    position = cursors.open_(self._box, question.place, self._paging)
+                    answer = await search.ask(tx, name, self._token, question, position)
+                except ScimError:
+                    # Who may not come in does not learn what there is; and there may be other attributes by now.
+                    now = self._admitted(await tokens.arrive(tx, name, self._token))[0].workspace
+                    if now == workspace:
+                        raise
+                    workspace = now
+                    continue
                 arrival, caller = self._admitted(answer[0] if answer else None)
                 assert answer is not None
                 if arrival.workspace == workspace and caller.admin is not names_only:

@@ -3,14 +3,29 @@ insert into workspace (id, name, profile, group_rename, strict) values ($1, $2, 
 
 -- name: workspace_by_name
 -- Without a name: the first one that was made.
-select id, name, profile, group_rename, strict, created from workspace
+select id, name, profile, group_rename, strict, extensions, created from workspace
 where name = coalesce($1, (select name from workspace order by ordinal limit 1))
 
 -- name: workspaces
-select id, name, profile, group_rename, strict, created from workspace order by ordinal
+select id, name, profile, group_rename, strict, extensions, created from workspace order by ordinal
 
 -- name: workspace_group_rename
 update workspace set group_rename = $2 where id = $1
+
+-- name: workspace_extensions
+-- Locked: who adds or removes one does it one after the other.
+select extensions from workspace where id = $1 for no key update
+
+-- name: workspace_set_extensions
+-- What they were is returned.
+update workspace w set extensions = $2 from workspace b where w.id = $1 and b.id = w.id returning b.extensions
+
+-- name: workspace_extension_used
+-- The name of somebody who has a value of an extension.
+(select u.user_name from workspace_user u where u.workspace = $1 and u.doc ? $2 limit 1)
+union all
+(select g.doc ->> 'displayName' from workspace_group g where g.workspace = $1 and g.doc ? $2 limit 1)
+limit 1
 
 -- name: workspace_lock
 -- Who nests groups does it one after the other: two halves of a circle must not be committed at once.
@@ -18,7 +33,7 @@ select id from workspace where id = $1 for no key update
 
 -- name: arrival
 -- Everything a request needs to know about where it goes and who sends it, in one statement.
-select w.id as workspace, w.name, w.profile, w.group_rename, w.strict, w.created as workspace_created,
+select w.id as workspace, w.name, w.profile, w.group_rename, w.strict, w.extensions, w.created as workspace_created,
        t.id as token, t.owner, t.revoked is not null as revoked, t.expires <= now() as expired,
        t.last_used is null or t.last_used < now() - interval '1 minute' as touch,
        o.user_name as owner_name, o.active as owner_active,
@@ -34,7 +49,7 @@ where w.name = coalesce($1, (select name from workspace order by ordinal limit 1
 
 -- name: arrival_user
 -- As above, with the user that is asked for: reading one user is one statement.
-select w.id as workspace, w.name, w.profile, w.group_rename, w.strict, w.created as workspace_created,
+select w.id as workspace, w.name, w.profile, w.group_rename, w.strict, w.extensions, w.created as workspace_created,
        t.id as token, t.owner, t.revoked is not null as revoked, t.expires <= now() as expired,
        t.last_used is null or t.last_used < now() - interval '1 minute' as touch,
        o.user_name as owner_name, o.active as owner_active,
