@@ -73,7 +73,7 @@ async def test_the_first_workspace_is_at_the_root(pair: Pair, shop: Installation
     assert OPS in {item["userName"] for item in found["Resources"]}
 
 
-@pytest.mark.parametrize("path", ["/api/2.0/clusters/list", "/w/none/api/2.0/token/list", "/nothing"])
+@pytest.mark.parametrize("path", ["/api/2.0/clusters/list", "/w/none/api/2.0/jobs/list", "/nothing"])
 async def test_what_is_no_api_is_404_in_databricks_words(path: str, shop: Installation) -> None:
     status, found, _ = await ask(shop.url + path)
     assert status == 404
@@ -293,15 +293,27 @@ async def test_seed_49_a_removed_user_is_404_with_its_reason(pair: Pair) -> None
 async def test_seed_48_a_permission_given_individually_stays(pair: Pair) -> None:
     from provisor.workspace import entitlements
 
-    made = await add(pair, entitlements=[{"value": "allow-cluster-create"}])
+    made = await add(pair, entitlements=[{"value": "allow-cluster-create"}], roles=[{"value": "arn:own"}])
+    grants = {"entitlements": [{"value": "allow-cluster-create"}, {"value": "x"}], "roles": [{"value": "arn:shared"}]}
+
+    async def may() -> dict[str, tuple[bool, list[tuple[str, ...]]]]:
+        async with pair.house.database.snapshot() as tx:
+            found = await entitlements.effective(tx, pair.workspace, made["id"])
+        return {item.value: (item.direct, item.paths) for item in [*found.entitlements, *found.roles]}
+
     async with workspace_edit.edit(pair.house.database, pair.workspace, pair.actor) as work:
-        await teams.add(work, "Builders", {"entitlements": [{"value": "allow-cluster-create"}, {"value": "x"}]})
-        await teams.add_member(work, "Builders", "ada@contoso.com")
-        both = {item.value: item for item in await entitlements.effective(work.tx, pair.workspace, made["id"])}
-        assert (both["allow-cluster-create"].direct, both["allow-cluster-create"].groups) == (True, ["Builders"])
-        await teams.remove_member(work, "Builders", "ada@contoso.com")
-        left = {item.value: item for item in await entitlements.effective(work.tx, pair.workspace, made["id"])}
-    assert (left["allow-cluster-create"].direct, left["allow-cluster-create"].groups) == (True, [])
+        await teams.add(work, "Builders", grants)
+        await teams.add(work, "Masons")
+        await teams.add_member(work, "Builders", "Masons")
+        await teams.add_member(work, "Masons", "ada@contoso.com")
+    both, way = await may(), ("Masons", "Builders")
+    assert both["allow-cluster-create"] == (True, [way])
+    assert (both["x"], both["arn:shared"], both["arn:own"]) == ((False, [way]), (False, [way]), (True, []))
+    async with workspace_edit.edit(pair.house.database, pair.workspace, pair.actor) as work:
+        await teams.remove_member(work, "Masons", "ada@contoso.com")
+    left = await may()
+    assert (left["allow-cluster-create"], left["arn:own"]) == ((True, []), (True, []))
+    assert "arn:shared" not in left
     assert "x" not in left
 
 

@@ -23,6 +23,7 @@ ACTIONS = {
     "provisioning.write": "configure provisioning of this application",
     "provisioning.run": "plan, start and stop provisioning of this application",
     "owner.write": "change the owners of this application",
+    "audit.read": "read the audit log",
     "workspace.operate": "create and administer workspaces on this installation",
     "workspace.admin": "administer this workspace",
     "workspace.names": "read names and ids in this workspace",
@@ -36,7 +37,7 @@ ROLES: dict[str, frozenset[str]] = {
     "Global Administrator": frozenset(ACTIONS) - {"workspace.admin", "workspace.names"},
     "Application Administrator": frozenset(_READ | _APPLICATION | {"application.write"}),
     "User Administrator": frozenset({"directory.read", "directory.write"}),
-    "Global Reader": frozenset(_READ),
+    "Global Reader": frozenset(_READ | {"audit.read"}),
     "workspace admin": frozenset({"workspace.admin", "workspace.names"}),
     "workspace user": frozenset({"workspace.names"}),
 }

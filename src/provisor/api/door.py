@@ -2,13 +2,14 @@
 
 A workspace is meant by the path (``/w/NAME/…``), else by the host (``NAME.localhost``), else it is the first one that
 was made. Its SCIM API stands under ``scim/v2`` and, as Databricks has it, under ``api/2.0/preview/scim`` with and
-without ``/v2``. The workspace itself is read together with the token, in the request's first statement.
+without ``/v2`` and under the addresses of an account; Databricks' other APIs stand under ``api/2.0``. The workspace
+itself is read together with the token, in the request's first statement.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Final
 
 from starlette.applications import Starlette
@@ -20,13 +21,22 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from provisor.access.secrets import SecretBox
 from provisor.api import health
+from provisor.api.arrivals import Address
+from provisor.api.databricks.routes import DatabricksApi
+from provisor.api.databricks.well_known import well_known
 from provisor.api.envelope import Envelope, ErrorPage
 from provisor.api.limits import Limits
-from provisor.api.scim.routes import Address, ScimApi
+from provisor.api.scim.routes import ScimApi
 from provisor.storage.pool import Database
 
 _SCIM: Final = re.compile(
-    r"(?P<prefix>(?:/w/(?P<workspace>[^/]+))?/(?:scim/v2|api/2\.0/preview/scim(?:/v2)?))(?P<rest>/.*)?"
+    r"(?P<prefix>(?:/w/(?P<workspace>[^/]+))?/(?:scim/v2|api/2\.0/preview/scim(?:/v2)?"
+    r"|api/2\.[01]/accounts/[\w-]{1,64}/scim/v2|api/2\.0/account/scim/v2))(?P<rest>/.*)?"
+)
+_DATABRICKS: Final = re.compile(
+    r"(?P<prefix>(?:/w/(?P<workspace>[^/]+))?/api/2\.0)"
+    r"(?P<rest>/(?:groups|token|token-management|permissions/authorization|preview/permissions/authorization"
+    r"|workspace-conf)(?:/.*)?)"
 )
 _HOST: Final = re.compile(r"(?P<workspace>[a-z0-9-]+)\.localhost(?::\d+)?", re.IGNORECASE)
 _AUTHORITY: Final = re.compile(r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?")
@@ -46,7 +56,7 @@ def door(
 
     ``pages`` are the console's routes; ``error_page`` is what a browser gets instead of JSON.
     """
-    scim = ScimApi(database, box, limits)
+    scim, databricks = ScimApi(database, box, limits), DatabricksApi(database, limits)
 
     async def alive(_: Request) -> Response:
         return health.alive()
@@ -54,11 +64,14 @@ def door(
     async def ready(_: Request) -> Response:
         return await health.ready(database)
 
-    async def answer_scim(request: Request, found: re.Match[str]) -> Response:
+    async def answer_api(request: Request, api: ScimApi | DatabricksApi, found: re.Match[str]) -> Response:
         start = public_url.rstrip("/") if public_url else _origin(request)
         rest = [part for part in (found["rest"] or "").split("/") if part]
         address = Address(_workspace(found["workspace"], request), start + found["prefix"], rest)
-        return await scim.answer(request, address)
+        return await api.answer(request, address)
+
+    async def described(request: Request) -> Response:
+        return await well_known(database, _workspace(request.path_params.get("workspace"), request), _no_api(request))
 
     async def everything_else(request: Request) -> Response:
         if error_page is not None and "text/html" in request.headers.get("accept", ""):
@@ -69,35 +82,43 @@ def door(
         routes=[
             Route("/healthz", alive),
             Route("/readyz", ready),
+            Route("/.well-known/databricks-config", described),
+            Route("/w/{workspace}/.well-known/databricks-config", described),
             *pages,
             Route("/{path:path}", everything_else, methods=_METHODS),
         ],
         middleware=[Middleware(Envelope, error_page=error_page)],
     )
-    return _Fork(Envelope(_Scim(answer_scim), error_page=error_page), pages_and_health)
+    apis: dict[re.Pattern[str], ScimApi | DatabricksApi] = {_SCIM: scim, _DATABRICKS: databricks}
+    return _Fork(apis, Envelope(_Api(answer_api), error_page=error_page), pages_and_health)
 
 
 class _Fork:
-    """Every address of every SCIM API is found by one pattern, before the hundred of the console are gone through."""
+    """Every address of an API is found by one pattern, before the hundred of the console are gone through."""
 
-    def __init__(self, scim: ASGIApp, others: ASGIApp) -> None:
-        self._scim, self._others = scim, others
+    def __init__(
+        self, apis: Mapping[re.Pattern[str], ScimApi | DatabricksApi], found: ASGIApp, others: ASGIApp
+    ) -> None:
+        self._apis, self._found, self._others = apis, found, others
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        found = _SCIM.fullmatch(scope["path"]) if scope["type"] == "http" and scope["method"] in _METHODS else None
-        if found is None:
-            await self._others(scope, receive, send)
-        else:
-            scope["scim"] = found
-            await self._scim(scope, receive, send)
+        if scope["type"] == "http" and scope["method"] in _METHODS:
+            for pattern, api in self._apis.items():
+                if found := pattern.fullmatch(scope["path"]):
+                    scope["api"] = api, found
+                    await self._found(scope, receive, send)
+                    return
+        await self._others(scope, receive, send)
 
 
-class _Scim:
-    def __init__(self, answer: Callable[[Request, re.Match[str]], Awaitable[Response]]) -> None:
+class _Api:
+    def __init__(
+        self, answer: Callable[[Request, ScimApi | DatabricksApi, re.Match[str]], Awaitable[Response]]
+    ) -> None:
         self._answer = answer
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        response = await self._answer(Request(scope, receive), scope["scim"])
+        response = await self._answer(Request(scope, receive), *scope["api"])
         await response(scope, receive, send)
 
 

@@ -51,6 +51,7 @@ class Envelope:
             return
         given = next((value for name, value in scope["headers"] if name == b"x-request-id"), b"").decode("latin-1")
         request_id = given if _ID.fullmatch(given) else uuid4().hex
+        scope["request_id"] = request_id
         started, status = time.perf_counter(), 0
 
         async def answer(message: Message) -> None:

@@ -15,7 +15,7 @@ from provisor.jsongate import JsonError
 from provisor.refusal import Conflict, Forbidden, Invalid, NotFound, Refusal, Unavailable
 from provisor.scim.errors import ScimError
 from provisor.storage.pool import BUSY, UNFIT
-from provisor.workspace.refusals import Immutable, Missing, Stale, Taken, Unfit
+from provisor.workspace.refusals import WireRefusal
 
 #: status, scimType and error_code of refusals that are not SCIM's own.
 _TABLE: Final[tuple[tuple[type[Exception], int, str | None, str | None], ...]] = (
@@ -71,7 +71,7 @@ def problem(error: Exception) -> Problem | None:
         return Problem(429, None, str(error), "REQUEST_LIMIT_EXCEEDED", error.retry_after)
     if isinstance(error, JsonError):
         return Problem(413 if error.too_large else 400, None if error.too_large else "invalidSyntax", str(error))
-    if isinstance(error, Taken | Missing | Immutable | Unfit | Stale):
+    if isinstance(error, WireRefusal):
         return Problem(error.status, error.scim_type, str(error), error.error_code)
     for kind, status, scim_type, error_code in _TABLE:
         if isinstance(error, kind):

@@ -1,13 +1,14 @@
 """The audit log: one row with every change, in the change's own transaction.
 
 If the row cannot be written the change does not happen. ``record`` is called by the directory and the workspace,
-never by a door. Secrets and tokens are never among the values.
+never by a door; ``seal`` chains the rows afterwards. Secrets and tokens are never among the values.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from provisor.access.actors import Actor
@@ -36,6 +37,8 @@ async def record(tx: Tx, realm: str, actor: Actor, entries: Iterable[Entry]) -> 
             QUERIES.record,
             realm,
             f"{actor.name} ({actor.id})" if actor.id != actor.name else actor.name,
+            actor.address,
+            actor.request,
             [row.action for row in rows],
             [row.object for row in rows],
             [row.object_id for row in rows],
@@ -44,7 +47,29 @@ async def record(tx: Tx, realm: str, actor: Actor, entries: Iterable[Entry]) -> 
         )
 
 
-async def entries(tx: Tx, realm: str, limit: int = 100) -> list[Row]:
-    """The newest ``limit`` rows of a realm, newest first."""
-    rows: list[Row] = await tx.fetch(QUERIES.entries, realm, limit)
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which rows: ``actor`` is a part of a name or id, ``what`` a part of the object's name or its whole id.
+
+    ``since`` and ``until`` are moments, ``before_id`` the id of the first row that is too new.
+    """
+
+    actor: str = ""
+    action: str = ""
+    what: str = ""
+    request: str = ""
+    since: datetime | None = None
+    until: datetime | None = None
+    before_id: int | None = None
+
+
+async def entries(tx: Tx, realm: str, limit: int = 100, chosen: Filter = Filter()) -> list[Row]:
+    """The newest ``limit`` rows of a realm that are ``chosen``, newest first."""
+    asked = (chosen.actor, chosen.action, chosen.what, chosen.request, chosen.since, chosen.until, chosen.before_id)
+    rows: list[Row] = await tx.fetch(QUERIES.entries, realm, limit, *asked)
     return rows
+
+
+async def actions(tx: Tx, realm: str) -> list[str]:
+    """What has been done in a realm so far, in words."""
+    return [row["action"] for row in await tx.fetch(QUERIES.actions, realm)]

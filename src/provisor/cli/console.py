@@ -19,7 +19,12 @@ Values = Annotated[list[str] | None, typer.Argument(help="attribute=value, like 
 
 def register(workspace: typer.Typer) -> None:
     user = group(
-        "One user, as the admin console does it.", add=user_add, show=user_show, remove=user_remove, set=user_set
+        "One user, as the admin console does it.",
+        add=user_add,
+        show=user_show,
+        remove=user_remove,
+        allow=user_allow,
+        set=user_set,
     )
     team = group(
         "One group, as the admin console does it.",
@@ -73,16 +78,21 @@ def user_show(ctx: typer.Context, name: Name, username: UserName) -> None:
         workspace = await find(desk, name)
         async with desk.house.database.snapshot() as tx:
             user = await people.find(tx, workspace, username)
-            grants = await entitlements.effective(tx, workspace, user.id)
-        shown = [{"value": item.value, "individually": item.direct, "groups": item.groups} for item in grants]
-        return {**described_user(user), "admin": people.is_admin(user), "permissions": shown}
+            may = await entitlements.effective(tx, workspace, user.id)
+        shown = {
+            name: [{"value": item.value, "individually": item.direct, "through": item.paths} for item in items]
+            for name, items in (("permissions", may.entitlements), ("roles", may.roles))
+        }
+        return {**described_user(user), "admin": people.is_admin(user), **shown}
 
     session: Session = ctx.obj
     found = session.run(work)
     lines = [f"{label.ljust(13)} {session.cell(found[key])}" for key, label in _USER_LABELS.items()]
-    for item in found["permissions"]:
-        sources = [*(["individually"] if item["individually"] else []), *(f"through {name}" for name in item["groups"])]
-        lines.append(f"{'May'.ljust(13)} {item['value']} ({', '.join(sources)})")
+    for label, key in (("May", "permissions"), ("Role", "roles")):
+        for item in found[key]:
+            sources = ["individually"] if item["individually"] else []
+            sources += [f"through {session.cell(' > '.join(path))}" for path in item["through"]]
+            lines.append(f"{label.ljust(13)} {item['value']} ({', '.join(sources)})")
     session.show(found, "\n".join(lines))
 
 
@@ -107,6 +117,19 @@ def user_remove(ctx: typer.Context, name: Name, username: UserName) -> None:
     session: Session = ctx.obj
     session.run(_people(name, work))
     session.show({"removed": username}, f"{username} is removed from {name}.")
+
+
+def user_allow(ctx: typer.Context, name: Name, username: UserName) -> None:
+    """Forget that a user was removed: provisioning may create the account anew."""
+
+    async def work(edit: Any, _: Any) -> None:
+        from provisor.workspace import tombstones
+
+        await tombstones.allow_again(edit, username)
+
+    session: Session = ctx.obj
+    session.run(_people(name, work))
+    session.show({"allowed": username}, f"{username} may be provisioned in {name} again.")
 
 
 def user_set(

@@ -43,6 +43,7 @@ _MODULES = {
     "plan": "plan",
     "sync": "sync",
     "log": "log",
+    "audit": "audit",
     "serve": "serve",
 }
 

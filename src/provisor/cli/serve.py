@@ -1,4 +1,4 @@
-"""``provisor serve``: one process with every door and the scheduler."""
+"""``provisor serve``: one process with every door, the scheduler, and the seal of the audit log."""
 
 from __future__ import annotations
 
@@ -30,6 +30,7 @@ def serve(
 async def _serve(session: Session, **flags: object) -> None:
     from provisor import compose
     from provisor.api import server
+    from provisor.audit.sealer import keep_sealed
 
     settings = session.settings(**flags)
     tls = server.certificate(settings.tls_cert, settings.tls_key)
@@ -49,6 +50,7 @@ async def _serve(session: Session, **flags: object) -> None:
                 print(f"Set a password for the portal, once: {link}", flush=True)
 
         scheduler = asyncio.create_task(compose.scheduler(house).run())
+        sealing = asyncio.create_task(keep_sealed(house.database))
         serving = asyncio.create_task(
             server.serve(compose.doors(house), sock, tls, ready, proxies=settings.trusted_proxies)
         )
@@ -59,9 +61,9 @@ async def _serve(session: Session, **flags: object) -> None:
                 scheduler.result()
             await serving
         finally:
-            for task in (scheduler, serving):
+            for task in (scheduler, sealing, serving):
                 task.cancel()
-            await asyncio.gather(scheduler, serving, return_exceptions=True)
+            await asyncio.gather(scheduler, sealing, serving, return_exceptions=True)
 
 
 def _log(level: str) -> None:

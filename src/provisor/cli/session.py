@@ -64,7 +64,8 @@ class Session:
 
             async with compose.opened(settings, size=4) as house:
                 tenant = await compose.first_tenant(house, **init)
-                return await work(Desk(house, tenant, await compose.actor(house, tenant)))
+                actor = (await compose.actor(house, tenant)).via("command line")
+                return await work(Desk(house, tenant, actor))
 
         return run_loop(everything())
 

@@ -10,6 +10,7 @@ from provisor.cli import console, extensions
 from provisor.cli.console import Name, described_user, find
 from provisor.cli.groups import group
 from provisor.cli.session import Desk, Session
+from provisor.refusal import Invalid
 
 PAGE = 1000
 
@@ -179,19 +180,28 @@ def revoke_token(
 def configure(
     ctx: typer.Context,
     name: Name,
-    group_rename: Annotated[str, typer.Option(help="refuse or allow: may groups get another name.")],
+    group_rename: Annotated[str | None, typer.Option(help="refuse or allow: may groups get another name.")] = None,
+    tokens: Annotated[str | None, typer.Option(help="on or off: whether access tokens are taken at all.")] = None,
+    longest_token_days: Annotated[int | None, typer.Option(help="Days that a new token lives at most; 0: any.")] = None,
 ) -> None:
     """Change what the workspace allows."""
+    if tokens not in (None, "on", "off"):
+        raise Invalid(f"{tokens!r} is not on or off.")
+    if group_rename is None and tokens is None and longest_token_days is None:
+        raise Invalid("Say what to change: --group-rename, --tokens or --longest-token-days.")
 
-    async def work(desk: Desk) -> None:
-        from provisor.workspace import workspaces
+    async def work(desk: Desk) -> dict[str, Any]:
+        from provisor.workspace import token_rules, workspaces
 
         async with desk.workspace_edit(await find(desk, name)) as edit:
-            await workspaces.set_group_rename(edit, group_rename)
+            if group_rename is not None:
+                await workspaces.set_group_rename(edit, group_rename)
+            enabled = None if tokens is None else tokens == "on"
+            await token_rules.set_rules(edit, enabled=enabled, longest_days=longest_token_days)
+        return await _described(desk, await find(desk, name))
 
     session: Session = ctx.obj
-    session.run(work)
-    session.show({"name": name, "groupRename": group_rename}, f"{name} is saved.")
+    session.show(session.run(work), f"{name} is saved.")
 
 
 def users(
@@ -202,12 +212,13 @@ def users(
     """List the users with their groups."""
 
     async def work(desk: Desk) -> list[dict[str, Any]]:
+        from provisor.workspace import tombstones
         from provisor.workspace import users as people
 
         workspace = await find(desk, name)
         async with desk.house.database.snapshot() as tx:
             if removed:
-                return [_tombstone(row) for row in await people.removed(tx, workspace)]
+                return [_tombstone(row) for row in await tombstones.everyone(tx, workspace)]
             found: list[dict[str, Any]] = []
             after = ""
             while page := await people.everyone(tx, workspace, after, PAGE):
@@ -273,6 +284,8 @@ async def _described(desk: Desk, workspace: Any) -> dict[str, Any]:
         "profile": workspace.profile,
         "groupRename": workspace.group_rename,
         "strict": workspace.strict,
+        "tokens": "on" if workspace.tokens_enabled else "off",
+        "longestTokenDays": workspace.longest_token_days,
         "tenantUrl": await desk.house.tenant_url(workspace),
     }
 

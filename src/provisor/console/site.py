@@ -189,6 +189,7 @@ async def _recognise(house: House, site: Site[V], visit: V, secret: str, act: Ac
     if stale is None:
         return
     visit.secret = secret
+    visit.actor = visit.actor.via(visit.address, visit.request.scope["request_id"])
     shown = visit.notice is not None and visit.request.method == "GET" and not visit.partial
     if not shown:
         visit.notice = None

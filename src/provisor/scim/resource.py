@@ -69,18 +69,16 @@ def assemble(
     modified: datetime,
     version: int,
     location: str,
-    name: str | None = None,
+    name: str,
 ) -> dict[str, Any]:
-    """The full representation of a resource (RFC 7643 §3.1) whose attributes are ``doc``.
-
-    ``name`` is what ``meta.resourceType`` says when that is not the type's name.
-    """
+    """The full representation of a resource (RFC 7643 §3.1) whose attributes are ``doc``; ``name`` is what
+    ``meta.resourceType`` says."""
     return {
         "schemas": listed_schemas(resource_type, doc),
         "id": id,
         **{name: value for name, value in doc.items() if name not in _OURS and value is not None and value != []},
         "meta": {
-            "resourceType": name or resource_type.name,
+            "resourceType": name,
             "created": _stamp(created),
             "lastModified": _stamp(modified),
             "location": location,

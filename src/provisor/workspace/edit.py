@@ -19,7 +19,7 @@ from provisor.access.actors import Actor
 from provisor.access.roles import may, require
 from provisor.scim.profiles import resource_types
 from provisor.scim.schema import ResourceType
-from provisor.storage.pool import Database, Tx
+from provisor.storage.pool import Database, Row, Tx
 from provisor.storage.queries import queries
 
 QUERIES = queries("workspace")
@@ -30,6 +30,7 @@ class Workspace:
     """``id`` is what Databricks calls the organisation id; ``profile`` is ``databricks`` or ``standard``.
 
     ``strict``: what the RFCs do not say is refused. ``extensions``: its own, as ``profiles.resource_types`` takes them.
+    ``longest_token_days``: 0 for no limit.
     """
 
     id: int
@@ -39,6 +40,23 @@ class Workspace:
     created: datetime
     strict: bool = False
     extensions: str = ""
+    tokens_enabled: bool = True
+    longest_token_days: int = 0
+
+    @classmethod
+    def of(cls, row: Row) -> Workspace:
+        """From a row of ``workspaces`` or of an arrival, whose columns are named alike."""
+        return cls(
+            row["workspace"],
+            row["name"],
+            row["profile"],
+            row["group_rename"],
+            row["workspace_created"],
+            row["strict"],
+            row["extensions"],
+            row["tokens_enabled"],
+            row["longest_token_days"],
+        )
 
     @property
     def databricks(self) -> bool:

@@ -32,13 +32,22 @@ async def get(tx: Tx, workspace: Workspace, identity: str, *, with_members: bool
     return resources.group(row, found)
 
 
-async def find(tx: Tx, workspace: Workspace, name: str) -> Group:
-    """The group with this name, in any case, or with this id; without its members."""
+async def named(tx: Tx, workspace: Workspace, name: str) -> Group:
+    """The group with this name, in any case; without its members."""
     row = await tx.fetchrow(f"{QUERIES.groups_select} and r.display_key = $3", workspace.id, True, name.casefold())
     if row is None:
-        row = await tx.fetchrow(f"{QUERIES.groups_select} and r.id = $3", workspace.id, True, name)
-    if row is None:
         raise Missing(f"There is no group {name} in the workspace {workspace.name}.")
+    return resources.group(row)
+
+
+async def find(tx: Tx, workspace: Workspace, name: str) -> Group:
+    """As :func:`named`, or the one with this id."""
+    try:
+        return await named(tx, workspace, name)
+    except Missing:
+        row = await tx.fetchrow(f"{QUERIES.groups_select} and r.id = $3", workspace.id, True, name)
+        if row is None:
+            raise
     return resources.group(row)
 
 

@@ -11,7 +11,7 @@ from provisor.scim.schema import ResourceType
 from provisor.workspace.edit import QUERIES, Workspace
 from provisor.workspace.places import Many, One, Place, Places, Structure, quoted
 from provisor.workspace.principals import SERVICE_PRINCIPAL, USER, Principal
-from provisor.workspace.resources import native
+from provisor.workspace.resources import meta_name, native
 from provisor.workspace.rules import group_type
 
 #: Stands in expressions for the address that the endpoints stand under.
@@ -32,15 +32,16 @@ class Kind:
 
     def places(self, workspace: Workspace, base: str, visible: frozenset[str] | None = None) -> Places:
         """The places of all attributes, as they are shown under the address ``base``; ``visible``: only of these."""
-        return _places(self, workspace, native(workspace, base), visible)
+        named = meta_name(workspace, self.type_of(workspace), base)
+        return _places(self, workspace, native(workspace, base), named, visible)
 
-    def in_columns(self, workspace: Workspace, is_native: bool) -> Mapping[str, Place]:
-        return {**self.own, "meta": self._meta(workspace, is_native), **_references(self.name, workspace, is_native)}
+    def in_columns(self, workspace: Workspace, is_native: bool, named: str) -> Mapping[str, Place]:
+        return {**self.own, "meta": self._meta(workspace, named), **_references(self.name, workspace, is_native)}
 
-    def _meta(self, workspace: Workspace, is_native: bool) -> Place:
+    def _meta(self, workspace: Workspace, named: str) -> Place:
         kind = self.type_of(workspace)
         parts = {
-            "resourceType": f"{quoted((is_native and kind.meta_name) or kind.name)}::text",
+            "resourceType": f"{quoted(named)}::text",
             # What is shown ends with milliseconds.
             "created": _microseconds("created"),
             "lastModified": _microseconds("modified"),
@@ -51,9 +52,9 @@ class Kind:
 
 
 @lru_cache(maxsize=256)
-def _places(kind: Kind, workspace: Workspace, is_native: bool, visible: frozenset[str] | None) -> Places:
+def _places(kind: Kind, workspace: Workspace, is_native: bool, named: str, visible: frozenset[str] | None) -> Places:
     """Made once: putting them together costs as much as asking the database."""
-    return Places(kind.type_of(workspace), kind.in_columns(workspace, is_native), visible)
+    return Places(kind.type_of(workspace), kind.in_columns(workspace, is_native, named), visible)
 
 
 def _microseconds(column: str) -> str:

@@ -49,6 +49,14 @@ class Unfit(Invalid):
     error_code: ClassVar[str | None] = None
 
 
+class Exhausted(Conflict):
+    """There are as many of these as there may be."""
+
+    status: ClassVar[int] = 400
+    scim_type: ClassVar[str | None] = None
+    error_code: ClassVar[str | None] = "QUOTA_EXCEEDED"
+
+
 class Stale(Conflict):
     """The resource is another version than the one that was expected (RFC 7644 §3.14)."""
 
@@ -57,4 +65,4 @@ class Stale(Conflict):
     error_code: ClassVar[str | None] = None
 
 
-WireRefusal = Taken | Missing | Immutable | Unfit | Stale
+WireRefusal = Taken | Missing | Immutable | Unfit | Exhausted | Stale

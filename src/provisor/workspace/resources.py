@@ -117,7 +117,7 @@ def represent(workspace: Workspace, item: User | Group, base: str, *, member_nam
         modified=item.modified,
         version=item.version,
         location=f"{base}{kind.endpoint}/{item.id}",
-        name=kind.meta_name if native(workspace, base) else None,
+        name=meta_name(workspace, kind, base),
     )
 
 
@@ -144,7 +144,13 @@ def type_of(workspace: Workspace, item: User | Group) -> ResourceType:
 
 def native(workspace: Workspace, base: str) -> bool:
     """Whether Databricks' own clients ask: at its own address they read its words, at the RFC's address the RFC's."""
-    return workspace.databricks and "/api/2.0/" in base
+    return workspace.databricks and "/api/2." in base
+
+
+def meta_name(workspace: Workspace, kind: ResourceType, base: str) -> str:
+    """What ``meta.resourceType`` says: a workspace's own address tells its groups from those of an account."""
+    local = native(workspace, base) and "/preview/" in base
+    return (local and kind.meta_name) or kind.name
 
 
 def only_names(resource: Mapping[str, Any]) -> dict[str, Any]:

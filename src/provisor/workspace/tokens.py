@@ -15,10 +15,15 @@ from provisor.access.actors import Actor
 from provisor.access.tokens import NewToken
 from provisor.refusal import Invalid, NotFound
 from provisor.storage.pool import Database, Row, Tx
+from provisor.workspace import token_rules, users
 from provisor.workspace.edit import QUERIES, Edit, Workspace
+from provisor.workspace.refusals import Exhausted
 from provisor.workspace.resources import User
 
 LIFETIME_DAYS: Final = 90
+#: Live tokens of one user.
+QUOTA: Final = 600
+_DAY: Final = 86_400.0
 _LONGEST_DAYS: Final = 36_500
 _LONGEST_COMMENT: Final = 256
 
@@ -47,25 +52,55 @@ class Arrival:
 async def create(work: Edit, user: User, *, comment: str = "", lifetime_days: float | None = LIFETIME_DAYS) -> NewToken:
     """A token for ``user``, whose value is known only to whoever made it. Without a lifetime it never expires."""
     work.require_admin()
-    if lifetime_days is not None and not 0 < lifetime_days <= _LONGEST_DAYS:
-        raise Invalid(f"A token lives more than 0 and at most {_LONGEST_DAYS} days; 0 stands for one without an end.")
-    if len(comment) > _LONGEST_COMMENT:
-        raise Invalid(f"A token's comment has at most {_LONGEST_COMMENT} characters.")
-    if await work.tx.fetchval(QUERIES.user_keep, work.workspace.id, user.id) is None:
+    return await _made(work, user, comment, None if lifetime_days is None else lifetime_days * _DAY)
+
+
+async def create_own(work: Edit, caller: Caller, *, comment: str = "", lifetime_seconds: float | None) -> NewToken:
+    """A token for whoever asks, as long as tokens are theirs to use; without a lifetime as long as one may be."""
+    await token_rules.require(work.tx, work.workspace, caller.user, admin=caller.admin)
+    longest = work.workspace.longest_token_days
+    if lifetime_seconds is None and longest:
+        lifetime_seconds = longest * _DAY
+    return await _made(work, await users.get(work.tx, work.workspace, caller.user), comment, lifetime_seconds)
+
+
+async def _made(work: Edit, user: User, comment: str, seconds: float | None) -> NewToken:
+    _check(work.workspace, comment, seconds)
+    row = await work.tx.fetchrow(QUERIES.user_lock, work.workspace.id, user.id)
+    if row is None:
         raise NotFound(f"{user.name} was removed meanwhile.")
-    if not user.active:
+    if not row["active"]:
         raise Invalid(f"{user.name} is inactive: a token of theirs would be refused.")
+    if await work.tx.fetchval(QUERIES.tokens_live, work.workspace.id, user.id) >= QUOTA:
+        raise Exhausted(f"{user.name} has {QUOTA} access tokens, and nobody has more: revoke some of them first.")
     token = tokens.make()
-    expires = None if lifetime_days is None else datetime.now(UTC) + timedelta(days=lifetime_days)
+    expires = None if seconds is None else datetime.now(UTC) + timedelta(seconds=seconds)
     await work.tx.execute(QUERIES.token_insert, work.workspace.id, token.id, user.id, token.hash, comment, expires)
     after = {"owner": user.name, "comment": comment, "expires": expires and expires.isoformat()}
     work.record("create token", f"token {token.id[:12]}", token.id, after=after)
     return token
 
 
+def _check(workspace: Workspace, comment: str, seconds: float | None) -> None:
+    if not workspace.tokens_enabled:
+        raise Invalid(f"Access tokens are turned off in the workspace {workspace.name}: one would be refused.")
+    if seconds is not None and not 0 < seconds <= _LONGEST_DAYS * _DAY:
+        raise Invalid(f"A token lives more than 0 and at most {_LONGEST_DAYS} days.")
+    longest = workspace.longest_token_days
+    if longest and (seconds is None or seconds > longest * _DAY):
+        raise Invalid(f"A token lives at most {longest} days in the workspace {workspace.name}.")
+    _check_comment(comment)
+
+
+def _check_comment(comment: str) -> None:
+    if len(comment) > _LONGEST_COMMENT:
+        raise Invalid(f"A token's comment has at most {_LONGEST_COMMENT} characters.")
+
+
 async def everyone(tx: Tx, workspace: Workspace, owner: str | None = None) -> list[Row]:
     """Tokens, of one owner's id or all: ``id``, ``owner``, ``user_name``, ``active``, ``admin``, ``comment``,
-    ``created``, ``expires``, ``revoked``, ``last_used``."""
+    ``created``, ``expires``, ``revoked``, ``last_used``; ``refusals``, and when, with which status and why last
+    (``refused_at``, ``refused_status``, ``refused_why``)."""
     rows: list[Row] = await tx.fetch(QUERIES.tokens, workspace.id, owner)
     return rows
 
@@ -84,7 +119,25 @@ def state(row: Row) -> str:
 async def revoke(work: Edit, token_id: str) -> None:
     """End a token. Raises NotFound when there is none with this id that still counts."""
     work.require_admin()
-    row = await work.tx.fetchrow(QUERIES.token_revoke, work.workspace.id, token_id)
+    await _revoked(work, token_id, None)
+
+
+async def revoke_own(work: Edit, caller: Caller, token_id: str) -> None:
+    """As :func:`revoke`, one of the tokens of whoever asks."""
+    await _revoked(work, token_id, caller.user)
+
+
+async def comment_own(work: Edit, caller: Caller, token_id: str, comment: str) -> None:
+    """Say anew what a token of whoever asks is for. Raises NotFound."""
+    _check_comment(comment)
+    before = await work.tx.fetchval(QUERIES.token_comment, work.workspace.id, token_id, caller.user, comment)
+    if before is None:
+        raise NotFound(f"There is no token {token_id} of yours.")
+    work.record_change(f"token {token_id[:12]}", token_id, {"comment": before}, {"comment": comment})
+
+
+async def _revoked(work: Edit, token_id: str, owner: str | None) -> None:
+    row = await work.tx.fetchrow(QUERIES.token_revoke, work.workspace.id, token_id, owner)
     if row is None:
         raise NotFound(f"There is no token {token_id} that could be revoked.")
     before = {"owner": row["owner"], "comment": row["comment"]}
@@ -109,6 +162,12 @@ async def used(database: Database, workspace: Workspace, caller: Caller) -> None
         await tx.execute(QUERIES.token_used, workspace.id, caller.token)
 
 
+async def refused(database: Database, digest: bytes, count: int, status: int, why: str) -> None:
+    """Note with the token of this hash, if there is one, how many more requests were refused, and the last reason."""
+    async with database.transaction() as tx:
+        await tx.execute(QUERIES.token_refused, digest, count, status, why)
+
+
 def hashed(value: str | None) -> bytes | None:
     """What a token is looked up by; None when it cannot be one."""
     return tokens.digest(value) if value is not None and tokens.well_formed(value) else None
@@ -116,15 +175,7 @@ def hashed(value: str | None) -> bytes | None:
 
 def arrived(row: Row, value: str | None) -> Arrival:
     """What a row of the statement ``arrival`` says of whoever sent the token ``value``."""
-    workspace = Workspace(
-        row["workspace"],
-        row["name"],
-        row["profile"],
-        row["group_rename"],
-        row["workspace_created"],
-        row["strict"],
-        row["extensions"],
-    )
+    workspace = Workspace.of(row)
     refused = _refused(row, value)
     if refused:
         return Arrival(workspace, None, refused)
@@ -145,6 +196,8 @@ def _refused(row: Row, value: str | None) -> str | None:
         return "Invalid access token."
     if row["owner_name"] is None:
         return "The owner of this access token was removed from the workspace."
+    if not row["tokens_enabled"]:
+        return "Access tokens are turned off in this workspace."
     if row["revoked"]:
         return "Access token has been revoked."
     if row["expired"]:

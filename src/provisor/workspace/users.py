@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace as replace_fields
-from typing import Any, NoReturn
+from typing import Any
 
 import asyncpg
 
@@ -21,10 +21,10 @@ from provisor.scim.path import parse as parse_path
 from provisor.scim.requests import resource
 from provisor.scim.resource import accept
 from provisor.storage.pool import Row, Tx
-from provisor.workspace import members, resources, rules
+from provisor.workspace import members, resources, rules, tombstones
 from provisor.workspace.edit import QUERIES, Edit, Workspace
 from provisor.workspace.principals import PRINCIPALS, SERVICE_PRINCIPAL, USER, Principal, new_application_id
-from provisor.workspace.refusals import Missing, Removed, Stale, Unfit
+from provisor.workspace.refusals import Missing, Stale, Unfit
 from provisor.workspace.resources import User
 
 
@@ -32,39 +32,33 @@ async def get(tx: Tx, workspace: Workspace, identity: str) -> User:
     """The user or service principal with this id. Raises Removed for a tombstone, Missing for nobody."""
     row = await tx.fetchrow(f"{QUERIES.users_select} and r.id = $3", workspace.id, True, identity)
     if row is None:
-        await absent(tx, workspace, identity)
+        await tombstones.refuse(tx, workspace, identity)
+    return resources.user(row)
+
+
+async def named(tx: Tx, workspace: Workspace, name: str) -> User:
+    """The user with this user name (or the service principal with this application id), in any case."""
+    key = name.casefold()
+    row = await tx.fetchrow(f"{QUERIES.users_select} and r.name_key = $3", workspace.id, True, key)
+    if row is None:
+        raise Missing(f"There is no user {name} in the workspace {workspace.name}.")
     return resources.user(row)
 
 
 async def find(tx: Tx, workspace: Workspace, name: str) -> User:
-    """The user with this user name (or the service principal with this application id), in any case, or with this
-    id."""
-    key = name.casefold()
-    row = await tx.fetchrow(f"{QUERIES.users_select} and r.name_key = $3", workspace.id, True, key)
-    if row is None:
+    """As :func:`named`, or the one with this id."""
+    try:
+        return await named(tx, workspace, name)
+    except Missing:
         row = await tx.fetchrow(f"{QUERIES.users_select} and r.id = $3", workspace.id, True, name)
-    if row is None:
-        raise Missing(f"There is no user {name} in the workspace {workspace.name}.")
+        if row is None:
+            raise
     return resources.user(row)
 
 
 async def first_admin(tx: Tx, workspace: Workspace) -> User:
     """The active admin who has been there longest."""
     return await get(tx, workspace, str(await tx.fetchval(QUERIES.first_admin, workspace.id)))
-
-
-async def absent(tx: Tx, workspace: Workspace, identity: str, principal: Principal = USER) -> NoReturn:
-    """Raise what is true of an id that no user has, and NotFound where there are none of this kind."""
-    principal.type_of(workspace)
-    removed = await tx.fetchval(QUERIES.tombstone_exists, workspace.id, identity)
-    refuse_absent(identity, principal, removed=removed)
-
-
-def refuse_absent(identity: str, principal: Principal, *, removed: bool) -> NoReturn:
-    """Raise Removed for an id with a tombstone, Missing for one that nobody has."""
-    if removed:
-        raise Removed(f"{principal.kind} {identity} was removed from the workspace by an administrator.")
-    raise principal.missing(identity)
 
 
 async def everyone(tx: Tx, workspace: Workspace, after: str = "", limit: int = 1000) -> list[User]:
@@ -89,12 +83,6 @@ async def count(tx: Tx, workspace: Workspace) -> int:
 def is_admin(user: User) -> bool:
     """Whether a user who was read with groups is an admin."""
     return any(item["display"] == rules.ADMINS for item in user.groups or ())
-
-
-async def removed(tx: Tx, workspace: Workspace) -> list[Row]:
-    """The tombstones (``user_id``, ``user_name``, ``external_id``, ``removed``, ``removed_by``), newest first."""
-    rows: list[Row] = await tx.fetch(QUERIES.tombstones, workspace.id)
-    return rows
 
 
 async def create(work: Edit, body: Mapping[str, Any], *, principal: Principal = USER) -> User:
@@ -346,7 +334,7 @@ async def _locked(
     """The user or service principal with this id, of one kind or (None) of either."""
     row = await work.tx.fetchrow(QUERIES.user_lock, work.workspace.id, identity)
     if row is None or (principal is not None and row["kind"] != principal.name):
-        await absent(work.tx, work.workspace, identity, principal or USER)
+        await tombstones.refuse(work.tx, work.workspace, identity, principal or USER)
     if expected is not None and row["version"] not in expected:
         kind = PRINCIPALS[row["kind"]].kind
         raise Stale(f"{kind} {identity} is version {row['version']} now, another one than was expected: read it again.")

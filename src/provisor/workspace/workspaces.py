@@ -18,7 +18,7 @@ from provisor.refusal import Conflict, Invalid, NotFound
 from provisor.scim.errors import ScimError
 from provisor.scim.extensions import parse
 from provisor.scim.schema import ResourceType, Schema
-from provisor.storage.pool import Row, Tx
+from provisor.storage.pool import Tx
 from provisor.workspace import groups, rules, users
 from provisor.workspace.edit import QUERIES, Edit, Workspace, types
 
@@ -66,17 +66,17 @@ async def get(tx: Tx, name: str) -> Workspace:
     row = await tx.fetchrow(QUERIES.workspace_by_name, name)
     if row is None:
         raise NotFound(f"There is no workspace {name}: provisor workspace list shows them.")
-    return _workspace(row)
+    return Workspace.of(row)
 
 
 async def first(tx: Tx) -> Workspace | None:
     """The workspace that was made first, which answers at the root; None when there is none yet."""
     row = await tx.fetchrow(QUERIES.workspace_by_name, None)
-    return _workspace(row) if row else None
+    return Workspace.of(row) if row else None
 
 
 async def everyone(tx: Tx) -> list[Workspace]:
-    return [_workspace(row) for row in await tx.fetch(QUERIES.workspaces)]
+    return [Workspace.of(row) for row in await tx.fetch(QUERIES.workspaces)]
 
 
 async def set_group_rename(work: Edit, group_rename: str) -> None:
@@ -173,15 +173,3 @@ def _check(name: str, profile: str, group_rename: str) -> None:
         raise Invalid(f"{profile!r} is not a profile: {', '.join(PROFILES)}.")
     if group_rename not in ("refuse", "allow"):
         raise Invalid(f"{group_rename!r} is not a rule for renaming groups: refuse or allow.")
-
-
-def _workspace(row: Row) -> Workspace:
-    return Workspace(
-        row["id"],
-        row["name"],
-        row["profile"],
-        row["group_rename"],
-        row["created"],
-        row["strict"],
-        row["extensions"],
-    )

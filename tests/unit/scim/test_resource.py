@@ -156,6 +156,7 @@ def _assembled(kind: Any, doc: dict[str, Any]) -> dict[str, Any]:
         modified=datetime(2021, 1, 1, tzinfo=UTC),
         version=3,
         location="https://host/Users/7",
+        name=kind.name,
     )
 
 

@@ -1,34 +1,19 @@
-"""What a SCIM request says besides its path: body, preconditions, token."""
+"""What a request says besides its path: its body, and what versions it may meet."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Any, Final
 
 from starlette.requests import Request
 
 from provisor import jsongate
-from provisor.api.credentials import access_token
 from provisor.scim.errors import InvalidSyntax, ScimError, TooLarge
 from provisor.scim.messages import MOST_BYTES
 
 #: Databricks' old command line calls JSON ``text/json``, other tools send no type at all.
 _TYPES: Final = frozenset({"", "application/scim+json", "application/json", "text/json"})
 _TAG: Final = re.compile(r'(?:W/)?"(\d{1,18})"')
-
-
-@dataclass(frozen=True, slots=True)
-class Address:
-    """``workspace`` is a name, or None for the first; ``base`` is the absolute address that ``path`` continues."""
-
-    workspace: str | None
-    base: str
-    path: list[str]
-
-
-def token(request: Request) -> str | None:
-    return access_token(request.headers.get("authorization"))
 
 
 async def body(request: Request) -> dict[str, Any]:

@@ -1,33 +1,29 @@
 """One resource at a time: each request is one transaction in which token, precondition and rules are checked.
 
-Reading one user is a single statement. A write that the database stops because it and another one wait for each other
-is done again.
+Reading one user is a single statement.
 """
 
 from __future__ import annotations
 
-import asyncio
-import random
 from collections.abc import Awaitable, Callable
-from typing import Final, TypeVar
+from typing import TypeVar
 
-import asyncpg
 import orjson
 from starlette.responses import Response
 
+from provisor.api import arrivals
 from provisor.api.scim import bulk, requests, responses
 from provisor.api.scim.handlers import Handlers
 from provisor.refusal import Forbidden
 from provisor.storage.pool import Tx
-from provisor.workspace import groups, members, resources, tokens, users
+from provisor.workspace import groups, members, resources, tokens, tombstones, users
 from provisor.workspace.edit import Edit, Workspace
 from provisor.workspace.endpoints import Endpoint
 from provisor.workspace.principals import Principal
 from provisor.workspace.resources import Group, User
-from provisor.workspace.tokens import Arrival, Caller
+from provisor.workspace.tokens import Caller
 
 T = TypeVar("T")
-_ATTEMPTS: Final = 3
 Write = Callable[[Edit], Awaitable[User | Group | None]]
 
 
@@ -45,7 +41,7 @@ class Resources(Handlers):
         row = found[1]
         principal.type_of(arrival.workspace)
         if row["kind"] != principal.name:
-            users.refuse_absent(self._identity, principal, removed=row["removed"])
+            tombstones.refuse_absent(self._identity, principal, removed=row["removed"])
         await self._used(arrival.workspace, caller)
         return self._one(arrival.workspace, caller, resources.user(row))
 
@@ -97,11 +93,11 @@ class Resources(Handlers):
 
     async def _write(self, action: Write, status: int = 200) -> Response:
         """Do ``action`` in one transaction with the check of the token; render what it returns."""
-        arrival, caller, item = await self._done(action)
-        await self._used(arrival.workspace, caller)
+        workspace, caller, item = await self._done(action)
+        await self._used(workspace, caller)
         if item is None:
             return Response(status_code=204)
-        return self._whole(arrival.workspace, item, status)
+        return self._whole(workspace, item, status)
 
     async def bulk(self) -> Response:
         """POST /Bulk: whoever may not write at all is refused as a whole, before the first operation."""
@@ -112,36 +108,22 @@ class Resources(Handlers):
         async def write(action: Callable[[Edit], Awaitable[T]]) -> T:
             return (await self._done(action))[2]
 
-        arrival, caller, _ = await self._attempt(nothing)
+        workspace, caller, _ = await self._done(nothing)
         operations, most_errors = bulk.read(await requests.body(self._request))
         answer = await bulk.Bulk(write, self._address.base, operations, most_errors).run()
-        await self._used(arrival.workspace, caller)
+        await self._used(workspace, caller)
         return responses.render(self._request, answer)
 
-    async def _done(self, action: Callable[[Edit], Awaitable[T]]) -> tuple[Arrival, Caller, T]:
-        """Do ``action``; again when the database stopped it because it and another one waited for each other."""
-        attempt = 1
-        while True:
-            try:
-                return await self._attempt(action)
-            except asyncpg.DeadlockDetectedError:
-                if attempt == _ATTEMPTS:
-                    raise
-                await asyncio.sleep(random.uniform(0, 0.1 * 2**attempt))
-                attempt += 1
-
-    async def _attempt(self, action: Callable[[Edit], Awaitable[T]]) -> tuple[Arrival, Caller, T]:
-        async with self._database.transaction() as tx:
-            arrival, caller = self._admitted(await tokens.arrive(tx, self._address.workspace, self._token))
+    async def _done(self, action: Callable[[Edit], Awaitable[T]]) -> tuple[Workspace, Caller, T]:
+        async def as_admin(work: Edit, caller: Caller) -> T:
             if not caller.admin:
                 raise Forbidden(
                     f"The owner of this access token, {caller.user_name}, is not an admin of this workspace: "
                     f"{self._request.method} is only accessible by admins."
                 )
-            work = Edit(tx, arrival.workspace, caller.actor)
-            item = await action(work)
-            await work.finish()
-        return arrival, caller, item
+            return await action(work)
+
+        return await arrivals.done(self._database, self._request, self._address.workspace, as_admin)
 
     def _has_it(self, item: User | Group) -> bool:
         # Memberships change without the version of a user, or of a reserved group that everybody is in, counting on.

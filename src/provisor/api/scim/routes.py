@@ -13,22 +13,22 @@ from typing import Final
 from starlette.requests import Request
 from starlette.responses import Response
 
-from provisor.access import tokens
 from provisor.access.secrets import SecretBox
-from provisor.api import errors
+from provisor.api import arrivals, errors
+from provisor.api.arrivals import Address, NotAdmitted
 from provisor.api.limits import Limits
-from provisor.api.scim import requests, responses
+from provisor.api.refusals import Refusals
+from provisor.api.scim import responses
 from provisor.api.scim.discovery import discover
-from provisor.api.scim.handlers import Call, NotAdmitted
+from provisor.api.scim.handlers import Call
 from provisor.api.scim.lists import Lists
-from provisor.api.scim.requests import Address
 from provisor.api.scim.resources import Resources
 from provisor.scim.errors import MethodNotAllowed, NotFound, NotImplementedByServer
 from provisor.storage.pool import Database
 from provisor.workspace.edit import Workspace
 from provisor.workspace.endpoints import ENDPOINTS, Endpoint
 
-__all__ = ["ROUTES", "Address", "ScimApi"]
+__all__ = ["ROUTES", "ScimApi"]
 
 Handler = Callable[[Call], Awaitable[Response]]
 #: Stands for any id in a path.
@@ -84,14 +84,16 @@ class ScimApi:
         self._database = database
         self._box = box
         self._limits = limits
+        self._refusals = Refusals(database)
         self._known: dict[str | None, Workspace] = {}
 
     async def answer(self, request: Request, address: Address) -> Response:
         """The answer to ``request``, errors included; raises only what nobody expected."""
         try:
-            with self._limits.admitted(_credential(request)):
+            with self._limits.admitted(arrivals.credential(request)):
                 return await self._answer(request, address)
         except NotAdmitted as error:
+            await self._refusals.note(arrivals.token(request), errors.Problem(401, None, error.reason))
             return responses.refused(request, error.workspace, error.reason, sent=error.sent)
         except _WrongMethod as error:
             answer = responses.problem(request, errors.Problem(error.status, None, error.detail))
@@ -101,6 +103,7 @@ class ScimApi:
             found = errors.problem(error)
             if found is None:
                 raise
+            await self._refusals.note(arrivals.token(request), found)
             return responses.problem(request, found)
 
     async def _answer(self, request: Request, address: Address) -> Response:
@@ -114,14 +117,6 @@ class ScimApi:
         if handler is None:
             raise _WrongMethod(request.method, list(handlers))
         return await handler(Call(self._database, self._box, self._known, request, address, identity))
-
-
-def _credential(request: Request) -> bytes:
-    """What requests are counted by: the token's digest, or the address of who sends none."""
-    token = requests.token(request)
-    if token is not None:
-        return tokens.digest(token)
-    return request.client.host.encode() if request.client else b""
 
 
 class _WrongMethod(MethodNotAllowed):

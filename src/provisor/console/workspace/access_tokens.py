@@ -1,32 +1,70 @@
-"""*Access Tokens*: everybody's with their state; *Generate New Token*, shown once; revoking.
+"""*Access Tokens*: everybody's with their health; *Generate New Token*, shown once; revoking; who may have one.
 
 A token that an application provisions with must be somebody's whom that application does not manage: the dialog says
-so, and whether this admin is managed now.
+so, and whether this admin is managed now. The list says of each token when it was used and refused last, and what is
+wrong with its owner.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
 
 from starlette.responses import Response
 
 from provisor.console.page import Page
 from provisor.console.visit import WorkspaceVisit
 from provisor.refusal import Invalid
+from provisor.storage.pool import Row, Tx
 from provisor.sync.ledger import managed_by
-from provisor.workspace import tokens, users
+from provisor.workspace import groups, token_rules, tokens, users
+from provisor.workspace.edit import Edit
+from provisor.workspace.refusals import Missing
 
 PAGE = Page("access_tokens", "/tokens", action="workspace.admin")
+_SOON: Final = timedelta(days=14)
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """A token with its state; ``warnings`` are sentences about what is going to be, or is, in the way."""
+
+    row: Row
+    state: str
+    warnings: list[str]
 
 
 @PAGE.get
 async def show(visit: WorkspaceVisit) -> Response:
     async with visit.house.database.snapshot() as tx:
-        rows = await tokens.everyone(tx, visit.workspace)
+        rows = [row for row in await tokens.everyone(tx, visit.workspace) if row["revoked"] is None]
         managing = await managed_by(tx, visit.user_id)
-    shown = [(row, tokens.state(row)) for row in rows if row["revoked"] is None]
+        shown = await _health(tx, rows)
+        permitted = await token_rules.permitted(tx, visit.workspace)
     address = await visit.house.tenant_url(visit.workspace)
-    return visit.render(tokens=shown, managing=managing, lifetime=tokens.LIFETIME_DAYS, address=address)
+    return visit.render(
+        tokens=shown, managing=managing, lifetime=_lifetime(visit), address=address, permitted=permitted
+    )
+
+
+async def _health(tx: Tx, rows: list[Row]) -> list[Health]:
+    managers = {owner: await managed_by(tx, owner) for owner in {row["owner"] for row in rows}}
+    return [Health(row, tokens.state(row), _warnings(row, managers[row["owner"]])) for row in rows]
+
+
+def _warnings(row: Row, managers: list[str]) -> list[str]:
+    found = []
+    if managers:
+        found.append(f"{row['user_name']} is provisioned by {', '.join(managers)}, which can disable this token.")
+    if row["expires"] and not row["expired"] and row["expires"] - datetime.now(UTC) < _SOON:
+        found.append("It expires within two weeks.")
+    return found
+
+
+def _lifetime(visit: WorkspaceVisit) -> int:
+    longest = visit.workspace.longest_token_days
+    return min(tokens.LIFETIME_DAYS, longest) if longest else tokens.LIFETIME_DAYS
 
 
 @PAGE.post()
@@ -45,3 +83,41 @@ async def revoke(visit: WorkspaceVisit) -> Response:
     async with visit.edit() as edit:
         await tokens.revoke(edit, visit.form.text("token"))
     return await visit.done("/tokens", "The token is revoked: it is refused from now on.")
+
+
+@PAGE.post("/rules")
+async def set_rules(visit: WorkspaceVisit) -> Response:
+    days = visit.form.number("longest", "The longest lifetime")
+    async with visit.edit() as edit:
+        await token_rules.set_rules(edit, enabled=visit.form.ticked("enabled"), longest_days=int(days))
+    return await visit.done("/tokens", "Saved.")
+
+
+@PAGE.post("/permit")
+async def permit(visit: WorkspaceVisit) -> Response:
+    name = visit.form.text("name")
+    if not name:
+        raise Invalid("Name a user or a group of this workspace.")
+    async with visit.edit() as edit:
+        await token_rules.permit(edit, [await _principal(edit, name)])
+    return await visit.done("/tokens", f"{name} may use access tokens now.")
+
+
+@PAGE.post("/forbid")
+async def forbid(visit: WorkspaceVisit) -> Response:
+    gone = visit.form.text("principal")
+    async with visit.edit() as edit:
+        left = [item.id for item in await token_rules.permitted(edit.tx, visit.workspace) if item.id != gone]
+        ended = await token_rules.permit_only(edit, left)
+    return await visit.done("/tokens", f"Saved. {ended} {'token has' if ended == 1 else 'tokens have'} ended.")
+
+
+async def _principal(edit: Edit, name: str) -> str:
+    try:
+        return (await users.named(edit.tx, edit.workspace, name)).id
+    except Missing:
+        pass
+    try:
+        return (await groups.named(edit.tx, edit.workspace, name)).id
+    except Missing:
+        raise Missing(f"There is no user or group {name} in the workspace {edit.workspace.name}.") from None

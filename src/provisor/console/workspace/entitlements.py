@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from provisor.workspace.entitlements import Entitlement
+from provisor.workspace.entitlements import Granted
 
 #: Value → the console's label.
 LABELS: Final = {
@@ -19,7 +19,7 @@ LABELS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """``here``: given to the user or group itself; ``through``: the groups that give it too."""
+    """``here``: given to the user or group itself; ``through``: the ways over groups that give it too."""
 
     value: str
     text: str
@@ -27,13 +27,18 @@ class Grant:
     through: Sequence[str] = field(default=())
 
 
-def grants(effective: Sequence[Entitlement]) -> list[Grant]:
+def grants(effective: Sequence[Granted]) -> list[Grant]:
     """The known entitlements, then whatever else was given."""
     has = {item.value: item for item in effective}
     values = [*LABELS, *(value for value in has if value not in LABELS)]
     return [
-        Grant(value, LABELS.get(value, value), item.direct, item.groups)
+        Grant(value, LABELS.get(value, value), item.direct, [" › ".join(path) for path in item.paths])
         if (item := has.get(value))
         else Grant(value, LABELS[value])
         for value in values
     ]
+
+
+def grants_of_roles(effective: Sequence[Granted]) -> list[Grant]:
+    """Roles, which have no labels and are given by SCIM only."""
+    return [Grant(item.value, item.value, item.direct, [" › ".join(path) for path in item.paths]) for item in effective]

@@ -6,7 +6,7 @@ from starlette.responses import Response
 
 from provisor.console.page import Page
 from provisor.console.visit import WorkspaceVisit
-from provisor.console.workspace.entitlements import grants
+from provisor.console.workspace.entitlements import grants, grants_of_roles
 from provisor.refusal import Invalid
 from provisor.workspace import entitlements, groups, members
 
@@ -28,7 +28,8 @@ async def show(visit: WorkspaceVisit) -> Response:
         more={"after": last["key"], "id": last["value"]} if last else {},
         text=text,
         after=after,
-        grants=grants(effective),
+        grants=grants(effective.entitlements),
+        roles=grants_of_roles(effective.roles),
     )
 
 

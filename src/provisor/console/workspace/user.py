@@ -6,7 +6,7 @@ from starlette.responses import Response
 
 from provisor.console.page import Page
 from provisor.console.visit import WorkspaceVisit
-from provisor.console.workspace.entitlements import grants
+from provisor.console.workspace.entitlements import grants, grants_of_roles
 from provisor.console.workspace.users import set_entitlement
 from provisor.sync.ledger import managed_by
 from provisor.workspace import entitlements, tokens, users
@@ -23,7 +23,8 @@ async def show(visit: WorkspaceVisit) -> Response:
         applications = await managed_by(tx, user.id)
     return visit.render(
         user=user,
-        grants=grants(effective),
+        grants=grants(effective.entitlements),
+        roles=grants_of_roles(effective.roles),
         tokens=[row for row in own if row["revoked"] is None],
         applications=applications,
         admin=users.is_admin(user),

@@ -9,7 +9,7 @@ from starlette.responses import Response
 from provisor.console.page import Page
 from provisor.console.visit import WorkspaceVisit
 from provisor.refusal import Refusal
-from provisor.workspace import users
+from provisor.workspace import tombstones, users
 from provisor.workspace.edit import Edit
 from provisor.workspace.resources import User
 
@@ -22,7 +22,7 @@ CLUSTERS: Final = "allow-cluster-create"
 async def show(visit: WorkspaceVisit) -> Response:
     text, after, removed = visit.query("q"), visit.query("after"), visit.query("show") == "removed"
     async with visit.house.database.snapshot() as tx:
-        gone = await users.removed(tx, visit.workspace)
+        gone = await tombstones.everyone(tx, visit.workspace)
         found = [] if removed else await users.search(tx, visit.workspace, after, SHOWN + 1, text)
     return visit.render(
         users=found[:SHOWN],
@@ -52,6 +52,13 @@ async def remove(visit: WorkspaceVisit) -> Response:
     return await visit.done(
         "/", f"{user.name} is removed: access has ended, and provisioning does not bring them back."
     )
+
+
+@PAGE.post("users/allow")
+async def allow_again(visit: WorkspaceVisit) -> Response:
+    async with visit.edit() as edit:
+        name = await tombstones.allow_again(edit, visit.form.text("user"))
+    return await visit.done("/?show=removed", f"{name} may be provisioned here again.")
 
 
 @PAGE.post("users/switch")

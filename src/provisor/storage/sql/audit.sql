@@ -1,10 +1,21 @@
 -- name: record
-insert into audit (realm, actor, action, object, object_id, before, after)
-select $1, $2, action, object, object_id, before, after
-from unnest($3::text[], $4::text[], $5::text[], $6::jsonb[], $7::jsonb[])
+insert into audit (realm, actor, address, request, action, object, object_id, before, after)
+select $1, $2, $3, $4, action, object, object_id, before, after
+from unnest($5::text[], $6::text[], $7::text[], $8::jsonb[], $9::jsonb[])
      as entry (action, object, object_id, before, after)
 
 -- name: entries
-select id, at, actor, action, object, object_id, before, after
-from audit where realm = $1
+-- Every filter that is null or empty lets all rows through.
+select id, at, actor, address, request, action, object, object_id, before, after
+from audit
+where realm = $1
+  and ($3 = '' or position(lower($3) in lower(actor)) > 0)
+  and ($4 = '' or action = $4)
+  and ($5 = '' or position(lower($5) in lower(object)) > 0 or object_id = $5)
+  and ($6 = '' or request = $6)
+  and ($7::timestamptz is null or at >= $7) and ($8::timestamptz is null or at < $8)
+  and ($9::bigint is null or id < $9)
 order by id desc limit $2
+
+-- name: actions
+select distinct action from audit where realm = $1 order by action

@@ -3,11 +3,15 @@ insert into workspace (id, name, profile, group_rename, strict) values ($1, $2, 
 
 -- name: workspace_by_name
 -- Without a name: the first one that was made.
-select id, name, profile, group_rename, strict, extensions, created from workspace
+select id as workspace, name, profile, group_rename, strict, extensions, created as workspace_created,
+       tokens_enabled, longest_token_days
+from workspace
 where name = coalesce($1, (select name from workspace order by ordinal limit 1))
 
 -- name: workspaces
-select id, name, profile, group_rename, strict, extensions, created from workspace order by ordinal
+select id as workspace, name, profile, group_rename, strict, extensions, created as workspace_created,
+       tokens_enabled, longest_token_days
+from workspace order by ordinal
 
 -- name: workspace_group_rename
 update workspace set group_rename = $2 where id = $1
@@ -34,11 +38,12 @@ select id from workspace where id = $1 for no key update
 -- name: arrival
 -- Everything a request needs to know about where it goes and who sends it, in one statement.
 select w.id as workspace, w.name, w.profile, w.group_rename, w.strict, w.extensions, w.created as workspace_created,
+       w.tokens_enabled, w.longest_token_days,
        t.id as token, t.owner, t.revoked is not null as revoked, t.expires <= now() as expired,
        t.last_used is null or t.last_used < now() - interval '1 minute' as touch,
        o.user_name as owner_name, o.active as owner_active,
        -- What is asked in the same statement is looked for when the token is good only.
-       t.id is not null and t.revoked is null and (t.expires <= now()) is not true and coalesce(o.active, false) as good,
+       w.tokens_enabled and t.id is not null and t.revoked is null and (t.expires <= now()) is not true and coalesce(o.active, false) as good,
        exists (select from workspace_member m
                join workspace_group g on g.workspace = m.workspace and g.id = m.group_id
                where m.workspace = w.id and m.member_id = t.owner and g.reserved and g.display_key = 'admins') as admin
@@ -50,6 +55,7 @@ where w.name = coalesce($1, (select name from workspace order by ordinal limit 1
 -- name: arrival_user
 -- As above, with the user that is asked for: reading one user is one statement.
 select w.id as workspace, w.name, w.profile, w.group_rename, w.strict, w.extensions, w.created as workspace_created,
+       w.tokens_enabled, w.longest_token_days,
        t.id as token, t.owner, t.revoked is not null as revoked, t.expires <= now() as expired,
        t.last_used is null or t.last_used < now() - interval '1 minute' as touch,
        o.user_name as owner_name, o.active as owner_active,
@@ -105,9 +111,6 @@ for no key update of r
 -- As before a deletion: nobody may be putting this user into a group or making a token for them.
 select id from workspace_user where workspace = $1 and id = $2 for update
 
--- name: user_keep
-select id from workspace_user where workspace = $1 and id = $2 for key share
-
 -- name: users_insert
 -- Users or service principals with the membership that everybody has; no row for one whose name or id is taken.
 -- Whoever comes back under a removed name gets the newest of that name's ids again.
@@ -140,6 +143,7 @@ where workspace = $1 and id = $2
 returning version, modified
 
 -- name: user_delete
+with permitted as (delete from workspace_token_permission where workspace = $1 and principal = $2)
 delete from workspace_user where workspace = $1 and id = $2
 
 -- name: user_id_by_name
@@ -148,6 +152,10 @@ select id from workspace_user where workspace = $1 and name_key = $2
 -- name: tombstone_insert
 insert into workspace_tombstone (workspace, user_id, user_name, name_key, external_id, removed_by)
 values ($1, $2, $3, $4, $5, $6)
+
+-- name: tombstone_delete
+-- By name or by id.
+delete from workspace_tombstone where workspace = $1 and (name_key = $2 or user_id = $3) returning user_id, user_name
 
 -- name: tombstone_exists
 select exists (select from workspace_tombstone where workspace = $1 and user_id = $2)
@@ -195,6 +203,7 @@ where workspace = $1 and id = $2
 returning version, modified
 
 -- name: group_delete
+with permitted as (delete from workspace_token_permission where workspace = $1 and principal = $2)
 delete from workspace_group where workspace = $1 and id = $2
 
 -- name: group_by_name
@@ -259,13 +268,16 @@ with recursive up (id) as (
 select id from up
 
 -- name: grants
--- What a principal and every group above it were given themselves.
+-- What a principal and every group above it were given themselves, and which groups each is a member of.
 with recursive up (id) as (
   select $2::text collate "C"
   union
   select m.group_id from workspace_member m join up on m.member_id = up.id where m.workspace = $1
 )
-select up.id, coalesce(u.doc, g.doc) -> 'entitlements' as entitlements, g.doc ->> 'displayName' as name
+select up.id, coalesce(u.doc, g.doc) -> 'entitlements' as entitlements, coalesce(u.doc, g.doc) -> 'roles' as roles,
+       g.doc ->> 'displayName' as name,
+       array(select m.group_id from workspace_member m where m.workspace = $1 and m.member_id = up.id order by m.group_id)
+           as above
 from up
 left join workspace_user u on u.workspace = $1 and u.id = up.id
 left join workspace_group g on g.workspace = $1 and g.id = up.id
@@ -283,6 +295,7 @@ insert into workspace_token (workspace, id, owner, hash, comment, expires) value
 
 -- name: tokens
 select t.id, t.owner, u.user_name, u.active, t.comment, t.created, t.expires, t.revoked, t.last_used,
+       t.refusals, t.refused_at, t.refused_status, t.refused_why,
        coalesce(t.expires <= now(), false) as expired,
        exists (select from workspace_member m
                join workspace_group g on g.workspace = m.workspace and g.id = m.group_id
@@ -292,13 +305,73 @@ left join workspace_user u on u.workspace = t.workspace and u.id = t.owner
 where t.workspace = $1 and ($2::text is null or t.owner = $2)
 order by t.created, t.id
 
+-- name: tokens_live
+-- How many of somebody's tokens count; the quota is decided while their row is locked.
+select count(*) from workspace_token
+where workspace = $1 and owner = $2 and revoked is null and (expires <= now()) is not true
+
+-- name: token_comment
+update workspace_token t set comment = $4 from workspace_token b
+where t.workspace = $1 and t.id = $2 and t.owner = $3 and t.revoked is null and b.workspace = t.workspace and b.id = t.id
+returning b.comment
+
+-- name: token_permitted
+with recursive up (id) as (
+  select $2::text collate "C"
+  union
+  select m.group_id from workspace_member m join up on m.member_id = up.id where m.workspace = $1
+)
+select exists (select from workspace_token_permission p join up on up.id = p.principal where p.workspace = $1)
+
+-- name: token_permissions
+select p.principal, coalesce(u.kind, 'Group') as type, coalesce(u.user_name, g.doc ->> 'displayName') as name
+from workspace_token_permission p
+left join workspace_user u on u.workspace = p.workspace and u.id = p.principal
+left join workspace_group g on g.workspace = p.workspace and g.id = p.principal
+where p.workspace = $1 and coalesce(u.id, g.id) is not null
+order by name
+
+-- name: token_permission_add
+insert into workspace_token_permission (workspace, principal)
+select $1, id from unnest($2::text[]) as row (id) on conflict do nothing
+
+-- name: token_permission_keep
+delete from workspace_token_permission where workspace = $1 and principal <> all($2::text[])
+
+-- name: tokens_without_permission
+-- Tokens of those who are no admins and were given no permission, themselves or through a group, end.
+with recursive may (id) as (
+  select principal from workspace_token_permission where workspace = $1
+  union
+  select m.member_id from workspace_member m join may on m.group_id = may.id where m.workspace = $1
+), gone as (
+  update workspace_token t set revoked = now()
+  where t.workspace = $1 and t.revoked is null and t.owner not in (select id from may)
+    and not exists (select from workspace_member m
+                    join workspace_group g on g.workspace = m.workspace and g.id = m.group_id
+                    where m.workspace = $1 and m.member_id = t.owner and g.reserved and g.display_key = 'admins')
+  returning t.id, t.owner
+)
+select gone.id, u.user_name from gone left join workspace_user u on u.workspace = $1 and u.id = gone.owner
+
+-- name: workspace_token_rules
+update workspace w
+set tokens_enabled = coalesce($2, w.tokens_enabled), longest_token_days = coalesce($3, w.longest_token_days)
+from workspace b where w.id = $1 and b.id = w.id
+returning w.tokens_enabled, w.longest_token_days, b.tokens_enabled as was_enabled, b.longest_token_days as was_longest
+
 -- name: token_revoke
+-- Of one owner's, or of anybody's.
 update workspace_token t set revoked = now()
-where t.workspace = $1 and t.id = $2 and t.revoked is null
+where t.workspace = $1 and t.id = $2 and t.revoked is null and ($3::text is null or t.owner = $3)
 returning t.owner, t.comment
 
 -- name: tokens_revoke
 update workspace_token set revoked = now() where workspace = $1 and owner = $2 and revoked is null
+
+-- name: token_refused
+update workspace_token
+set refusals = refusals + $2, refused_at = now(), refused_status = $3, refused_why = $4 where hash = $1
 
 -- name: token_used
 update workspace_token set last_used = now()
