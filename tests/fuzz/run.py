@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from fuzz import databricks
 from fuzz.cases import Case, Cases, recorded
 from in_process import Answer, InProcess
 from pair import Pair
@@ -42,17 +43,21 @@ class Fuzz:
     door: InProcess
     pair: Pair
     cases: Cases
+    others: databricks.DatabricksCases
     done: Counter[int] = field(default_factory=Counter)
     _writes: int = 0
 
     @classmethod
     def make(cls, pair: Pair, seed: int) -> Fuzz:
         cases = Cases(seed, recorded(Path(__file__).parents[1] / "vendors"))
-        return cls(InProcess(pair.house), pair, cases)
+        return cls(InProcess(pair.house), pair, cases, databricks.DatabricksCases(seed))
 
     async def run(self, count: int, progress: Callable[[int], None] = lambda number: None) -> None:
         """Put ``count`` cases. Raises Wrong with the case and its answer."""
         for number in range(count):
+            if number % 10 == 9:
+                await self._other_api(number)
+                continue
             case = self.cases.next()
             # Each other address speaks other words.
             prefix = ("scim/v2", "api/2.0/preview/scim/v2")[number % 2]
@@ -70,6 +75,15 @@ class Fuzz:
                 ) from error
             progress(number)
         await self._list("scim/v2")
+
+    async def _other_api(self, number: int) -> None:
+        case = self.others.next()
+        answer = await self._ask(case, "api/2.0")
+        self.done[answer.status] += 1
+        try:
+            databricks.examine(case, answer)
+        except Exception as error:
+            raise Wrong(f"case {number}: {case}\n  → {answer.status} {answer.body[:2000]!r}\n  {error}") from error
 
     async def _ask(self, case: Case, prefix: str) -> Answer:
         target = f"/w/{self.pair.workspace.name}/{prefix}{case.path}{'?' if case.query else ''}{case.query}"
