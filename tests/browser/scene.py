@@ -103,6 +103,7 @@ class Scene:
             "/groups",
             f"/groups/{self.team}",
             "/tokens",
+            "/audit",
         ]
 
 

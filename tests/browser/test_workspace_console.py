@@ -9,6 +9,8 @@ from visitor import chromium, needs_browser
 from pair import Pair
 from provisor.access.actors import PROVISOR
 from provisor.workspace import edit as workspace_edit
+from provisor.workspace import groups as teams
+from provisor.workspace import tokens
 from provisor.workspace import users as accounts
 
 pytestmark = needs_browser
@@ -55,7 +57,7 @@ async def test_seed_49_removing_a_user_says_what_it_does_and_does_it(pair: Pair)
         await visitor.sees("ada@contoso.com is removed")
         assert await pair.account("ada") is None
         await visitor.click("Removed users (2)")
-        await expect(visitor.page.get_by_role("cell", name="ada@contoso.com")).to_be_visible()
+        await expect(visitor.page.get_by_role("cell", name="ada@contoso.com", exact=True)).to_be_visible()
 
 
 async def test_groups_are_created_filled_and_deleted(pair: Pair) -> None:
@@ -116,3 +118,89 @@ async def test_seed_9_an_admin_who_is_provisioned_is_warned_before_making_a_toke
         await visitor.click("Access Tokens")
         await visitor.press("Generate New Token")
         await visitor.sees("ada@contoso.com is provisioned now, by app: use another admin for that application.")
+
+
+async def test_the_audit_log_is_searched_and_shows_before_and_after(pair: Pair) -> None:
+    scene = await Scene.make(pair)
+    async with chromium() as browser:
+        visitor = await scene.admin(browser)
+        await visitor.tick("Allow cluster creation: ada@contoso.com")
+        await visitor.sees("ada@contoso.com: Allow cluster creation on.")
+        await visitor.click("Audit log")
+        await visitor.type("What", "ADA@contoso")
+        await visitor.choose("Action", "change")
+        rows = visitor.page.get_by_role("row").filter(has_text="change")
+        await expect(rows).to_have_count(1)
+        await expect(rows).to_contain_text("ops@contoso.com")
+        await expect(rows).to_contain_text("127.0.0.1")
+        await rows.locator("summary").click()
+        await expect(rows).to_contain_text("allow-cluster-create")
+        await visitor.type("What", "nobody at all")
+        await visitor.sees("No entry is like that.")
+
+
+async def test_tokens_are_turned_off_limited_and_permitted(pair: Pair) -> None:
+    scene = await Scene.make(pair)
+    async with chromium() as browser:
+        visitor = await scene.admin(browser)
+        await visitor.click("Access Tokens")
+        await visitor.type("Longest lifetime (days)", "30")
+        await visitor.press("Save")
+        await visitor.sees("Saved.")
+        await visitor.press("Generate New Token")
+        await visitor.type("Lifetime (days)", "31")
+        await visitor.press("Generate")
+        await visitor.sees("A token lives at most 30 days")
+        await visitor.page.keyboard.press("Escape")
+        await visitor.type("User or group *", "Analysts")
+        await visitor.press("Add")
+        await visitor.sees("Analysts may use access tokens now.")
+        await visitor.press("Remove")
+        await visitor.press("Remove", visitor.page.get_by_role("dialog"))
+        await visitor.sees("0 tokens have ended")
+        await visitor.page.get_by_label("Enabled").uncheck()
+        await visitor.press("Save")
+        await visitor.sees("Turned off")
+        assert (await pair.call("GET", "/Me"))[0] == 403
+        await visitor.page.get_by_label("Enabled").check()
+        await visitor.press("Save")
+        await visitor.sees("Saved.")
+        assert (await pair.call("GET", "/Me"))[0] == 200
+
+
+async def test_the_health_of_a_token_is_shown(pair: Pair) -> None:
+    scene = await Scene.make(pair)
+    async with workspace_edit.edit(pair.house.database, pair.workspace, PROVISOR) as work:
+        await accounts.set_admin(work, "ada@contoso.com", True)
+        owner = await accounts.find(work.tx, pair.workspace, "ada@contoso.com")
+        token = (await tokens.create(work, owner, comment="hers", lifetime_days=3)).value
+    headers = {"Authorization": f"Bearer {token}"}
+    assert (await pair.call("POST", "/Users", {"userName": "ada@contoso.com"}, headers=headers))[0] == 409
+    async with chromium() as browser:
+        visitor = await scene.admin(browser)
+        await visitor.click("Access Tokens")
+        row = visitor.page.get_by_role("row").filter(has_text="hers")
+        await expect(row).to_contain_text("ada@contoso.com is provisioned by app, which can disable this token.")
+        await expect(row).to_contain_text("It expires within two weeks.")
+        await expect(row).to_contain_text("409, User with username ada@contoso.com already exists. (1 in all)")
+
+
+async def test_who_was_removed_is_allowed_again(pair: Pair) -> None:
+    scene = await Scene.make(pair)
+    async with chromium() as browser:
+        visitor = await scene.admin(browser)
+        await visitor.click("Removed users (1)")
+        await visitor.press("Allow left@contoso.com again")
+        await visitor.sees("left@contoso.com may be provisioned here again.")
+        await visitor.sees("Nobody was removed here.")
+
+
+async def test_seed_48_a_nested_grant_is_shown_with_its_whole_way(pair: Pair) -> None:
+    scene = await Scene.make(pair)
+    async with workspace_edit.edit(pair.house.database, pair.workspace, PROVISOR) as work:
+        await teams.add(work, "Everybody here", {"entitlements": [{"value": "allow-cluster-create"}]})
+        await teams.add_member(work, "Everybody here", "Analysts")
+    async with chromium() as browser:
+        visitor = await scene.admin(browser)
+        await visitor.click("ada@contoso.com")
+        await visitor.sees("through Analysts › Everybody here")

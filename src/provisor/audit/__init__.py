@@ -36,7 +36,7 @@ async def record(tx: Tx, realm: str, actor: Actor, entries: Iterable[Entry]) -> 
         await tx.execute(
             QUERIES.record,
             realm,
-            f"{actor.name} ({actor.id})" if actor.id != actor.name else actor.name,
+            actor.name if actor.id == actor.name.casefold() else f"{actor.name} ({actor.id})",
             actor.address,
             actor.request,
             [row.action for row in rows],

@@ -57,6 +57,9 @@ class Visit:
     notice: Any = None
     form: Form = field(default_factory=Form)
 
+    def __post_init__(self) -> None:
+        self.actor = self.actor.via(self.address, self.request.scope["request_id"])
+
     @property
     def signed_in(self) -> bool:
         return bool(self.secret)

@@ -68,8 +68,8 @@ async def link_owner(tx: Tx, tenant: Tenant, value: str) -> User:
     return await _able(tx, tenant, UUID(subject))
 
 
-async def set_up(database: Database, tenant: Tenant, value: str, password: str) -> Begun:
-    """Use a link: set the password, end every other session and link, begin a session."""
+async def set_up(database: Database, tenant: Tenant, value: str, password: str, visitor: Actor) -> Begun:
+    """Use a link: set the password, end every other session and link, begin a session. ``visitor`` says from where."""
     async with database.reading() as tx:
         owner = await link_owner(tx, tenant, value)
     passwords.check(password, owner.upn)
@@ -80,33 +80,33 @@ async def set_up(database: Database, tenant: Tenant, value: str, password: str) 
         if await sessions.use_link(tx, tenant.realm, value) != str(owner.id):
             raise NotFound(_VOID)
         user = await _able(tx, tenant, owner.id)
-        await _set(tx, tenant, user, stored)
-        return await _begin(tx, tenant, user, "", "")
+        await _set(tx, tenant, user, stored, visitor)
+        return await _begin(tx, tenant, user, "", "", visitor)
 
 
 async def with_password(
-    database: Database, tenant: Tenant, name: str, password: str, *, address: str, device: str
+    database: Database, tenant: Tenant, name: str, password: str, *, visitor: Actor, device: str
 ) -> Begun:
-    """Sign in from a network ``address``, with what this browser kept of a sign-in before (``device``, or empty).
+    """Sign in from where the ``visitor`` is, with what this browser kept of a sign-in before (``device``, or empty).
 
     Raises Forbidden, not saying what was wrong.
     """
     async with database.reading() as tx:
         user, stored = await _stored(tx, tenant, name)
     account = str(user.id) if user else name.casefold()[:256]
-    place = await passwords.count_try(database, tenant.realm, account, address, device)
+    place = await passwords.count_try(database, tenant.realm, account, visitor.address, device)
     if not await passwords.verify(stored, password) or user is None:
         raise Forbidden(_WRONG)
     async with database.transaction() as tx:
-        return await _begin(tx, tenant, await _able(tx, tenant, user.id), place, device)
+        return await _begin(tx, tenant, await _able(tx, tenant, user.id), place, device, visitor)
 
 
 async def change_password(
-    database: Database, tenant: Tenant, user: User, old: str, new: str, *, address: str, device: str, session: str
+    database: Database, tenant: Tenant, user: User, old: str, new: str, *, visitor: Actor, device: str, session: str
 ) -> None:
     """Another password for whoever knows the present one; every session but ``session`` ends."""
     passwords.check(new, user.upn)
-    place = await passwords.count_try(database, tenant.realm, str(user.id), address, device)
+    place = await passwords.count_try(database, tenant.realm, str(user.id), visitor.address, device)
     async with database.reading() as tx:
         _, stored = await _stored(tx, tenant, user.upn)
     if not await passwords.verify(stored, old):
@@ -114,7 +114,7 @@ async def change_password(
     stored = await passwords.hashed(new)
     async with database.transaction() as tx:
         await passwords.forgive(tx, tenant.realm, str(user.id), place)
-        await _set(tx, tenant, user, stored, session=session, place=place)
+        await _set(tx, tenant, user, stored, visitor, session=session, place=place)
 
 
 async def sign_out_everywhere(work: Edit, user: User) -> None:
@@ -161,22 +161,25 @@ async def _able(tx: Tx, tenant: Tenant, identity: UUID) -> User:
     return user
 
 
-async def _set(tx: Tx, tenant: Tenant, user: User, stored: str, *, session: str = "", place: str = "") -> None:
+async def _set(
+    tx: Tx, tenant: Tenant, user: User, stored: str, visitor: Actor, *, session: str = "", place: str = ""
+) -> None:
     """Keep a password. What was open or known with the one before is not, except for this ``session`` and ``place``."""
     await tx.execute(QUERIES.password_put, tenant.id, user.id, stored)
     await sessions.close_all(tx, tenant.realm, str(user.id), but=session)
     await passwords.forget_devices(tx, tenant.realm, str(user.id), but=place)
-    await _record(tx, tenant, user, "set password")
+    await _record(tx, tenant, user, "set password", visitor)
 
 
-async def _begin(tx: Tx, tenant: Tenant, user: User, place: str, device: str) -> Begun:
+async def _begin(tx: Tx, tenant: Tenant, user: User, place: str, device: str, visitor: Actor) -> Begun:
     await passwords.forgive(tx, tenant.realm, str(user.id), place)
     known = await passwords.know(tx, tenant.realm, str(user.id), place, device)
     value = await sessions.open_session(tx, tenant.realm, str(user.id))
-    await _record(tx, tenant, user, "sign in")
+    await _record(tx, tenant, user, "sign in", visitor)
     return Begun(value, known)
 
 
-async def _record(tx: Tx, tenant: Tenant, user: User, action: str) -> None:
+async def _record(tx: Tx, tenant: Tenant, user: User, action: str, visitor: Actor) -> None:
     entry = audit.Entry(action, f"user {user.upn}", str(user.id))
-    await audit.record(tx, f"tenant/{tenant.name}", Actor(str(user.id), user.upn), [entry])
+    actor = Actor(str(user.id), user.upn, address=visitor.address, request=visitor.request)
+    await audit.record(tx, f"tenant/{tenant.name}", actor, [entry])

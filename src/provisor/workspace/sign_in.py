@@ -54,8 +54,8 @@ async def link_owner(tx: Tx, workspace: Workspace, value: str) -> User:
     return await users.get(tx, workspace, subject)
 
 
-async def with_link(database: Database, workspace: Workspace, value: str) -> str:
-    """Use a link: returns the secret of the session that begins."""
+async def with_link(database: Database, workspace: Workspace, value: str, visitor: Actor) -> str:
+    """Use a link: returns the secret of the session that begins. ``visitor`` says from where."""
     async with database.transaction() as tx:
         subject = await sessions.use_link(tx, workspace.realm, value)
         if subject is None:
@@ -63,7 +63,7 @@ async def with_link(database: Database, workspace: Workspace, value: str) -> str
         user = await users.get(tx, workspace, subject)
         if not user.active or not users.is_admin(user):
             raise Forbidden(f"{user.name} is no active admin of {workspace.name} any more.")
-        work = Edit(tx, workspace, Actor(user.id, user.name))
+        work = Edit(tx, workspace, Actor(user.id, user.name).via(visitor.address, visitor.request))
         work.record("sign in", f"user {user.name}", user.id)
         await work.finish()
         return await sessions.open_session(tx, workspace.realm, user.id)

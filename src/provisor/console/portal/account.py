@@ -29,7 +29,7 @@ async def password(visit: PortalVisit) -> Response:
         visit.me,
         visit.form.raw("old"),
         new,
-        address=visit.address,
+        visitor=visit.actor,
         device=device(visit),
         session=visit.secret,
     )

@@ -26,4 +26,6 @@ async def submit(visit: PortalVisit) -> Response:
     password = visit.form.raw("password")
     if password != visit.form.raw("again"):
         raise Invalid("The two passwords differ.")
-    return begin(visit, await sign_in.set_up(visit.house.database, visit.tenant, visit.form.text("token"), password))
+    return begin(
+        visit, await sign_in.set_up(visit.house.database, visit.tenant, visit.form.text("token"), password, visit.actor)
+    )

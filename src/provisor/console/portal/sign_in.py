@@ -34,7 +34,7 @@ async def submit(visit: PortalVisit) -> Response:
     name, password = visit.form.text("name"), visit.form.raw("password")
     try:
         begun = await sign_in.with_password(
-            visit.house.database, visit.tenant, name, password, address=visit.address, device=device(visit)
+            visit.house.database, visit.tenant, name, password, visitor=visit.actor, device=device(visit)
         )
     except Refusal:
         # Who it was is left out: people type passwords into the wrong field.

@@ -30,7 +30,7 @@ async def show(visit: WorkspaceVisit) -> Response:
 
 @PAGE.post()
 async def submit(visit: WorkspaceVisit) -> Response:
-    secret = await sign_in.with_link(visit.house.database, visit.workspace, visit.form.text("token"))
+    secret = await sign_in.with_link(visit.house.database, visit.workspace, visit.form.text("token"), visit.actor)
     return _begin(visit, secret, "/")
 
 
