@@ -229,7 +229,7 @@ def _tips(stage: Stage) -> None:
     shown = stage.json("workspace", "user", "show", SPACE, "margaret.hamilton@contoso.com")
     grant = next(item for item in shown["permissions"] if item["value"] == "allow-cluster-create")
     text = "Margaret left Data Platform, which gave her cluster creation; given individually too, it stays"
-    stage.check("#48", text, grant == {"value": "allow-cluster-create", "individually": True, "groups": []})
+    stage.check("#48", text, grant == {"value": "allow-cluster-create", "individually": True, "through": []})
     ada = "ada.lovelace@contoso.com"
     there = ada in _users(stage, SECOND_SPACE)
     stage.provisor("workspace", "user", "remove", SPACE, ada)
