@@ -34,6 +34,11 @@ class Health:
     state: str
     warnings: list[str]
 
+    @property
+    def last(self) -> datetime | None:
+        """When somebody came with it last, whether or not they got what they wanted."""
+        return max(filter(None, (self.row["last_used"], self.row["refused_at"])), default=None)
+
 
 @PAGE.get
 async def show(visit: WorkspaceVisit) -> Response:
