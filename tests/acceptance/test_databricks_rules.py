@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from installation import Installation
 from pair import OPS, Pair, members
 from provisor.workspace import edit as workspace_edit
 from provisor.workspace import groups, tokens, users
@@ -320,6 +321,22 @@ async def test_r11_members_are_listed_directly_and_by_body_too(pair: Pair) -> No
     assert found == {"members": [{"group_name": "inner"}]}
     status, found = await api(pair, "POST", "groups/add-member", {"parent_name": "inner", "group_name": "outer"})
     assert status == 400 and "outer contains inner" in found["message"]
+
+
+async def test_effective_members_are_everybody_once(pair: Pair, shop: Installation) -> None:
+    for name in ("a", "b", "c"):
+        await pair.call("POST", "/Users", {"userName": f"{name}@contoso.com"})
+        await api(pair, "POST", "groups/create", {"group_name": name})
+    for group, member in (("a", "b"), ("b", "c"), ("a", "c")):
+        await api(pair, "POST", "groups/add-member", {"parent_name": group, "group_name": member})
+    for group, name in (("a", "a"), ("b", "b"), ("c", "c"), ("c", "a")):
+        await api(pair, "POST", "groups/add-member", {"parent_name": group, "user_name": f"{name}@contoso.com"})
+    words = ("workspace", "members", pair.workspace.name)
+    everybody = await asyncio.to_thread(shop.json, *words, "a", "--effective")
+    assert [row["member"] for row in everybody] == [f"{name}@contoso.com" for name in ("a", "b", "c")]
+    direct = await asyncio.to_thread(shop.json, *words, "a")
+    assert sorted(row["member"] for row in direct) == ["a@contoso.com", "b", "c"]
+    assert "Name the group" in await asyncio.to_thread(shop.refused, *words, "--effective")
 
 
 async def test_r12_a_group_in_a_group_is_not_provisioned_and_not_undone(pair: Pair) -> None:

@@ -204,3 +204,24 @@ async def test_seed_48_a_nested_grant_is_shown_with_its_whole_way(pair: Pair) ->
         visitor = await scene.admin(browser)
         await visitor.click("ada@contoso.com")
         await visitor.sees("through Analysts › Everybody here")
+
+
+async def test_effective_members_are_those_through_groups_too(pair: Pair) -> None:
+    scene = await Scene.make(pair)
+    async with workspace_edit.edit(pair.house.database, pair.workspace, PROVISOR) as work:
+        await teams.add(work, "Everybody here")
+        for member in ("Analysts", "local@contoso.com"):
+            await teams.add_member(work, "Everybody here", member)
+    async with chromium() as browser:
+        visitor = await scene.admin(browser)
+        await visitor.click("Groups")
+        await visitor.click("Everybody here")
+        ada = visitor.page.get_by_role("row").filter(has_text="ada@contoso.com")
+        await expect(ada).to_have_count(0)
+        await visitor.click("Effective members")
+        await expect(ada).to_contain_text("through a group")
+        await visitor.type("Search members", "local")
+        await expect(ada).to_have_count(0)
+        await expect(visitor.page.get_by_role("row").filter(has_text="local@contoso.com")).to_have_count(1)
+        await visitor.click("Direct members")
+        await expect(visitor.page.get_by_role("heading", name="Members", exact=True)).to_be_visible()

@@ -254,8 +254,13 @@ def members(
     ctx: typer.Context,
     name: Name,
     team: Annotated[str | None, typer.Argument(metavar="[GROUP]", help="Only this group.")] = None,
+    effective: Annotated[
+        bool, typer.Option("--effective", help="Everybody in this group, through groups in it too.")
+    ] = False,
 ) -> None:
     """List the direct members of one group, or of every group."""
+    if effective and team is None:
+        raise Invalid("Name the group whose effective members you want.")
 
     async def work(desk: Desk) -> list[dict[str, Any]]:
         from provisor.workspace import groups as teams
@@ -265,16 +270,30 @@ def members(
         async with desk.house.database.snapshot() as tx:
             if team is not None:
                 chosen = [await teams.find(tx, workspace, team)]
+                if effective:
+                    return [_member(chosen[0], row) for row in await _everybody(tx, workspace, chosen[0])]
             else:
                 chosen = await teams.everyone(tx, workspace, limit=1_000_000)
             found = await memberships.of_groups(tx, workspace, [item.id for item in chosen])
-        return [
-            {"group": item.name, "member": row["name"], "type": row["type"], "id": row["value"]}
-            for item in chosen
-            for row in found[item.id]
-        ]
+        return [_member(item, row) for item in chosen for row in found[item.id]]
 
     _table(ctx, ctx.obj.run(work), {"group": "GROUP", "member": "MEMBER", "type": "TYPE", "id": "ID"})
+
+
+async def _everybody(tx: Any, workspace: Any, group: Any) -> list[Any]:
+    """The effective members of a group, by name."""
+    from provisor.workspace import members as memberships
+
+    found: list[Any] = []
+    after = ("", "")
+    while rows := await memberships.page(tx, workspace, group.id, after, PAGE, effective=True):
+        found += rows
+        after = rows[-1]["key"], rows[-1]["value"]
+    return found
+
+
+def _member(group: Any, row: Any) -> dict[str, Any]:
+    return {"group": group.name, "member": row["name"], "type": row["type"], "id": row["value"]}
 
 
 async def _described(desk: Desk, workspace: Any) -> dict[str, Any]:

@@ -33,10 +33,21 @@ async def chunks(tx: Tx, workspace: Workspace, group: str, size: int = 1000) -> 
 
 
 async def page(
-    tx: Tx, workspace: Workspace, group: str, after: tuple[str, str], limit: int, text: str = ""
+    tx: Tx,
+    workspace: Workspace,
+    group: str,
+    after: tuple[str, str],
+    limit: int,
+    text: str = "",
+    *,
+    effective: bool = False,
 ) -> list[Row]:
-    """Direct members of one group by name (``value``, ``type``, ``name``, ``display``, ``key``, ``active``)."""
-    rows: list[Row] = await tx.fetch(QUERIES.members_page, workspace.id, group, *after, text.casefold(), limit)
+    """Members of one group by name (``value``, ``type``, ``name``, ``display``, ``key``, ``active``, ``direct``).
+
+    ``effective``: everybody who is in it through groups in it too, and no groups.
+    """
+    statement = QUERIES.members_effective_page if effective else QUERIES.members_page
+    rows: list[Row] = await tx.fetch(statement, workspace.id, group, *after, text.casefold(), limit)
     return rows
 
 

@@ -16,11 +16,12 @@ SHOWN = 50
 
 @PAGE.get
 async def show(visit: WorkspaceVisit) -> Response:
-    text, after = visit.query("q"), visit.query("after")
+    text, after, effective = visit.query("q"), visit.query("after"), visit.query("effective") == "1"
     async with visit.house.database.snapshot() as tx:
         group = await groups.get(tx, visit.workspace, visit.parameter("group"), with_members=False)
-        found = await members.page(tx, visit.workspace, group.id, (after, visit.query("id")), SHOWN + 1, text)
-        effective = await entitlements.effective(tx, visit.workspace, group.id)
+        place = after, visit.query("id")
+        found = await members.page(tx, visit.workspace, group.id, place, SHOWN + 1, text, effective=effective)
+        may = await entitlements.effective(tx, visit.workspace, group.id)
     last = found[SHOWN - 1] if len(found) > SHOWN else None
     return visit.render(
         group=group,
@@ -28,8 +29,9 @@ async def show(visit: WorkspaceVisit) -> Response:
         more={"after": last["key"], "id": last["value"]} if last else {},
         text=text,
         after=after,
-        grants=grants(effective.entitlements),
-        roles=grants_of_roles(effective.roles),
+        effective=effective,
+        grants=grants(may.entitlements),
+        roles=grants_of_roles(may.roles),
     )
 
 

@@ -400,10 +400,29 @@ order by u.created, u.id limit 1
 select * from (
     select m.member_id as value, m.member_type as type, coalesce(u.user_name, g.doc ->> 'displayName') as name,
            coalesce(u.doc ->> 'displayName', '') as display, coalesce(u.name_key, g.display_key) as key,
-           coalesce(u.active, true) as active
+           coalesce(u.active, true) as active, true as direct
     from workspace_member m
     left join workspace_user u on m.member_type <> 'Group' and u.workspace = m.workspace and u.id = m.member_id
     left join workspace_group g on m.member_type = 'Group' and g.workspace = m.workspace and g.id = m.member_id
     where m.workspace = $1 and m.group_id = $2) as member
+where (key, value) > ($3, $4) and ($5 = '' or position($5 in key) > 0 or position($5 in lower(display)) > 0)
+order by key, value limit $6
+
+-- name: members_effective_page
+-- As above, all users and service principals of a group and of the groups in it.
+with recursive below (id) as (
+    select $2::text collate "C"
+    union
+    select m.member_id from workspace_member m join below on m.group_id = below.id
+    where m.workspace = $1 and m.member_type = 'Group'
+)
+select * from (
+    select u.id as value, u.kind as type, u.user_name as name, coalesce(u.doc ->> 'displayName', '') as display,
+           u.name_key as key, u.active,
+           exists (select from workspace_member d
+                   where d.workspace = $1 and d.group_id = $2 and d.member_id = u.id) as direct
+    from workspace_user u
+    where u.workspace = $1 and u.id in (
+        select m.member_id from workspace_member m join below on m.group_id = below.id where m.workspace = $1)) as member
 where (key, value) > ($3, $4) and ($5 = '' or position($5 in key) > 0 or position($5 in lower(display)) > 0)
 order by key, value limit $6
