@@ -159,6 +159,28 @@ async def test_whatever_is_done_to_a_sealed_row_is_found(pair: Pair) -> None:
     assert (await sealed(pair)).fault is None
 
 
+async def test_after_a_dump_was_restored_sealing_goes_on(pair: Pair) -> None:
+    """Another server numbers its transactions anew: the newest seal is then of a number that is yet to come."""
+    await pair.call("POST", "/Users", {"userName": "ada@contoso.com"})
+    await sealed(pair)
+    try:
+        async with pair.house.database.transaction() as tx:
+            await unlocked(tx)
+            await tx.execute("update audit set transaction = transaction + 1000000000000")
+            await tx.execute(
+                "insert into audit (realm, actor, action, object, transaction) values ('x', 'x', 'x', 'old', 10 ^ 12)"
+            )
+            await audit.record(tx, "x", pair.actor, [audit.Entry("create", "new")])
+            assert (await seal.verify(tx)).fault is None
+            assert await seal.seal(tx) == 2
+            found = await seal.verify(tx)
+            assert (found.fault, found.unsealed) == (None, 0)
+            assert await seal.seal(tx) == 0
+            raise Undo
+    except Undo:
+        pass
+
+
 async def test_the_end_that_was_cut_off_is_missed_by_a_noted_head(pair: Pair) -> None:
     await pair.call("POST", "/Users", {"userName": "ada@contoso.com"})
     noted = (await sealed(pair)).head

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from playwright.async_api import expect
 from scene import Scene
 from visitor import chromium, needs_browser
@@ -176,6 +178,7 @@ async def test_the_health_of_a_token_is_shown(pair: Pair) -> None:
         token = (await tokens.create(work, owner, comment="hers", lifetime_days=3)).value
     headers = {"Authorization": f"Bearer {token}"}
     assert (await pair.call("POST", "/Users", {"userName": "ada@contoso.com"}, headers=headers))[0] == 409
+    await asyncio.sleep(1.5)
     async with chromium() as browser:
         visitor = await scene.admin(browser)
         await visitor.click("Access Tokens")

@@ -26,12 +26,13 @@ from provisor.api.databricks.routes import DatabricksApi
 from provisor.api.databricks.well_known import well_known
 from provisor.api.envelope import Envelope, ErrorPage
 from provisor.api.limits import Limits
+from provisor.api.refusals import Refusals
 from provisor.api.scim.routes import ScimApi
 from provisor.storage.pool import Database
 
 _SCIM: Final = re.compile(
     r"(?P<prefix>(?:/w/(?P<workspace>[^/]+))?/(?:scim/v2|api/2\.0/preview/scim(?:/v2)?"
-    r"|api/2\.[01]/accounts/[\w-]{1,64}/scim/v2|api/2\.0/account/scim/v2))(?P<rest>/.*)?"
+    r"|api/2\.[01]/accounts/[A-Za-z0-9_-]{1,64}/scim/v2|api/2\.0/account/scim/v2))(?P<rest>/.*)?"
 )
 _DATABRICKS: Final = re.compile(
     r"(?P<prefix>(?:/w/(?P<workspace>[^/]+))?/api/2\.0)"
@@ -56,7 +57,8 @@ def door(
 
     ``pages`` are the console's routes; ``error_page`` is what a browser gets instead of JSON.
     """
-    scim, databricks = ScimApi(database, box, limits), DatabricksApi(database, limits)
+    refusals = Refusals(database)
+    scim, databricks = ScimApi(database, box, limits, refusals), DatabricksApi(database, limits, refusals)
 
     async def alive(_: Request) -> Response:
         return health.alive()

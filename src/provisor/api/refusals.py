@@ -1,14 +1,14 @@
 """What applications were refused, noted with their tokens, so that an admin sees why provisioning does not go on.
 
-A refused request may be the hundredth of its kind within a second: what a token's owner did wrong is written once a
-second at most, with the count. A request that finds nothing (404) or meets another version (412) is everyday traffic.
+Refusals are gathered for a second and written together, of each token the count and the last reason: however many
+requests are refused, with however many tokens, it is one statement a second. A request that finds nothing (404)
+or meets another version (412) is everyday traffic.
 """
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
-import time
-from collections.abc import Callable
 from typing import Final
 
 from provisor.api.errors import Problem
@@ -17,31 +17,35 @@ from provisor.workspace import tokens
 
 _EVERYDAY: Final = frozenset({404, 412})
 _SECONDS: Final = 1.0
-_MOST_TOKENS: Final = 10_000
+_MOST_TOKENS: Final = 1_000
 
 
 class Refusals:
-    """``clock`` gives seconds that only grow."""
+    """``note`` each one; they are written a second later."""
 
-    def __init__(self, database: Database, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, database: Database) -> None:
         self._database = database
-        self._clock = clock
-        #: By token: when it was written last, and how many refusals are not written.
-        self._waiting: dict[bytes, tuple[float, int]] = {}
+        #: By token: how many, and the last one.
+        self._waiting: dict[bytes, tuple[int, Problem]] = {}
+        self._writing: asyncio.Task[None] | None = None
 
-    async def note(self, token: str | None, problem: Problem) -> None:
+    def note(self, token: str | None, problem: Problem) -> None:
         """Note with ``token``, when it is one, that a request was refused."""
         digest = tokens.hashed(token)
         if digest is None or problem.status in _EVERYDAY:
             return
-        now = self._clock()
-        written, count = self._waiting.get(digest, (now - _SECONDS, 0))
-        if now - written < _SECONDS:
-            self._waiting[digest] = (written, count + 1)
-            return
-        if len(self._waiting) >= _MOST_TOKENS:
-            self._waiting.clear()
-        self._waiting[digest] = (now, 0)
-        # That it cannot be noted changes nothing about the answer.
+        count, _ = self._waiting.get(digest, (0, problem))
+        if count or len(self._waiting) < _MOST_TOKENS:
+            self._waiting[digest] = (count + 1, problem)
+        if self._writing is None or self._writing.done():
+            self._writing = asyncio.create_task(self._write())
+
+    async def _write(self) -> None:
+        await asyncio.sleep(_SECONDS)
+        found, self._waiting = self._waiting, {}
+        # That it cannot be noted is no reason to say or do anything else.
         with contextlib.suppress(*AWAY):
-            await tokens.refused(self._database, digest, count + 1, problem.status, problem.detail[:300])
+            await tokens.refused(
+                self._database,
+                [(digest, count, last.status, last.detail[:300]) for digest, (count, last) in found.items()],
+            )

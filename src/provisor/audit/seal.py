@@ -53,7 +53,10 @@ async def seal(tx: Tx) -> int:
         return 0
     head = await tx.fetchrow(QUERIES.seal_head)
     position, before = (head["position"], head["hash"]) if head else (0, _START)
-    rows = await tx.fetch(QUERIES.unsealed, head["transaction"] if head else -1, head["id"] if head else 0, MOST)
+    if head and head["restored"]:
+        rows = await tx.fetch(QUERIES.unsealed_restored, head["id"], MOST)
+    else:
+        rows = await tx.fetch(QUERIES.unsealed, head["transaction"] if head else -1, head["id"] if head else 0, MOST)
     hashes = []
     for row in rows:
         before = _chained(before, row)

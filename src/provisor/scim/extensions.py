@@ -75,6 +75,8 @@ def _attribute(item: Any, where: str, inside: bool) -> Attribute:
             f"{where}: an attribute is an object whose name is a letter and then letters, digits, - and _."
         )
     here = f"{where}{'.' if inside else ':'}{name}"
+    if name.lower() == "schemas" or (inside and name.lower() == "primary" and item.get("type") != "boolean"):
+        raise InvalidValue(f"{here}: schemas is no name of an attribute, and primary is a boolean.")
     unknown = sorted(item.keys() - _KNOWN)
     if unknown:
         raise InvalidValue(f"{here}: {unknown[0][:80]} is no characteristic of an attribute (RFC 7643 §7).")

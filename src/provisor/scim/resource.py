@@ -184,12 +184,16 @@ def _chosen(resource_type: ResourceType, name: str) -> list[Named]:
 def _only(value: Any, parts: frozenset[str]) -> Any:
     if isinstance(value, list):
         return [kept for item in value if (kept := _only(item, parts))] or None
+    if not isinstance(value, dict):
+        return None
     return {name: part for name, part in value.items() if name in parts} or None
 
 
 def _except(value: Any, parts: frozenset[str]) -> Any:
     if isinstance(value, list):
         return [kept for item in value if (kept := _except(item, parts))] or None
+    if not isinstance(value, dict):
+        return value
     return {name: part for name, part in value.items() if name not in parts} or None
 
 

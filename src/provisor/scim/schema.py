@@ -198,7 +198,7 @@ class ResourceType:
                 for text, named in _paths(attribute, extension.id):
                     # The legacy template of Azure AD names extension attributes without their URN ("manager"), and
                     # until 2018 it wrote a dot where the colon belongs.
-                    starts = (f"{extension.id}.", f"{extension.id}:", *([""] if extension.short_names else []))
+                    starts = [f"{extension.id}:", *([f"{extension.id}.", ""] if extension.short_names else [])]
                     for start in starts:
                         yield f"{start}{text}".lower(), named
         for attribute in self.core:

@@ -44,19 +44,32 @@ async def permitted(tx: Tx, workspace: Workspace) -> list[Permitted]:
 async def permit(work: Edit, principals: Collection[str]) -> None:
     """Give the permission to these users, service principals and groups (ids), beside those that have it."""
     work.require_admin()
+    await work.tx.execute(QUERIES.workspace_lock, work.workspace.id)
     before = await _names(work)
     await work.tx.execute(QUERIES.token_permission_add, work.workspace.id, list(principals))
     await _changed(work, before)
+
+
+async def forbid(work: Edit, principal: str) -> int:
+    """Take the permission from one who has it; returns how many tokens died with it."""
+    work.require_admin()
+    await work.tx.execute(QUERIES.workspace_lock, work.workspace.id)
+    return await permit_only(
+        work, [item.id for item in await permitted(work.tx, work.workspace) if item.id != principal]
+    )
 
 
 async def permit_only(work: Edit, principals: Collection[str]) -> int:
-    """Give the permission to these and nobody else; returns how many tokens died with it."""
+    """Give the permission to these and nobody else; returns how many tokens died with it: those of owners who had the
+    permission and have it no more."""
     work.require_admin()
+    await work.tx.execute(QUERIES.workspace_lock, work.workspace.id)
     before = await _names(work)
+    able = [row["owner"] for row in await work.tx.fetch(QUERIES.token_owners_permitted, work.workspace.id)]
     await work.tx.execute(QUERIES.token_permission_keep, work.workspace.id, list(principals))
     await work.tx.execute(QUERIES.token_permission_add, work.workspace.id, list(principals))
     await _changed(work, before)
-    gone = await work.tx.fetch(QUERIES.tokens_without_permission, work.workspace.id)
+    gone = await work.tx.fetch(QUERIES.tokens_without_permission, work.workspace.id, able)
     for row in gone:
         work.record("revoke token", f"token {row['id'][:12]}", row["id"], before={"owner": row["user_name"]})
     return len(gone)

@@ -6,6 +6,7 @@ remembered, so that a revoked token and a deactivated owner count from the next 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -25,6 +26,7 @@ LIFETIME_DAYS: Final = 90
 QUOTA: Final = 600
 _DAY: Final = 86_400.0
 _LONGEST_DAYS: Final = 36_500
+_LIFETIME: Final = f"A token lives more than 0 and at most {_LONGEST_DAYS} days; 0 stands for one without an end."
 _LONGEST_COMMENT: Final = 256
 
 
@@ -52,11 +54,15 @@ class Arrival:
 async def create(work: Edit, user: User, *, comment: str = "", lifetime_days: float | None = LIFETIME_DAYS) -> NewToken:
     """A token for ``user``, whose value is known only to whoever made it. Without a lifetime it never expires."""
     work.require_admin()
+    if lifetime_days is not None and not 0 < lifetime_days <= _LONGEST_DAYS:
+        raise Invalid(_LIFETIME)
     return await _made(work, user, comment, None if lifetime_days is None else lifetime_days * _DAY)
 
 
 async def create_own(work: Edit, caller: Caller, *, comment: str = "", lifetime_seconds: float | None) -> NewToken:
     """A token for whoever asks, as long as tokens are theirs to use; without a lifetime as long as one may be."""
+    # Whoever changes the permissions waits for this token, or this one for the change.
+    await work.tx.execute(QUERIES.workspace_share, work.workspace.id)
     await token_rules.require(work.tx, work.workspace, caller.user, admin=caller.admin)
     longest = work.workspace.longest_token_days
     if lifetime_seconds is None and longest:
@@ -85,7 +91,7 @@ def _check(workspace: Workspace, comment: str, seconds: float | None) -> None:
     if not workspace.tokens_enabled:
         raise Invalid(f"Access tokens are turned off in the workspace {workspace.name}: one would be refused.")
     if seconds is not None and not 0 < seconds <= _LONGEST_DAYS * _DAY:
-        raise Invalid(f"A token lives more than 0 and at most {_LONGEST_DAYS} days.")
+        raise Invalid(_LIFETIME)
     longest = workspace.longest_token_days
     if longest and (seconds is None or seconds > longest * _DAY):
         raise Invalid(f"A token lives at most {longest} days in the workspace {workspace.name}.")
@@ -162,10 +168,10 @@ async def used(database: Database, workspace: Workspace, caller: Caller) -> None
         await tx.execute(QUERIES.token_used, workspace.id, caller.token)
 
 
-async def refused(database: Database, digest: bytes, count: int, status: int, why: str) -> None:
-    """Note with the token of this hash, if there is one, how many more requests were refused, and the last reason."""
+async def refused(database: Database, found: Sequence[tuple[bytes, int, int, str]]) -> None:
+    """Note with tokens, by their hash, how many more requests were refused, and the last one's status and reason."""
     async with database.transaction() as tx:
-        await tx.execute(QUERIES.token_refused, digest, count, status, why)
+        await tx.execute(QUERIES.token_refused, *map(list, zip(*found, strict=True)))
 
 
 def hashed(value: str | None) -> bytes | None:

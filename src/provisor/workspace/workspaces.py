@@ -110,6 +110,11 @@ async def add_extension(work: Edit, resource_type: str, document: Any) -> Schema
             raise Conflict(f"{known.id} is there already, for {name}.")
         if known is not None:
             _grown(known, schema)
+        for other in kind.extensions:
+            # Where one id begins with the other, a path could mean an attribute of either.
+            one, two = sorted((other.id.lower(), schema.id.lower()), key=len)
+            if one != two and two.startswith((f"{one}:", f"{one}.")):
+                raise Conflict(f"{schema.id} and {other.id} begin alike: a path could mean either of them.")
     own = [item for item in found.get(resource_type, []) if item["id"] != schema.id]
     shown = schema.to_json("")
     own.append({name: shown[name] for name in ("id", "name", "description", "attributes")})

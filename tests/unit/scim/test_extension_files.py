@@ -44,6 +44,8 @@ def test_what_is_shown_is_what_was_given() -> None:
         ({"id": URN, "name": 1, "attributes": [{"name": "a"}]}, "name is a text"),
         ({"id": URN, "attributes": [{"name": "a"}, {"name": "A"}]}, "names A twice"),
         ({"id": URN, "attributes": [{"name": f"a{n}"} for n in range(201)]}, "can have 200 attributes, not 201"),
+        ({"id": URN, "attributes": [{"name": "Schemas"}]}, "is no name of an attribute"),
+        (having(type="complex", multiValued=True, subAttributes=[{"name": "primary"}]), "primary is a boolean"),
         (having(typ="string"), ":badge: typ is no characteristic"),
         (having(type="text"), ":badge: type is string, boolean"),
         (having(type=["string"]), ":badge: type is string, boolean"),
@@ -73,8 +75,8 @@ def test_its_attributes_need_their_urn_and_hide_nothing() -> None:
         "attributes": [{"name": "department"}, {"name": "userName", "caseExact": True}, {"name": "badge"}],
     }
     user = resource_types("standard", json.dumps({"User": [own]}))["User"]
-    assert user.resolve("badge") is None
-    for spelling in (f"{URN}:badge", f"{URN.upper()}:BADGE", f"{URN}.badge"):
+    assert user.resolve("badge") is None and user.resolve(f"{URN}.badge") is None
+    for spelling in (f"{URN}:badge", f"{URN.upper()}:BADGE"):
         assert (found := user.resolve(spelling)) is not None and found.extension == URN
     assert (department := user.resolve("department")) is not None and department.extension == ENTERPRISE
     assert (name := user.resolve("userName")) is not None and name.extension is None

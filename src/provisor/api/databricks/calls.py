@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
@@ -18,6 +19,7 @@ from provisor.workspace.refusals import Unfit
 from provisor.workspace.tokens import Caller
 
 T = TypeVar("T")
+_WHOLE: Final = re.compile(r"-?[0-9]{1,12}")
 _MOST_SECONDS: Final = 36_500 * 86_400
 
 
@@ -84,7 +86,7 @@ class Call:
     def seconds(self, name: str) -> float | None:
         """A duration in seconds; None when there is none, or (as the command line says *never*) -1. Raises Unfit."""
         value = self.given.get(name)
-        if isinstance(value, str) and value.lstrip("-").isdecimal():
+        if isinstance(value, str) and _WHOLE.fullmatch(value):
             value = int(value)
         if value is None or value == -1:
             return None

@@ -15,6 +15,7 @@ from provisor.api.databricks import groups, settings, tokens
 from provisor.api.databricks.calls import Call
 from provisor.api.errors import Problem
 from provisor.api.limits import Limits
+from provisor.api.refusals import Refusals
 from provisor.storage.pool import Database
 
 Handler = Callable[[Call], Awaitable[dict[str, Any]]]
@@ -59,9 +60,10 @@ _CODES: Final = {
 class DatabricksApi:
     """Databricks' own APIs over every workspace of ``database``, as much of it as ``limits`` allow each token."""
 
-    def __init__(self, database: Database, limits: Limits) -> None:
+    def __init__(self, database: Database, limits: Limits, refusals: Refusals) -> None:
         self._database = database
         self._limits = limits
+        self._refusals = refusals
 
     async def answer(self, request: Request, address: Address) -> Response:
         """The answer to ``request``, errors included; raises only what nobody expected."""
@@ -69,11 +71,13 @@ class DatabricksApi:
             with self._limits.admitted(arrivals.credential(request)):
                 return await self._answer(request, address)
         except NotAdmitted as error:
+            self._refusals.note(arrivals.token(request), Problem(401, None, error.reason))
             return _refused(error)
         except Exception as error:
             found = errors.problem(error)
             if found is None:
                 raise
+            self._refusals.note(arrivals.token(request), found)
             return _problem(found)
 
     async def _answer(self, request: Request, address: Address) -> Response:

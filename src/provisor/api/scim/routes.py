@@ -80,11 +80,11 @@ ROUTES: Final[Mapping[tuple[str, ...], Mapping[str, Handler]]] = {
 class ScimApi:
     """SCIM 2.0 over every workspace of ``database``, as much of it as ``limits`` allow each token."""
 
-    def __init__(self, database: Database, box: SecretBox, limits: Limits) -> None:
+    def __init__(self, database: Database, box: SecretBox, limits: Limits, refusals: Refusals) -> None:
         self._database = database
         self._box = box
         self._limits = limits
-        self._refusals = Refusals(database)
+        self._refusals = refusals
         self._known: dict[str | None, Workspace] = {}
 
     async def answer(self, request: Request, address: Address) -> Response:
@@ -93,7 +93,7 @@ class ScimApi:
             with self._limits.admitted(arrivals.credential(request)):
                 return await self._answer(request, address)
         except NotAdmitted as error:
-            await self._refusals.note(arrivals.token(request), errors.Problem(401, None, error.reason))
+            self._refusals.note(arrivals.token(request), errors.Problem(401, None, error.reason))
             return responses.refused(request, error.workspace, error.reason, sent=error.sent)
         except _WrongMethod as error:
             answer = responses.problem(request, errors.Problem(error.status, None, error.detail))
@@ -103,7 +103,7 @@ class ScimApi:
             found = errors.problem(error)
             if found is None:
                 raise
-            await self._refusals.note(arrivals.token(request), found)
+            self._refusals.note(arrivals.token(request), found)
             return responses.problem(request, found)
 
     async def _answer(self, request: Request, address: Address) -> Response:

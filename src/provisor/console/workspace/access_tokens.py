@@ -110,10 +110,8 @@ async def permit(visit: WorkspaceVisit) -> Response:
 
 @PAGE.post("/forbid")
 async def forbid(visit: WorkspaceVisit) -> Response:
-    gone = visit.form.text("principal")
     async with visit.edit() as edit:
-        left = [item.id for item in await token_rules.permitted(edit.tx, visit.workspace) if item.id != gone]
-        ended = await token_rules.permit_only(edit, left)
+        ended = await token_rules.forbid(edit, visit.form.text("principal"))
     return await visit.done("/tokens", f"Saved. {ended} {'token has' if ended == 1 else 'tokens have'} ended.")
 
 

@@ -35,6 +35,9 @@ limit 1
 -- Who nests groups does it one after the other: two halves of a circle must not be committed at once.
 select id from workspace where id = $1 for no key update
 
+-- name: workspace_share
+select id from workspace where id = $1 for share
+
 -- name: arrival
 -- Everything a request needs to know about where it goes and who sends it, in one statement.
 select w.id as workspace, w.name, w.profile, w.group_rename, w.strict, w.extensions, w.created as workspace_created,
@@ -338,15 +341,24 @@ select $1, id from unnest($2::text[]) as row (id) on conflict do nothing
 -- name: token_permission_keep
 delete from workspace_token_permission where workspace = $1 and principal <> all($2::text[])
 
+-- name: token_owners_permitted
+-- Owners of tokens who were given the permission, themselves or through a group.
+with recursive may (id) as (
+  select principal from workspace_token_permission where workspace = $1
+  union
+  select m.member_id from workspace_member m join may on m.group_id = may.id where m.workspace = $1
+)
+select distinct t.owner from workspace_token t join may on may.id = t.owner where t.workspace = $1 and t.revoked is null
+
 -- name: tokens_without_permission
--- Tokens of those who are no admins and were given no permission, themselves or through a group, end.
+-- Of these owners: tokens of those who are no admins and have no permission, themselves or through a group, end.
 with recursive may (id) as (
   select principal from workspace_token_permission where workspace = $1
   union
   select m.member_id from workspace_member m join may on m.group_id = may.id where m.workspace = $1
 ), gone as (
   update workspace_token t set revoked = now()
-  where t.workspace = $1 and t.revoked is null and t.owner not in (select id from may)
+  where t.workspace = $1 and t.revoked is null and t.owner = any($2::text[]) and t.owner not in (select id from may)
     and not exists (select from workspace_member m
                     join workspace_group g on g.workspace = m.workspace and g.id = m.group_id
                     where m.workspace = $1 and m.member_id = t.owner and g.reserved and g.display_key = 'admins')
@@ -370,8 +382,10 @@ returning t.owner, t.comment
 update workspace_token set revoked = now() where workspace = $1 and owner = $2 and revoked is null
 
 -- name: token_refused
-update workspace_token
-set refusals = refusals + $2, refused_at = now(), refused_status = $3, refused_why = $4 where hash = $1
+update workspace_token t
+set refusals = t.refusals + n.count, refused_at = now(), refused_status = n.status, refused_why = n.why
+from unnest($1::bytea[], $2::bigint[], $3::integer[], $4::text[]) as n (hash, count, status, why)
+where t.hash = n.hash
 
 -- name: token_used
 update workspace_token set last_used = now()
