@@ -10,6 +10,8 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from random import SystemRandom
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -20,6 +22,7 @@ from provisor.directory import applications, tenants
 from provisor.directory.applications import Application
 from provisor.directory.edit import Tenant, edit
 from provisor.directory.source import DirectorySource
+from provisor.expressions import Inputs
 from provisor.provisioning.capabilities import from_json
 from provisor.provisioning.schema import compile_schema
 from provisor.refusal import Conflict, Invalid
@@ -103,6 +106,7 @@ class House:
                 target=target,
                 ledger=self.ledger(tenant, identity),
                 as_of=as_of,
+                inputs=Inputs({}, datetime.now(UTC), SystemRandom(), domain=tenant.domain),
             )
         finally:
             await target.close()

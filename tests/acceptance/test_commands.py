@@ -519,3 +519,31 @@ def test_an_application_is_renamed_and_deleted(own: Installation) -> None:
     assert "for a while" not in own.run("app", "list")
     own.run("app", "create", "for a while")
     own.run("app", "delete", "for a while", "--force")
+
+
+def test_expressions_are_tried_without_a_tenant(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def said(*words: str, code: int = 0) -> str:
+        assert run(["expression", *words]) == code
+        out, err = capsys.readouterr()
+        return out + err
+
+    name = 'Join(" ", [givenName], [surname])'
+    assert '"Ada"' in said("eval", name, "--attributes", '{"givenName": "Ada"}')
+    assert "Without a value here: surname." in said("eval", name, "--attributes", '{"givenName": "Ada"}')
+    assert '"11/25/2026 8:00:00 AM"' in said("eval", "Now()", "--now", "2026-11-25T08:00:00Z")
+    assert "(nothing)" in said("eval", 'IgnoreFlowIfNullOrEmpty("")')
+    wrong = said("eval", 'switch([a], , "x", "y")', code=1)
+    assert "Did you mean Switch?" in wrong and "\n  ^" in wrong
+    assert "--attributes is a JSON object" in said("eval", name, "--attributes", "[]", code=1)
+    assert "is not JSON" in said("eval", name, "--attributes", "{", code=1)
+    assert "is no moment" in said("eval", name, "--now", "noon", code=1)
+    assert "RandomString(Length" in said("functions") and "Switch(source, [defaultValue]" in said("functions", "Switch")
+    assert "It is written Switch." in said("functions", "switch", code=1)
+    cases = tmp_path / "cases.json"
+    cases.write_text(json.dumps([{"expression": name, "attributes": {"givenName": "Ada"}, "expected": "Ada"}]))
+    assert "1 passed, 0 failed" in said("check", str(cases))
+    cases.write_text(json.dumps([{"expression": name, "attributes": {"givenName": "Ada"}, "expected": "Eva"}, {}]))
+    assert "case 2: A case is an object" in said("check", str(cases), code=1)
+    cases.write_text(json.dumps([{"expression": "[a", "attributes": {}, "expected": None}]))
+    failed = said("check", str(cases), code=1)
+    assert "expected null" in failed and "is not closed with ]" in failed and "0 passed, 1 failed" in failed

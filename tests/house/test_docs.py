@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from expression_reference import PLACE, functions
+
 from installation import Installation, installation
 from provisor.cli.line import _application
 from provisor.config import Settings
@@ -124,3 +126,8 @@ def _bash(made: Installation, script: str) -> subprocess.CompletedProcess[str]:
 def test_nothing_names_a_place_outside_the_repository() -> None:
     for lock in ROOT.glob("requirements*.lock"):
         assert "://" not in lock.read_text()
+
+
+def test_the_language_reference_is_what_the_table_says() -> None:
+    text = PLACE.read_text()
+    assert text[text.index("## Functions\n") :] == functions(), "run python tests/house/expression_reference.py"

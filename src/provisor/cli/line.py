@@ -44,6 +44,7 @@ _MODULES = {
     "sync": "sync",
     "log": "log",
     "audit": "audit",
+    "expression": "expression",
     "serve": "serve",
 }
 

@@ -4,15 +4,18 @@ Who calls: ``provisioning.schema`` compiles each mapping once, ``provisioning.ma
 ``provisioning.edit`` and ``templates`` write expressions into documents.
 
 * ``parser`` reads a text into the ``tree``; what is wrong with it is an ``ExpressionError`` that knows its place.
-* ``functions`` is the table of functions; ``evaluate`` turns a tree into one closure.
+* ``functions`` is the table of functions, each an entry (``function``) with its documentation and examples, from
+  ``texts``, ``logic``, ``moments``, ``replacing``, ``generating`` and ``directory``; ``evaluate`` turns a tree into one
+  closure, ``values`` says what it works with, ``dates`` reads and writes dates as .NET does.
 * ``source`` is Microsoft Graph's form of an expression (*attributeMappingSource*), in both directions.
 
-Values are texts, lists of texts, booleans and None (entra.md §4.2). Nothing here reads a clock or a random number.
+Nothing here reads a clock or a random number: who evaluates brings both in ``Inputs``.
 """
 
 from provisor.expressions.errors import ExpressionError
 from provisor.expressions.evaluate import Compiled, compile_expression
 from provisor.expressions.parser import parse
 from provisor.expressions.source import from_source, to_source
+from provisor.expressions.values import Flow, Inputs
 
-__all__ = ["Compiled", "ExpressionError", "compile_expression", "from_source", "parse", "to_source"]
+__all__ = ["Compiled", "ExpressionError", "Flow", "Inputs", "compile_expression", "from_source", "parse", "to_source"]

@@ -6,12 +6,14 @@ import difflib
 import operator
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 
 from provisor.expressions.errors import ExpressionError
-from provisor.expressions.functions import FUNCTIONS, Evaluator, text
+from provisor.expressions.functions import FUNCTIONS
 from provisor.expressions.parser import parse
 from provisor.expressions.tree import Attribute, Call, Comparison, Constant, Node, attributes
+from provisor.expressions.values import Evaluator, Flow, Inputs, Value, number, text
 
 _COMPARE: Final[Mapping[str, Callable[[Any, Any], bool]]] = {
     "=": operator.eq,
@@ -21,17 +23,27 @@ _COMPARE: Final[Mapping[str, Callable[[Any, Any], bool]]] = {
     "<": operator.lt,
     "<=": operator.le,
 }
+#: Bare words (entra.md §4.1).
+_WORDS: Final[Mapping[str, Value]] = {
+    **{flow.value: flow for flow in Flow},
+    **{name: name for name in ("vbTextCompare", "vbBinaryCompare", "Unicode", "ASCII", "UTF8")},
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Compiled:
-    """``evaluate`` takes attributes by name (a missing one is null); ``attributes`` are the names that it reads.
+    """``run`` takes inputs; ``attributes`` are the names of those that it reads.
 
-    ``evaluate`` raises ExpressionError for values that the expression cannot work with.
+    ``run`` raises ExpressionError for values that the expression cannot work with.
     """
 
-    evaluate: Evaluator
+    run: Evaluator
     attributes: frozenset[str]
+
+    def evaluate(self, inputs: Inputs | Mapping[str, Any]) -> str | list[str] | bool | Flow | None:
+        """What comes out, dates as texts. Attributes alone do where nothing else is needed."""
+        value = self.run(inputs if isinstance(inputs, Inputs) else Inputs(inputs))
+        return text(value) if isinstance(value, datetime) else value
 
 
 def compile_expression(expression: str) -> Compiled:
@@ -43,45 +55,64 @@ def compile_expression(expression: str) -> Compiled:
 def _evaluator(node: Node, source: str) -> Evaluator:
     if isinstance(node, Attribute):
         name = node.name
-        return lambda attributes: attributes.get(name)
+        return lambda inputs: inputs.attributes.get(name)
     if isinstance(node, Constant):
-        value = node.value
-        return lambda attributes: value
+        return _constant(node.value)
     if isinstance(node, Comparison):
         return _comparison(node, source)
     if isinstance(node, Call):
         return _call(node, source)
-    near = difflib.get_close_matches(node.name, FUNCTIONS, 1)
-    hint = f" Did you mean {near[0]}( )?" if near else ""
+    if node.name in _WORDS:
+        return _constant(_WORDS[node.name])
+    near = _near(node.name, [*FUNCTIONS, *_WORDS])
+    hint = f" Did you mean {near}{'' if near in _WORDS else '( )'}?" if near else ""
     raise ExpressionError(
         f'{node.name} is neither an attribute in [ ] nor a text in " ".{hint}', text=source, place=node.place
     )
 
 
+def _constant(value: Value) -> Evaluator:
+    return lambda inputs: value
+
+
 def _call(node: Call, source: str) -> Evaluator:
     function = FUNCTIONS.get(node.name)
     if function is None:
-        by_name = {name.casefold(): name for name in FUNCTIONS}
-        near = difflib.get_close_matches(node.name.casefold(), by_name, 1)
-        hint = f" Did you mean {by_name[near[0]]}?" if near else ""
-        known = ", ".join(sorted(FUNCTIONS))
-        sentence = f"{node.name} is no function that Provisor has: it has {known}.{hint}"
-        raise ExpressionError(sentence, text=source, place=node.place)
+        near = _near(node.name, list(FUNCTIONS))
+        hint = f" Did you mean {near}?" if near else " provisor expression functions lists those that there are."
+        raise ExpressionError(f"{node.name} is no function.{hint}", text=source, place=node.place)
     if not function.takes(len(node.arguments)):
-        raise ExpressionError(f"{node.name} needs {function.shape}.", text=source, place=node.place)
-    return function.build([None if item is None else _evaluator(item, source) for item in node.arguments])
+        raise ExpressionError(
+            f"{node.name} does not take {len(node.arguments)} arguments: it is {function.signature}.",
+            text=source,
+            place=node.place,
+        )
+    try:
+        return function.build([None if item is None else _evaluator(item, source) for item in node.arguments])
+    except ExpressionError as error:
+        if error.place is not None:
+            raise
+        raise ExpressionError(str(error), text=source, place=node.place) from None
+
+
+def _near(name: str, known: list[str]) -> str | None:
+    by_name = {item.casefold(): item for item in known}
+    near = difflib.get_close_matches(name.casefold(), by_name, 1)
+    return by_name[near[0]] if near else None
 
 
 def _comparison(node: Comparison, source: str) -> Evaluator:
     compare = _COMPARE[node.operator]
     left, right = _evaluator(node.left, source), _evaluator(node.right, source)
 
-    def holds(attributes: Mapping[str, Any]) -> bool:
-        one, other = text(left(attributes)), text(right(attributes))
-        try:
-            # Numbers compare as numbers, whatever they are written like (entra.md §4.2).
-            return compare(float(one), float(other))
-        except ValueError:
+    def holds(inputs: Inputs) -> bool:
+        one, other = left(inputs), right(inputs)
+        if isinstance(one, datetime) and isinstance(other, datetime):
             return compare(one, other)
+        # Numbers compare as numbers, whatever they are written like (entra.md §4.2).
+        first, second = number(one), number(other)
+        if first is not None and second is not None:
+            return compare(first, second)
+        return compare(text(one), text(other))
 
     return holds

@@ -6,12 +6,15 @@ source ids until the account they point at is known.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import Any, Final
 
-from provisor.expressions import ExpressionError
+from provisor.expressions import ExpressionError, Flow, Inputs
 from provisor.provisioning.schema import AttributeRule, ObjectRules
 from provisor.provisioning.scope import SourceObject
+
+_NOTHING: Final = Inputs(MappingProxyType({}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,20 +26,25 @@ class Desired:
     problem: str | None = None
 
 
-def desire(rules: ObjectRules, source: SourceObject, *, soft_deleted: bool) -> Desired:
+def desire(rules: ObjectRules, source: SourceObject, *, soft_deleted: bool, inputs: Inputs = _NOTHING) -> Desired:
     """The desired target attributes of ``source``; ``soft_deleted`` is whether it is out of scope for this app.
+    ``inputs`` has what mappings are evaluated with besides the object: the time, chance, the tenant's domain.
 
     A mapping that fails is named and the rest is evaluated all the same: somebody who leaves is disabled, whatever is
     wrong with their job title.
     """
-    inputs = {**source.attributes, "IsSoftDeleted": soft_deleted, "objectId": source.id}
+    given = replace(inputs, attributes={**source.attributes, "IsSoftDeleted": soft_deleted, "objectId": source.id})
     attributes: dict[str, Any] = {}
     defaults: dict[str, Any] = {}
     problem: str | None = None
     for rule in rules.values:
         name = rule.target.name
         try:
-            value = rule.compiled.evaluate(inputs) if rule.compiled else None
+            value = rule.compiled.evaluate(given) if rule.compiled else None
+            if value is Flow.NO_ATTRIBUTE:
+                continue
+            if value is Flow.NO_OBJECT:
+                raise ExpressionError("IgnoreObjectFlow leaves the whole object out.")
             attributes[name] = typed(rule, value)
             if attributes[name] is None and rule.default:
                 defaults[name] = typed(rule, rule.default)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from provisor.connectors.base import Source, Target
+from provisor.expressions import Inputs
 from provisor.provisioning.capabilities import Capabilities
 from provisor.provisioning.schema import Rules
 from provisor.sync.ledger import Ledger
@@ -15,7 +16,8 @@ class Job:
     """``all_objects``: the scope is *Sync all users and groups*; else assigned ones only.
 
     ``as_of``: the source's head, read before the application's configuration was. A cycle takes in nothing later, so
-    what changes while it runs, rules included, is left for the next one.
+    what changes while it runs, rules included, is left for the next one. ``inputs``: what mappings are evaluated with
+    besides the object.
     """
 
     application: str
@@ -27,3 +29,4 @@ class Job:
     target: Target
     ledger: Ledger
     as_of: int
+    inputs: Inputs

@@ -145,7 +145,7 @@ def _read(planning: Planning, rules: ObjectRules, due: Due, source: SourceObject
             problem = str(error)
     # Of somebody who is deleted only what closes the account matters.
     values = source or SourceObject(known.source_id, rules.object_type, known.source_id, {}, due.seq)
-    desired = desire(rules, values, soft_deleted=not scope.inside)
+    desired = desire(rules, values, soft_deleted=not scope.inside, inputs=planning.job.inputs)
     asked: tuple[Question, ...] = ()
     if known.linked or problem:
         pass
