@@ -537,7 +537,9 @@ def test_expressions_are_tried_without_a_tenant(tmp_path: Path, capsys: pytest.C
     assert "--attributes is a JSON object" in said("eval", name, "--attributes", "[]", code=1)
     assert "is not JSON" in said("eval", name, "--attributes", "{", code=1)
     assert "is no moment" in said("eval", name, "--now", "noon", code=1)
-    assert "RandomString(Length" in said("functions") and "Switch(source, [defaultValue]" in said("functions", "Switch")
+    assert "Did you mean [givenName]?" in said("eval", "[GivenName]", "--attributes", '{"givenName": "Ada"}')
+    assert "RandomString " in said("functions") and "RandomString(Length" in said("functions", "RandomString")
+    assert "Switch(source, [defaultValue]" in said("functions", "Switch")
     assert "It is written Switch." in said("functions", "switch", code=1)
     cases = tmp_path / "cases.json"
     cases.write_text(json.dumps([{"expression": name, "attributes": {"givenName": "Ada"}, "expected": "Ada"}]))

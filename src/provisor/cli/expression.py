@@ -49,7 +49,9 @@ def evaluate(
     session: Session = ctx.obj
     missing = sorted(compiled.attributes - given.keys())
     if missing:
-        session.note(f"Without a value here: {', '.join(missing)}.")
+        known = {name.casefold(): name for name in given}
+        near = [f"Did you mean [{known[name.casefold()]}]?" for name in missing if name.casefold() in known]
+        session.note(" ".join([f"Without a value here: {', '.join(missing)}.", *near]))
     session.show({"result": found}, "(nothing)" if found is None else json.dumps(found, ensure_ascii=False))
 
 
@@ -100,8 +102,8 @@ def functions(
 
     session: Session = ctx.obj
     if name is None:
-        rows = [{"signature": item.signature, "about": item.about} for item in FUNCTIONS.values()]
-        session.table(rows, {"signature": "FUNCTION", "about": "WHAT IT GIVES"})
+        rows = [{"name": item.name, "signature": item.signature, "about": item.about} for item in FUNCTIONS.values()]
+        session.table(rows, {"name": "FUNCTION", "about": "WHAT IT GIVES"})
         return
     found = FUNCTIONS.get(name)
     if found is None:

@@ -67,7 +67,9 @@ def _evaluator(node: Node, source: str) -> Evaluator:
     near = _near(node.name, [*FUNCTIONS, *_WORDS])
     hint = f" Did you mean {near}{'' if near in _WORDS else '( )'}?" if near else ""
     raise ExpressionError(
-        f'{node.name} is neither an attribute in [ ] nor a text in " ".{hint}', text=source, place=node.place
+        f'{node.name} stands alone: write [{node.name}] for the attribute, "{node.name}" for the text.{hint}',
+        text=source,
+        place=node.place,
     )
 
 

@@ -66,10 +66,11 @@ def parse(text: str) -> Node:
     except UnexpectedToken as error:
         ends = error.token.type == "$END"
         place = len(text.rstrip()) if ends else error.token.start_pos or 0
+        expected = error.accepts or error.expected
+        if error.token.type == "RPAR" and "$END" in expected:
+            raise ExpressionError("There is a ) too many.", text=text, place=place) from None
         found = "the expression ends" if ends else f"there is {str(error.token)[:40]}"
-        raise ExpressionError(
-            f"{_expected(error.accepts or error.expected)} is missing where {found}.", text=text, place=place
-        ) from None
+        raise ExpressionError(f"{_expected(expected)} is missing where {found}.", text=text, place=place) from None
     except UnexpectedEOF as error:
         raise ExpressionError(
             f"{_expected(error.expected)} is missing where the expression ends.", text=text, place=len(text)
@@ -92,11 +93,15 @@ def _stray(text: str, place: int) -> str:
         return "This text is not closed with a quotation mark."
     if text[place] == "[":
         return "This attribute is not closed with ]."
+    if text[place] in "'‘’“”„«»":
+        return f'A text stands between straight quotation marks: write " instead of {text[place]}.'
     return f"{text[place]} does not belong here."
 
 
 def _expected(names: Any) -> str:
-    words = [_WORDS[name] for name in _WORDS if name in names]
+    # Where something else can follow, a comparison is seldom what is missing.
+    rest = set(names) - {"OPERATOR"} or set(names)
+    words = [_WORDS[name] for name in _WORDS if name in rest]
     return " or ".join(words) or "Something"
 
 

@@ -101,7 +101,11 @@ def test_only_what_is_read_counts_as_an_attribute() -> None:
             0,
         ),
         ('Join(" ", Switch([a]))', r"Switch does not take 1 arguments: it is Switch\(source", 10),
-        ("Joint", r"neither an attribute .* Did you mean Join\( \)", 0),
+        ("Joint", r"write \[Joint\] for the attribute, .* Did you mean Join\( \)", 0),
+        ('Join(" ", [a]))', r"There is a \) too many", 14),
+        ('Switch([a], "x" "y")', r"^\) or , is missing where there is \"y\"", 16),
+        ("Join(' ', [a])", "straight quotation marks: write \" instead of '", 5),
+        ("Join(“ ”, [a])", 'straight quotation marks: write " instead of “', 5),
         ("[a] = 1 ?", r"\? does not belong here", 8),
     ],
 )
