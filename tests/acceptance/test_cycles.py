@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from installation import Installation
 from pair import OPS, Pair, members
 from provisor.connectors.base import TargetError
 from provisor.directory import groups, users
@@ -464,3 +468,43 @@ async def test_dry_runs_take_no_numbers_and_the_old_ones_go(pair: Pair) -> None:
     assert (await pair.plan()).cycle.number == 2
     rows = await pair.house.ledger(pair.tenant, pair.application).cycles(100)
     assert [row["mode"] for row in rows].count("plan") <= 21
+
+
+async def test_mappings_are_tried_on_somebody_without_writing(pair: Pair, shop: Installation) -> None:
+    ada = await pair.user("ada", surname="Lovelace")
+    await pair.connect(pair.base, pair.token)
+    words = ("--tenant", pair.tenant.name, "app", "mappings")
+
+    async def tried(*more: str) -> dict[str, Any]:
+        found = await asyncio.to_thread(shop.json, *words, "test", "app", *more)
+        return {item["attribute"]: item for item in found["attributes"]}
+
+    before = await pair.everything()
+    first = await tried("--user", "ada@contoso.com")
+    assert (first["userName"]["result"], first["userName"]["has"]) == ("ada@contoso.com", None)
+    assert first["userName"]["sent"] == "with the new account"
+    assert await pair.everything() == before
+    await pair.sync()
+    await pair.set_user(ada, surname="Byron")
+    second = await tried("--user", "ada@contoso.com")
+    assert second["userName"]["sent"] == "nothing: it is right"
+    assert (second["displayName"]["has"], second["displayName"]["result"]) == ("Ada Lovelace", "Ada Byron")
+    assert second["displayName"]["reads"]["surname"] == "Byron" and second["displayName"]["sent"] == "changed"
+    shown = await asyncio.to_thread(shop.run, *words, "test", "app", "--user", "ada@contoso.com")
+    assert 'surname="Byron"' in shown
+    assert "There is no user nobody" in await asyncio.to_thread(shop.refused, *words, "test", "app", "--user", "nobody")
+    assert "Say what to try" in await asyncio.to_thread(shop.refused, *words, "test", "app")
+
+
+async def test_mappings_are_checked_and_judged_by_cases(pair: Pair, shop: Installation, tmp_path: Path) -> None:
+    words = ("--tenant", pair.tenant.name, "app", "mappings")
+    found = await asyncio.to_thread(shop.json, *words, "check", "app")
+    assert not [item for item in found["findings"] if item["level"] == "error"]
+    cases = tmp_path / "cases.json"
+    case = {"attributes": {"userPrincipalName": "a@contoso.com"}, "expected": {"userName": "a@contoso.com"}}
+    cases.write_text(json.dumps([case]))
+    said = await asyncio.to_thread(shop.run, *words, "test", "app", "--cases", str(cases))
+    assert "1 passed, 0 failed" in said and "No case exercises User active." in said
+    await pair.mapping(lambda schema: mappings.delete_mapping(schema, "User", "active"))
+    ended = await asyncio.to_thread(shop.command, *words, "check", "app")
+    assert ended.code == 1 and "nobody who leaves would ever be disabled" in ended.out

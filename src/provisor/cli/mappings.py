@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from provisor.cli import mapping_tests
 from provisor.cli.groups import group
 from provisor.cli.session import Desk, Session
 from provisor.refusal import Invalid
@@ -34,7 +35,13 @@ def register(app: typer.Typer) -> None:
         set=attribute_set,
         delete=attribute_delete,
     )
-    whole = group("The whole synchronizationSchema document, in Microsoft Graph's form.", export=export, diff=diff)
+    whole = group(
+        "The whole synchronizationSchema document, in Microsoft Graph's form.",
+        export=export,
+        diff=diff,
+        check=mapping_tests.check,
+        test=mapping_tests.test,
+    )
     whole.command("import")(import_file)
     app.add_typer(mapping, name="mapping")
     app.add_typer(listed, name="attribute")

@@ -73,6 +73,17 @@ class Comparison:
 Node: TypeAlias = Attribute | Constant | Word | Call | Comparison
 
 
+def calls(node: Node | None) -> Iterator[str]:
+    """The names of all functions that ``node`` calls."""
+    if isinstance(node, Call):
+        yield node.name
+        for item in node.arguments:
+            yield from calls(item)
+    elif isinstance(node, Comparison):
+        yield from calls(node.left)
+        yield from calls(node.right)
+
+
 def attributes(node: Node | None) -> Iterator[str]:
     """The names of all attributes that ``node`` reads."""
     if isinstance(node, Attribute):

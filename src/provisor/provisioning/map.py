@@ -33,14 +33,14 @@ def desire(rules: ObjectRules, source: SourceObject, *, soft_deleted: bool, inpu
     A mapping that fails is named and the rest is evaluated all the same: somebody who leaves is disabled, whatever is
     wrong with their job title.
     """
-    given = replace(inputs, attributes={**source.attributes, "IsSoftDeleted": soft_deleted, "objectId": source.id})
+    offered = given(source, inputs, soft_deleted=soft_deleted)
     attributes: dict[str, Any] = {}
     defaults: dict[str, Any] = {}
     problem: str | None = None
     for rule in rules.values:
         name = rule.target.name
         try:
-            value = rule.compiled.evaluate(given) if rule.compiled else None
+            value = rule.compiled.evaluate(offered) if rule.compiled else None
             if value is Flow.NO_ATTRIBUTE:
                 continue
             if value is Flow.NO_OBJECT:
@@ -57,6 +57,11 @@ def desire(rules: ObjectRules, source: SourceObject, *, soft_deleted: bool, inpu
     if matching and all(attributes.get(name) is None for name in matching):
         problem = problem or f"no matching attribute has a value ({', '.join(matching)})"
     return Desired(attributes, defaults, problem)
+
+
+def given(source: SourceObject, inputs: Inputs, *, soft_deleted: bool) -> Inputs:
+    """What the mappings of one object are evaluated with."""
+    return replace(inputs, attributes={**source.attributes, "IsSoftDeleted": soft_deleted, "objectId": source.id})
 
 
 def typed(rule: AttributeRule, value: Any) -> Any:
