@@ -24,6 +24,7 @@ from provisor.directory.edit import Tenant, edit
 from provisor.directory.source import DirectorySource
 from provisor.expressions import Inputs
 from provisor.provisioning.capabilities import from_json
+from provisor.provisioning.guards import Guard
 from provisor.provisioning.schema import compile_schema
 from provisor.refusal import Conflict, Invalid
 from provisor.storage import embedded
@@ -106,6 +107,7 @@ class House:
                 target=target,
                 ledger=self.ledger(tenant, identity),
                 as_of=as_of,
+                guard=Guard(application.guard_percent, application.guard_most),
                 inputs=Inputs({}, datetime.now(UTC), SystemRandom(), domain=tenant.domain),
             )
         finally:

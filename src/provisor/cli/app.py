@@ -120,11 +120,18 @@ def configure(
     tenant_url: Annotated[str | None, typer.Option(help="The target's SCIM address.")] = None,
     secret_token_file: Annotated[str | None, typer.Option(help="A file with the secret token; - reads stdin.")] = None,
     scope: Annotated[str | None, typer.Option(help="assigned or all.")] = None,
+    guard_percent: Annotated[
+        int | None, typer.Option(help="Hold a plan that takes something from more than so many percent; 0: none.")
+    ] = None,
+    guard_most: Annotated[int | None, typer.Option(help="Or from so many accounts; 0: none.")] = None,
     force: Force = False,
 ) -> None:
-    """Set Tenant URL, Secret Token and scope, and save; credentials that fail the test need --force."""
-    if tenant_url is None and secret_token_file is None and scope is None:
-        raise Invalid("There is nothing to save: give --tenant-url, --secret-token-file or --scope.")
+    """Set Tenant URL, Secret Token, scope and guard, and save; credentials that fail the test need --force."""
+    if all(item is None for item in (tenant_url, secret_token_file, scope, guard_percent, guard_most)):
+        raise Invalid(
+            "There is nothing to save: give --tenant-url, --secret-token-file, --scope, --guard-percent or "
+            "--guard-most."
+        )
     session: Session = ctx.obj
     if scope not in (None, "assigned", "all"):
         raise Invalid(f"{scope!r} is no scope: assigned (Sync only assigned users and groups) or all.")
@@ -144,9 +151,10 @@ def configure(
         connected = applications.connect(application, desk.house.box, tenant_url=url, secret_token=token)
 
         def changes(current: Application) -> Application:
+            guarded = applications.with_guard(current, percent=guard_percent, most=guard_most)
             if url is None and token is None:
-                return replace(current, scope=scope or current.scope)
-            return applications.with_connection(current, connected, scope=scope)
+                return replace(guarded, scope=scope or current.scope)
+            return applications.with_connection(guarded, connected, scope=scope)
 
         saved = await connection.save(
             desk.house.database,

@@ -76,6 +76,7 @@ def as_json(name: str, result: Any) -> dict[str, Any]:
         "hash": result.hash,
         "counts": result.counts,
         "requests": result.requests,
+        "held": result.held,
     }
 
 
@@ -97,6 +98,9 @@ def _text(name: str, result: Any, rows: list[dict[str, Any]], every: bool) -> st
             for path, pair in row["attributes"].items()
             if row["action"] != "create" or every
         ]
+    if result.held is not None:
+        lines.append(f"The guard against accidental deletion holds this plan: {result.held}.")
+        lines.append(f"If it is meant: provisor sync {name} --release {result.hash[:12]}")
     if len(rows) > len(shown):
         lines.append(f"  … and {len(rows) - len(shown)} more: --all prints them, --json too.")
     return "\n".join(lines)

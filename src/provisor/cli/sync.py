@@ -5,21 +5,34 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 
 from provisor.cli.app import Name, found
 from provisor.cli.plan import as_json, changes, counted
 from provisor.cli.session import Desk, Session
+from provisor.refusal import Invalid
+
+_LEAST_HASH = 8
 
 
 def register(root: typer.Typer) -> None:
     root.command("sync")(sync)
 
 
-def sync(ctx: typer.Context, name: Name) -> int:
+def sync(
+    ctx: typer.Context,
+    name: Name,
+    release: Annotated[
+        str | None, typer.Option(help="The beginning of the hash of a plan that the guard holds: it may go through.")
+    ] = None,
+) -> int:
     """Run one cycle now and say what it did."""
+    if release is not None and len(release) < _LEAST_HASH:
+        raise Invalid(
+            f"--release is at least {_LEAST_HASH} characters of the plan's hash, as the guard's sentence has it."
+        )
     session: Session = ctx.obj
 
     async def work(desk: Desk) -> tuple[Any, list[dict[str, Any]]]:
@@ -39,6 +52,7 @@ def sync(ctx: typer.Context, name: Name) -> int:
                 report,
                 backed_off=True,
                 waiting=waiting,
+                release=release,
             )
         return result, await changes(ledger, result.cycle) if session.json else []
 

@@ -26,7 +26,7 @@ from provisor.storage.queries import queries
 
 QUERIES = queries("applications")
 #: What a cycle decides by, beside the directory itself.
-_DECIDING = ("schema", "scope", "tenant_url", "capabilities")
+_DECIDING = ("schema", "scope", "tenant_url", "capabilities", "guard_percent", "guard_most")
 #: What a SCIM address ends in, in the spellings that people paste.
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
@@ -45,6 +45,8 @@ class Application:
     provisioning: str
     capabilities: Mapping[str, Any]
     schema: Mapping[str, Any]
+    guard_percent: int = 20
+    guard_most: int = 500
 
     @property
     def connected(self) -> bool:
@@ -60,6 +62,8 @@ class Application:
             "secretToken": "saved" if self.sealed_token else None,
             "scope": self.scope,
             "provisioningStatus": self.provisioning,
+            "guardPercent": self.guard_percent,
+            "guardMost": self.guard_most,
             "tokenOwner": self.capabilities.get("owner_name"),
         }
 
@@ -76,6 +80,8 @@ def from_row(row: Row) -> Application:
         provisioning=row["provisioning"],
         capabilities=row["capabilities"],
         schema=row["schema"],
+        guard_percent=row["guard_percent"],
+        guard_most=row["guard_most"],
     )
 
 
@@ -157,6 +163,8 @@ async def save(
         after.provisioning,
         dict(after.capabilities),
         dict(after.schema),
+        after.guard_percent,
+        after.guard_most,
     )
     if any(getattr(before, name) != getattr(after, name) for name in _DECIDING):
         work.touch("Application", after.id)
@@ -202,6 +210,19 @@ def with_connection(current: Application, connected: Application, *, scope: str 
         tenant_url=connected.tenant_url,
         sealed_token=connected.sealed_token,
         scope=scope or current.scope,
+    )
+
+
+def with_guard(current: Application, *, percent: int | None = None, most: int | None = None) -> Application:
+    """``current`` with other limits of the guard against accidental deletion. Raises Invalid."""
+    if percent is not None and not 0 <= percent <= 100:
+        raise Invalid("The guard's percentage is 0 (no guard) to 100.")
+    if most is not None and not 0 <= most <= 1_000_000:
+        raise Invalid("The guard's number of accounts is 0 (no guard) to 1,000,000.")
+    return replace(
+        current,
+        guard_percent=current.guard_percent if percent is None else percent,
+        guard_most=current.guard_most if most is None else most,
     )
 
 

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from provisor.provisioning.capabilities import MEMBERS_PER_REQUEST
 from provisor.provisioning.change import Change
+from provisor.provisioning.guards import harmed
 from provisor.provisioning.schema import ObjectRules
 
 #: Actions that concern a whole account, which must be one object's.
@@ -33,11 +34,13 @@ _UNIQUE: Final = {"User": ("userName",), "Group": ()}
 
 @dataclass(slots=True)
 class Plan:
-    """Grows by :meth:`accept`; ``counts`` by action, ``kinds`` by action and object type, ``writes`` in requests."""
+    """Grows by :meth:`accept`; ``counts`` by action, ``kinds`` by action and object type, ``writes`` in requests,
+    ``harmed`` the source ids of those whom it takes something from."""
 
     counts: Counter[str] = field(default_factory=Counter)
     kinds: Counter[str] = field(default_factory=Counter)
     writes: int = 0
+    harmed: set[str] = field(default_factory=set)
     _promised: dict[tuple[str, str, str], str] = field(default_factory=dict)
     _hash: Any = field(default_factory=hashlib.sha256)
 
@@ -50,6 +53,7 @@ class Plan:
             self.counts[change.action] += 1
             self.kinds[described(change.action, change.object_type)] += 1
             self.writes += requests_of(change)
+            self.harmed.update(harmed(change))
             self._hash.update(json.dumps(_hashed(change), sort_keys=True, ensure_ascii=False).encode())
         return change
 

@@ -19,6 +19,7 @@ from typing import Any, Literal
 from uuid import uuid4
 
 from provisor.connectors.base import TargetError
+from provisor.provisioning.guards import verdict
 from provisor.provisioning.plan import Plan
 from provisor.sync.applying import apply
 from provisor.sync.intake import intake
@@ -42,7 +43,8 @@ class Result:
 
     * ``counts`` by action, ``kinds`` by action and object type;
     * ``requests``: writes that the plan takes; ``sent``: every request, reads and the probe included;
-    * ``status``: planned, done, or quarantined with ``error`` (the target refuses or is not there), or failed.
+    * ``status``: planned, done, or quarantined with ``error`` (the target refuses or is not there, or the guard holds
+      the plan), or failed; ``held``: why the guard holds it, or would.
     """
 
     cycle: Cycle
@@ -56,6 +58,7 @@ class Result:
     failures: int = 0
     error: str | None = None
     empty: bool = True
+    held: str | None = None
 
 
 @dataclass(slots=True)
@@ -65,6 +68,9 @@ class _Run:
     cycle: Cycle
     plan: Plan = field(default_factory=Plan)
     failures: int = 0
+    held: str | None = None
+    applied: bool = False
+    released: bool = False
 
 
 async def dry_run(job: Job, report: Report, *, everything: bool = False) -> Result:
@@ -76,6 +82,7 @@ async def dry_run(job: Job, report: Report, *, everything: bool = False) -> Resu
     run, initial = await _begin(job, "draft" if everything else "plan", initial=everything)
     try:
         await _plan(job, run, initial, True, report, everything=everything)
+        run.held = await _verdict(job, run)
     except TargetError as error:
         await _end(job, run, "failed", error=str(error))
         raise
@@ -90,24 +97,33 @@ async def run(
     *,
     backed_off: bool,
     waiting: Callable[[], None] = lambda: None,
+    release: str | None = None,
 ) -> Result:
-    """A cycle, now; waits for one that is running (``waiting`` is called once then).
+    """A cycle, now; waits for one that is running (``waiting`` is called once then). ``release`` is how the hash of the
+    plan begins that the guard lets through.
 
     ``load`` makes the job, once the lease is held: whatever was configured while it was waited for counts.
     """
     epoch = await _lease(ledger, waiting)
     try:
         async with load() as job:
-            return await _kept(ledger, epoch, _cycle(job, epoch, report, backed_off))
+            return await _kept(ledger, epoch, _cycle(job, epoch, report, backed_off, release))
     finally:
         await ledger.give_back(epoch)
 
 
-async def _cycle(job: Job, epoch: int, report: Report, backed_off: bool) -> Result:
+async def _cycle(job: Job, epoch: int, report: Report, backed_off: bool, release: str | None) -> Result:
     started = time.monotonic()
     run, initial = await _begin(job, "cycle")
     try:
         await _plan(job, run, initial, backed_off, report)
+        run.held = await _verdict(job, run)
+        run.released = run.held is not None and release is not None and run.plan.hash.startswith(release)
+        if run.held is not None and not run.released:
+            error = _sentence(job, run)
+            await _end(job, run, "quarantined", error=error, epoch=epoch)
+            return _result(job, run, "quarantined", started, error=error)
+        run.applied = True
         rows = sum(run.plan.counts.values())
         run.failures = await apply(job, run.cycle, epoch, lambda done: report("applying", done, max(done, rows)))
     except TargetError as error:
@@ -140,6 +156,18 @@ async def _plan(
     await plan_references(planning)
 
 
+async def _verdict(job: Job, run: _Run) -> str | None:
+    accounts, earlier = await job.ledger.harm()
+    return verdict(job.guard, len(run.plan.harmed), earlier, accounts)
+
+
+def _sentence(job: Job, run: _Run) -> str:
+    return (
+        f"The guard against accidental deletion holds the plan: {run.held}. Nothing was sent. "
+        f"provisor plan {job.name} shows it; if it is meant: provisor sync {job.name} --release {run.plan.hash[:12]}"
+    )
+
+
 async def _end(job: Job, run: _Run, status: str, *, error: str | None = None, epoch: int | None = None) -> None:
     await job.ledger.end(
         run.cycle,
@@ -150,6 +178,8 @@ async def _end(job: Job, run: _Run, status: str, *, error: str | None = None, ep
         error=error,
         epoch=epoch,
         quarantine=error if status == "quarantined" else None,
+        harmed=len(run.plan.harmed) if run.applied else 0,
+        released=run.released,
     )
 
 
@@ -166,6 +196,7 @@ def _result(job: Job, run: _Run, status: Any, started: float, error: str | None 
         failures=run.failures,
         error=error,
         empty=run.plan.empty,
+        held=run.held,
     )
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from provisor.connectors.base import Source, Target
 from provisor.expressions import Inputs
 from provisor.provisioning.capabilities import Capabilities
+from provisor.provisioning.guards import Guard
 from provisor.provisioning.schema import Rules
 from provisor.sync.ledger import Ledger
 
@@ -30,3 +31,4 @@ class Job:
     ledger: Ledger
     as_of: int
     inputs: Inputs
+    guard: Guard

@@ -283,14 +283,24 @@ class Ledger:
         error: str | None = None,
         epoch: int | None = None,
         quarantine: str | None = None,
+        harmed: int = 0,
+        released: bool = False,
     ) -> None:
-        """Close a cycle; one that held a lease also says how the job stands now."""
+        """Close a cycle; one that held a lease also says how the job stands now. ``harmed``: how many it took something
+        from, ``released``: somebody had said that it may."""
         async with self._database.transaction() as tx:
-            await tx.execute(QUERIES.cycle_end, *self._key, cycle.id, status, plan_hash, dict(counts), requests, error)
+            values = (status, plan_hash, dict(counts), requests, error, harmed, released)
+            await tx.execute(QUERIES.cycle_end, *self._key, cycle.id, *values)
             if epoch is not None:
                 await self._check(tx, epoch)
                 done = status == "done" and cycle.kind == "initial"
                 await tx.execute(QUERIES.job_done, *self._key, quarantine, done, cycle.generation)
+
+    async def harm(self) -> tuple[int, int]:
+        """How many accounts and groups there are, and how many were harmed in the last 24 hours."""
+        async with self._database.reading() as tx:
+            row = await tx.fetchrow(QUERIES.harm, *self._key)
+        return int(row["accounts"]), int(row["earlier"])
 
     async def cycles(self, limit: int = 20, mode: Literal["plan", "cycle"] | None = None) -> list[Row]:
         """The latest cycles, newest first, dry runs (``plan``) among them unless one mode is named."""

@@ -93,8 +93,14 @@ update sync_cycle set done = done + $4 where tenant = $1 and application = $2 an
 
 -- name: cycle_end
 update sync_cycle
-set status = $4, ended = now(), hash = $5, counts = $6, requests = $7, error = $8
+set status = $4, ended = now(), hash = $5, counts = $6, requests = $7, error = $8, harmed = $9, released = $10
 where tenant = $1 and application = $2 and id = $3
+
+-- name: harm
+-- How many accounts and groups there are, and how many cycles of the last day took something from.
+select (select count(*) from sync_object o where o.tenant = $1 and o.application = $2 and o.state = 'linked') as accounts,
+       (select coalesce(sum(c.harmed), 0) from sync_cycle c
+        where c.tenant = $1 and c.application = $2 and c.started > now() - interval '24 hours' and not c.released) as earlier
 
 -- name: job_done
 -- Whatever was restarted or mended while the cycle ran is not undone by how the cycle ended.
