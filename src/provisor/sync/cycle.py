@@ -157,6 +157,8 @@ async def _plan(
 
 
 async def _verdict(job: Job, run: _Run) -> str | None:
+    if not run.plan.harmed:
+        return None
     accounts, earlier = await job.ledger.harm()
     return verdict(job.guard, len(run.plan.harmed), earlier, accounts)
 
