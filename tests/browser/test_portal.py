@@ -219,6 +219,23 @@ async def test_the_plan_is_by_action_and_reason_and_attribute_by_attribute(pair:
         assert await pair.account("joan") is None, "a plan does nothing"
 
 
+async def test_a_plan_that_the_guard_holds_says_so_and_so_does_the_quarantine(pair: Pair) -> None:
+    scene = await Scene.make(pair)
+    async with pair.edit() as work:
+        before = await applications.locked(work, pair.application)
+        await applications.save(work, before, applications.with_guard(before, most=1), "set guard")
+    await pair.set_user(scene.user, accountEnabled=False)
+    async with chromium() as browser:
+        visitor = await scene.administrator(browser)
+        await visitor.page.goto(_app(scene, "/plan"))
+        await visitor.press("Plan again")
+        await visitor.sees("The guard against accidental deletion holds the plan")
+        assert (await pair.sync()).status == "quarantined"
+        await visitor.page.goto(_app(scene, ""))
+        await visitor.sees("Nothing was sent")
+        assert (await pair.account("ada"))["active"] is True
+
+
 async def test_the_log_is_filtered_and_an_entry_says_why(pair: Pair) -> None:
     scene = await Scene.make(pair)
     async with chromium() as browser:

@@ -86,7 +86,7 @@ async def dry_run(job: Job, report: Report, *, everything: bool = False) -> Resu
     except TargetError as error:
         await _end(job, run, "failed", error=str(error))
         raise
-    await _end(job, run, "planned")
+    await _end(job, run, "planned", error=_sentence(job, run) if run.held is not None else None)
     return _result(job, run, "planned", started)
 
 
