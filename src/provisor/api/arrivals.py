@@ -11,7 +11,7 @@ import contextlib
 import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 import asyncpg
 from starlette.requests import Request
@@ -43,6 +43,11 @@ class NotAdmitted(Exception):
     def __init__(self, workspace: Workspace, reason: str, *, sent: bool) -> None:
         super().__init__(reason)
         self.workspace, self.reason, self.sent = workspace, reason, sent
+
+    def as_databricks(self) -> tuple[dict[str, Any], dict[str, str]]:
+        """Body and headers with which Databricks answers 403 to a token that does not count."""
+        phrase = "".join(char if char.isascii() and char.isprintable() else "?" for char in self.reason)
+        return {"error_code": 403, "message": self.reason}, {"X-Databricks-Reason-Phrase": phrase}
 
 
 def token(request: Request) -> str | None:

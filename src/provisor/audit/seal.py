@@ -1,7 +1,8 @@
-"""The seal of the audit log: a chain of hashes over its rows, in the order in which their changes were committed.
+"""The seal of the audit log: a chain of hashes over its rows.
 
-Rows commit with their change and are chained within a second of it: a chain inside every transaction would let writers
-wait for each other. Each hash is of the one before it and of a whole row, so that whoever changes, removes or slips in
+Rows are chained in the order of their transactions, once these and all before them have ended. They commit with
+their change and are chained within a second of it: a chain inside every transaction would let writers wait for each
+other. Each hash is of the one before it and of a whole row, so that whoever changes, removes or slips in
 a row later leaves a chain that does not add up; whoever cuts off its end is found by a head that was noted before.
 """
 

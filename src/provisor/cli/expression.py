@@ -8,11 +8,10 @@ from typing import Annotated, Any
 
 import typer
 
+from provisor.cli.files import json_file, json_value
 from provisor.cli.groups import group
 from provisor.cli.session import Session
 from provisor.refusal import Invalid, NotFound
-
-_MOST_BYTES = 8 * 1024 * 1024
 
 
 def register(root: typer.Typer) -> None:
@@ -33,7 +32,7 @@ def evaluate(
     from provisor.expressions import ExpressionError, Inputs, compile_expression
     from provisor.expressions.cases import shown
 
-    given = _json(attributes.encode(), "--attributes")
+    given = json_value(attributes.encode(), "--attributes")
     if not isinstance(given, dict):
         raise Invalid('--attributes is a JSON object, like {"givenName": "Ada"}.')
     try:
@@ -65,7 +64,7 @@ def check(
     from provisor.expressions import ExpressionError
     from provisor.expressions.cases import judge
 
-    cases = _json(file.read_bytes(), str(file))
+    cases = json_file(file)
     if not isinstance(cases, list):
         raise Invalid(f"{file} is a list of cases.")
     counts = {True: 0, False: 0, None: 0}
@@ -127,12 +126,3 @@ def functions(
         result = "(nothing)" if item["result"] is None else json.dumps(item["result"], ensure_ascii=False)
         lines.append(f"  {item['expression']}  gives  {result}{for_}")
     session.show(shown, "\n".join(lines))
-
-
-def _json(data: bytes, where: str) -> Any:
-    from provisor import jsongate
-
-    try:
-        return jsongate.loads(data, limit=_MOST_BYTES)
-    except jsongate.JsonError as error:
-        raise Invalid(f"{where} is not JSON that can be used: {error}") from None

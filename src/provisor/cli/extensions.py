@@ -9,9 +9,10 @@ from typing import Annotated, Any
 import typer
 
 from provisor.cli.console import Name, find
+from provisor.cli.files import json_file
 from provisor.cli.groups import group
 from provisor.cli.session import Desk, Session
-from provisor.refusal import Invalid, NotFound
+from provisor.refusal import NotFound
 
 Urn = Annotated[str, typer.Argument(metavar="URN", help="The extension's id.")]
 
@@ -28,12 +29,7 @@ def add(
     resource_type: Annotated[str, typer.Option(help="User, Group or ServicePrincipal: who has it.")] = "User",
 ) -> None:
     """Add an extension, or further attributes to one that is there."""
-    from provisor import jsongate
-
-    try:
-        document = jsongate.loads(file.read_bytes())
-    except jsongate.JsonError as error:
-        raise Invalid(f"{file} is not JSON that can be used: {error}") from None
+    document = json_file(file)
 
     async def work(desk: Desk) -> str:
         from provisor.workspace import workspaces

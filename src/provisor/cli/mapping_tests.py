@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from provisor.cli.files import json_file
 from provisor.cli.session import Desk, Session
 from provisor.refusal import Invalid
 
@@ -105,12 +106,7 @@ def _values(reads: dict[str, Any]) -> str:
 
 
 def _judge(session: Session, name: str, file: Path) -> None:
-    from provisor import jsongate
-
-    try:
-        document = jsongate.loads(file.read_bytes(), limit=8 * 1024 * 1024)
-    except jsongate.JsonError as error:
-        raise Invalid(f"{file} is not JSON that can be used: {error}") from None
+    document = json_file(file)
 
     async def work(desk: Desk) -> Any:
         from datetime import UTC, datetime

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from provisor.cli import mapping_tests
+from provisor.cli.files import json_file
 from provisor.cli.groups import group
 from provisor.cli.session import Desk, Session
 from provisor.refusal import Invalid
@@ -238,12 +239,7 @@ def export(
 
 def import_file(ctx: typer.Context, name: Name, file: Path) -> None:
     """Replace the document by one that was exported here or from a tenant."""
-    from provisor import jsongate
-
-    try:
-        document = jsongate.loads(file.read_bytes(), limit=8 * 1024 * 1024)
-    except jsongate.JsonError as error:
-        raise Invalid(f"{file} is not JSON that can be used: {error}") from None
+    document = json_file(file)
     if not isinstance(document, dict):
         raise Invalid(f"{file} is not a synchronizationSchema document.")
     _change(ctx, name, lambda _: document, "import mappings", f"The mappings of {name} are those of {file}.")

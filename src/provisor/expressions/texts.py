@@ -157,7 +157,7 @@ def _as_it_is(source: Value) -> Value:
     return source
 
 
-_BOOKS: Final[dict[str, Any]] = {"displayName": "Zoë"}
+_ZOE: Final[dict[str, Any]] = {"displayName": "Zoë"}
 
 FUNCTIONS: Final = (
     Function(
@@ -210,7 +210,7 @@ FUNCTIONS: Final = (
         "NormalizeDiacritics", ("source",), 1, eager(_normalize_diacritics),
         "Letters without their marks: Zoë becomes Zoe.",
         (
-            Example("NormalizeDiacritics([displayName])", "Zoe", _BOOKS),
+            Example("NormalizeDiacritics([displayName])", "Zoe", _ZOE),
             Example('NormalizeDiacritics("Łukasz Groß")', "Lukasz Gross"),
         ),
     ),

@@ -175,12 +175,12 @@ async def set_entitlement(work: Edit, group: Group, value: str, on: bool) -> Non
 
 async def add_member(work: Edit, group: str | Group, member: str) -> bool:
     """Put a user or group, by name, into a group (read, or by name); whether it was not in it before."""
-    return await move(work, group, add=[await _principal(work, member)])
+    return await move(work, group, add=[await principal(work, member)])
 
 
 async def remove_member(work: Edit, group: str | Group, member: str) -> bool:
     """Take a user or group, by name, out of a group (read, or by name); whether it was in it."""
-    return await move(work, group, remove=[await _principal(work, member)])
+    return await move(work, group, remove=[await principal(work, member)])
 
 
 async def move(work: Edit, group: str | Group, *, add: Sequence[str] = (), remove: Sequence[str] = ()) -> bool:
@@ -239,7 +239,8 @@ async def _move(
     return added, await members.remove(work, group, going)
 
 
-async def _principal(work: Edit, name: str) -> str:
+async def principal(work: Edit, name: str) -> str:
+    """The id of the user, service principal or group with this name. Raises Missing."""
     try:
         return (await users.find(work.tx, work.workspace, name)).id
     except Missing:

@@ -54,22 +54,19 @@ async def list_parents(call: Call) -> dict[str, Any]:
 
 
 async def add_member(call: Call) -> dict[str, Any]:
-    parent = call.needed("parent_name")
-
-    async def work_(work: Edit) -> None:
-        group = await groups.named(work.tx, work.workspace, parent)
-        await groups.move(work, group, add=[(await _principal(call, work)).id])
-
-    await call.done_as_admin(work_)
-    return {}
+    return await _move(call, "add")
 
 
 async def remove_member(call: Call) -> dict[str, Any]:
+    return await _move(call, "remove")
+
+
+async def _move(call: Call, how: str) -> dict[str, Any]:
     parent = call.needed("parent_name")
 
     async def work_(work: Edit) -> None:
         group = await groups.named(work.tx, work.workspace, parent)
-        await groups.move(work, group, remove=[(await _principal(call, work)).id])
+        await groups.move(work, group, **{how: [(await _principal(call, work)).id]})
 
     await call.done_as_admin(work_)
     return {}

@@ -106,8 +106,5 @@ def _refused(error: NotAdmitted) -> Response:
         answer = _problem(Problem(401, None, error.reason, "UNAUTHENTICATED"))
         answer.headers["WWW-Authenticate"] = "Bearer"
         return answer
-    return JSONResponse(
-        {"error_code": 403, "message": error.reason},
-        status_code=403,
-        headers={"X-Databricks-Reason-Phrase": error.reason.encode("ascii", "replace").decode()},
-    )
+    body, headers = error.as_databricks()
+    return JSONResponse(body, status_code=403, headers=headers)

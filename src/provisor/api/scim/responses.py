@@ -10,8 +10,8 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
+from provisor.api.arrivals import NotAdmitted
 from provisor.api.errors import Problem
-from provisor.workspace.edit import Workspace
 
 _SCIM: Final = "application/scim+json"
 _JSON: Final = "application/json"
@@ -45,17 +45,16 @@ def problem(request: Request, found: Problem) -> Response:
     return render(request, found.scim(), found.status, headers)
 
 
-def refused(request: Request, workspace: Workspace, reason: str, *, sent: bool) -> Response:
+def refused(request: Request, error: NotAdmitted) -> Response:
     """Nobody comes in with this token: 401, or 403 as Databricks says it when there is one."""
-    if not sent:
-        return problem(request, Problem(401, None, reason, "UNAUTHENTICATED"))
-    if not workspace.databricks:
-        answer = problem(request, Problem(401, None, reason))
+    if not error.sent:
+        return problem(request, Problem(401, None, error.reason, "UNAUTHENTICATED"))
+    if not error.workspace.databricks:
+        answer = problem(request, Problem(401, None, error.reason))
         answer.headers["WWW-Authenticate"] = 'Bearer error="invalid_token"'
         return answer
-    phrase = "".join(char if char.isascii() and char.isprintable() else "?" for char in reason)
-    headers = {"X-Databricks-Reason-Phrase": phrase}
-    return render(request, {"error_code": 403, "message": reason}, 403, headers)
+    body, headers = error.as_databricks()
+    return render(request, body, 403, headers)
 
 
 def _media_type(accept: str) -> str:

@@ -94,7 +94,7 @@ class ScimApi:
                 return await self._answer(request, address)
         except NotAdmitted as error:
             self._refusals.note(arrivals.token(request), errors.Problem(401, None, error.reason))
-            return responses.refused(request, error.workspace, error.reason, sent=error.sent)
+            return responses.refused(request, error)
         except _WrongMethod as error:
             answer = responses.problem(request, errors.Problem(error.status, None, error.detail))
             answer.headers["Allow"] = ", ".join(error.allowed)

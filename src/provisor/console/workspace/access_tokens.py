@@ -19,8 +19,6 @@ from provisor.refusal import Invalid
 from provisor.storage.pool import Row, Tx
 from provisor.sync.ledger import managed_by
 from provisor.workspace import groups, token_rules, tokens, users
-from provisor.workspace.edit import Edit
-from provisor.workspace.refusals import Missing
 
 PAGE = Page("access_tokens", "/tokens", action="workspace.admin")
 _SOON: Final = timedelta(days=14)
@@ -104,7 +102,7 @@ async def permit(visit: WorkspaceVisit) -> Response:
     if not name:
         raise Invalid("Name a user or a group of this workspace.")
     async with visit.edit() as edit:
-        await token_rules.permit(edit, [await _principal(edit, name)])
+        await token_rules.permit(edit, [await groups.principal(edit, name)])
     return await visit.done("/tokens", f"{name} may use access tokens now.")
 
 
@@ -113,14 +111,3 @@ async def forbid(visit: WorkspaceVisit) -> Response:
     async with visit.edit() as edit:
         ended = await token_rules.forbid(edit, visit.form.text("principal"))
     return await visit.done("/tokens", f"Saved. {ended} {'token has' if ended == 1 else 'tokens have'} ended.")
-
-
-async def _principal(edit: Edit, name: str) -> str:
-    try:
-        return (await users.named(edit.tx, edit.workspace, name)).id
-    except Missing:
-        pass
-    try:
-        return (await groups.named(edit.tx, edit.workspace, name)).id
-    except Missing:
-        raise Missing(f"There is no user or group {name} in the workspace {edit.workspace.name}.") from None
