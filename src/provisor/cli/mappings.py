@@ -3,28 +3,23 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from provisor.cli import mapping_tests
+from provisor.cli import mapping_tests, object_mapping
 from provisor.cli.files import json_file
 from provisor.cli.groups import group
-from provisor.cli.session import Desk, Session
+from provisor.cli.mapping_edits import Document, Name, ObjectOption, change, document_of, kind_of
 from provisor.refusal import Invalid
 
-Name = Annotated[str, typer.Argument(metavar="NAME", help="The application's name.")]
-ObjectOption = Annotated[str, typer.Option("--object", help="user or group.")]
 Source = Annotated[str | None, typer.Option(help="Source attribute (mapping type Direct).")]
 Expression = Annotated[str | None, typer.Option(help='An expression, like Join(" ", [givenName], [surname]).')]
 Constant = Annotated[str | None, typer.Option(help="A constant value.")]
 Default = Annotated[str | None, typer.Option(help="Default value if null.")]
 Precedence = Annotated[int | None, typer.Option(help="Matching precedence; 0: does not match objects.")]
 Apply = Annotated[str | None, typer.Option(help="Always, or Only during object creation.")]
-
-Document = Mapping[str, Any]
 
 
 def register(app: typer.Typer) -> None:
@@ -38,13 +33,24 @@ def register(app: typer.Typer) -> None:
     )
     whole = group(
         "The whole synchronizationSchema document, in Microsoft Graph's form.",
+        show=object_mapping.show,
+        set=object_mapping.settings,
+        restore_defaults=object_mapping.restore_defaults,
         export=export,
         diff=diff,
         check=mapping_tests.check,
         test=mapping_tests.test,
     )
     whole.command("import")(import_file)
+    scoped = group(
+        "Scoping filters: who is in scope by what they say of themselves.",
+        list=object_mapping.filters,
+        add=object_mapping.filter_add,
+        delete=object_mapping.filter_delete,
+        operators=object_mapping.operators,
+    )
     app.add_typer(mapping, name="mapping")
+    app.add_typer(scoped, name="filter")
     app.add_typer(listed, name="attribute")
     app.add_typer(whole, name="mappings")
 
@@ -53,7 +59,7 @@ def rows(ctx: typer.Context, name: Name, object_type: ObjectOption = "user") -> 
     """List the attribute mappings under the portal's headings."""
     from provisor.provisioning import edit as mapping
 
-    document = ctx.obj.run(_document(name))
+    document = ctx.obj.run(document_of(name))
     columns = {
         "type": "MAPPING TYPE",
         "source": "SOURCE ATTRIBUTE / EXPRESSION",
@@ -63,7 +69,7 @@ def rows(ctx: typer.Context, name: Name, object_type: ObjectOption = "user") -> 
         "precedence": "PRECEDENCE",
         "apply": "APPLY THIS MAPPING",
     }
-    ctx.obj.table(mapping.rows(document, _kind(object_type)), columns)
+    ctx.obj.table(mapping.rows(document, kind_of(object_type)), columns)
 
 
 def add(
@@ -81,10 +87,10 @@ def add(
     """Add New Mapping."""
     from provisor.provisioning import edit as mapping
 
-    def change(document: Document) -> Document:
+    def step(document: Document) -> Document:
         return mapping.add_mapping(
             document,
-            _kind(object_type),
+            kind_of(object_type),
             target,
             attribute=source,
             expression=expression,
@@ -94,7 +100,7 @@ def add(
             apply=apply or "Always",
         )
 
-    _change(ctx, name, change, f"add mapping {target}", f"{target} is mapped.")
+    change(ctx, name, step, f"add mapping {target}", f"{target} is mapped.")
 
 
 def edit(
@@ -113,10 +119,10 @@ def edit(
     """Edit a mapping in place; what is not named stays."""
     from provisor.provisioning import edit as mapping
 
-    def change(document: Document) -> Document:
+    def step(document: Document) -> Document:
         return mapping.edit_mapping(
             document,
-            _kind(object_type),
+            kind_of(object_type),
             target,
             new_target=new_target,
             attribute=source,
@@ -127,7 +133,7 @@ def edit(
             apply=apply,
         )
 
-    _change(ctx, name, change, f"edit mapping {target}", f"The mapping of {new_target or target} is saved.")
+    change(ctx, name, step, f"edit mapping {target}", f"The mapping of {new_target or target} is saved.")
 
 
 def delete(
@@ -143,20 +149,20 @@ def delete(
     if (target is None) == (not all_deletable):
         raise Invalid("Name one mapping with --target, or give --all-deletable.")
 
-    def change(document: Document) -> Document:
+    def step(document: Document) -> Document:
         if target is not None:
-            return mapping.delete_mapping(document, _kind(object_type), target)
-        return mapping.delete_all_deletable(document, _kind(object_type))[0]
+            return mapping.delete_mapping(document, kind_of(object_type), target)
+        return mapping.delete_all_deletable(document, kind_of(object_type))[0]
 
     what = target or "every deletable mapping"
-    _change(ctx, name, change, f"delete mapping {what}", f"Deleted {what}.")
+    change(ctx, name, step, f"delete mapping {what}", f"Deleted {what}.")
 
 
 def attributes(ctx: typer.Context, name: Name, object_type: ObjectOption = "user") -> None:
     """List the target's attributes."""
     from provisor.provisioning.schema import target_definitions
 
-    definitions = target_definitions(ctx.obj.run(_document(name)), _kind(object_type))
+    definitions = target_definitions(ctx.obj.run(document_of(name)), kind_of(object_type))
     columns = {
         "name": "NAME",
         "type": "TYPE",
@@ -189,11 +195,11 @@ def attribute_add(
     """Add an attribute to the list."""
     from provisor.provisioning import edit as mapping
 
-    def change(document: Document) -> Document:
-        added = mapping.add_attribute(document, _kind(object_type), attribute, kind=kind)
+    def step(document: Document) -> Document:
+        added = mapping.add_attribute(document, kind_of(object_type), attribute, kind=kind)
         return _flagged(added, object_type, attribute, primary, required, multi_value, exact_case)
 
-    _change(ctx, name, change, f"add attribute {attribute}", f"{attribute} is on the attribute list.")
+    change(ctx, name, step, f"add attribute {attribute}", f"{attribute} is on the attribute list.")
 
 
 def attribute_set(
@@ -208,20 +214,20 @@ def attribute_set(
 ) -> None:
     """Mark an attribute Primary, Required, and so on."""
 
-    def change(document: Document) -> Document:
+    def step(document: Document) -> Document:
         return _flagged(document, object_type, attribute, primary, required, multi_value, exact_case)
 
-    _change(ctx, name, change, f"edit attribute {attribute}", f"{attribute} is saved.")
+    change(ctx, name, step, f"edit attribute {attribute}", f"{attribute} is saved.")
 
 
 def attribute_delete(ctx: typer.Context, name: Name, attribute: str, object_type: ObjectOption = "user") -> None:
     """Take an attribute off the list; refused while a mapping uses it."""
     from provisor.provisioning import edit as mapping
 
-    def change(document: Document) -> Document:
-        return mapping.delete_attribute(document, _kind(object_type), attribute)
+    def step(document: Document) -> Document:
+        return mapping.delete_attribute(document, kind_of(object_type), attribute)
 
-    _change(ctx, name, change, f"delete attribute {attribute}", f"{attribute} is off the attribute list.")
+    change(ctx, name, step, f"delete attribute {attribute}", f"{attribute} is off the attribute list.")
 
 
 def export(
@@ -230,7 +236,7 @@ def export(
     output: Annotated[Path | None, typer.Option("-o", "--output", help="A file instead of stdout.")] = None,
 ) -> None:
     """Write the document as it is."""
-    text = json.dumps(ctx.obj.run(_document(name)), indent=2, ensure_ascii=False)
+    text = json.dumps(ctx.obj.run(document_of(name)), indent=2, ensure_ascii=False)
     if output is None:
         ctx.obj.write(text)
     else:
@@ -242,7 +248,7 @@ def import_file(ctx: typer.Context, name: Name, file: Path) -> None:
     document = json_file(file)
     if not isinstance(document, dict):
         raise Invalid(f"{file} is not a synchronizationSchema document.")
-    _change(ctx, name, lambda _: document, "import mappings", f"The mappings of {name} are those of {file}.")
+    change(ctx, name, lambda _: document, "import mappings", f"The mappings of {name} are those of {file}.")
 
 
 def diff(
@@ -255,7 +261,7 @@ def diff(
 
     if not recommended:
         raise Invalid("Say what to compare with: --recommended.")
-    findings = mapping.recommended(ctx.obj.run(_document(name)))
+    findings = mapping.recommended(ctx.obj.run(document_of(name)))
     ctx.obj.show({"findings": findings}, "\n".join(findings) or "The mappings are as recommended.")
 
 
@@ -266,42 +272,10 @@ def _flagged(
 
     return mapping.set_attribute(
         document,
-        _kind(object_type),
+        kind_of(object_type),
         attribute,
         primary=primary,
         required=required,
         multi_valued=multi,
         exact_case=exact,
     )
-
-
-def _kind(object_type: str) -> str:
-    kind = {"user": "User", "group": "Group"}.get(object_type.casefold())
-    if kind is None:
-        raise Invalid(f"--object is user or group, not {object_type!r}.")
-    return kind
-
-
-def _document(name: str) -> Callable[[Desk], Any]:
-    async def work(desk: Desk) -> Document:
-        from provisor.cli.app import found
-
-        document: Document = (await found(desk, name)).schema
-        return document
-
-    return work
-
-
-def _change(ctx: typer.Context, name: str, change: Callable[[Document], Document], action: str, done: str) -> None:
-    async def work(desk: Desk) -> None:
-        from provisor.cli.app import found
-        from provisor.directory import applications
-
-        application = await found(desk, name)
-        async with desk.edit() as edit_:
-            before = await applications.locked(edit_, application.id)
-            await applications.set_schema(edit_, before, change(before.schema), action)
-
-    session: Session = ctx.obj
-    session.run(work)
-    session.show({"done": action}, done)

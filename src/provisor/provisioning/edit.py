@@ -21,6 +21,8 @@ Document = Mapping[str, Any]
 TYPES: Final = ("Binary", "Boolean", "DateTime", "Integer", "Reference", "String")
 #: What an attribute of the target is called: RFC 7644 §3.5.2, with at most one filter.
 _PATH: Final = re.compile(r"[A-Za-z$_]([\w$:.-]*[\w$])?(\[[A-Za-z][\w.]* eq (\"[^\"]*\"|[\w.-]+)\])?(\.[\w$-]+)?")
+#: Parts of an object mapping beside its attribute mappings, and how a sentence says that one changed.
+_WHOLE: Final = {"scope": "the scoping filters are", "flowTypes": "what it may do is", "enabled": "whether it is on is"}
 #: *Apply this mapping*: the portal's words → the document's flowType.
 APPLY: Final = {"always": "Always", "only during object creation": "ObjectAddOnly"}
 
@@ -190,6 +192,10 @@ def differences(before: Document, after: Document) -> list[str]:
             for name, row in new.items()
             if name in old and old[name] != row
         ]
+        was, now = object_mapping(before, object_type), object_mapping(after, object_type)
+        for part, words in _WHOLE.items():
+            if (was.get(part) or None) != (now.get(part) or None):
+                found.append(f"{object_type}: {words} changed")
         if target_definitions(before, object_type) != target_definitions(after, object_type):
             found.append(f"{object_type}: the attribute list is changed")
     return found

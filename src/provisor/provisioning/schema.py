@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from provisor.expressions import Compiled, ExpressionError, compile_expression, from_source
+from provisor.provisioning.filters import Filter, compile_filters
 from provisor.provisioning.source_names import source_attributes
 from provisor.refusal import Invalid
 
@@ -60,7 +61,7 @@ class ObjectRules:
     target_object: str
     enabled: bool
     flow: frozenset[str]
-    scope: Mapping[str, Any] | None
+    filters: tuple[Filter, ...]
     attributes: tuple[AttributeRule, ...]
 
     @property
@@ -135,7 +136,7 @@ def _compile_object(document: Mapping[str, Any], object_type: ObjectType) -> Obj
         target_object=str(mapping.get("targetObjectName") or ""),
         enabled=bool(mapping.get("enabled", True)),
         flow=frozenset(part.strip() for part in str(mapping.get("flowTypes") or "").split(",") if part.strip()),
-        scope=mapping.get("scope") or None,
+        filters=compile_filters(mapping.get("scope"), object_type),
         attributes=rows,
     )
 

@@ -1,0 +1,79 @@
+"""Mappings from the command line, and what they do at the target: scoping filters, switches, restored defaults."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import pytest
+
+from installation import Installation, installation
+
+APP = "contoso"
+
+
+@pytest.fixture(scope="module")
+def own() -> Iterator[Installation]:
+    """Ada of Sales in Kiel and Bob of Sales in Bonn, assigned and provisioned."""
+    with installation() as made:
+        made.run("init", "--domain", "contoso.com", "--admin", "admin@contoso.com")
+        made.serve()
+        made.run("workspace", "create", "space", "--admin", "ops@contoso.com")
+        token = made.folder.parent / "token.txt"
+        token.write_text(made.run("workspace", "token", "space", "--user", "ops@contoso.com"))
+        made.run("app", "create", APP, "--template", "dataBricks")
+        url = made.json("workspace", "show", "space")["tenantUrl"]
+        made.run("app", "set", APP, "--tenant-url", url, "--secret-token-file", str(token))
+        for name, city in (("ada", "Kiel"), ("bob", "Bonn")):
+            made.run("directory", "user", "create", f"{name}@contoso.com", f"givenName={name}", "department=Sales")
+            made.run("directory", "user", "set", f"{name}@contoso.com", f"city={city}")
+            made.run("app", "assign", APP, "--user", f"{name}@contoso.com")
+        made.run("sync", APP)
+        yield made
+
+
+def test_who_fails_every_filter_leaves_and_the_plan_says_by_which_clause(own: Installation) -> None:
+    own.run("app", "filter", "add", APP, "North", "--clause", "department EQUALS Sales", "--clause", "city EQUALS Kiel")
+    (listed,) = own.json("app", "filter", "list", APP)
+    assert listed == {"title": "North", "clauses": ["department EQUALS Sales", "city EQUALS Kiel"]}
+    planned = json.loads(own.command("plan", APP, "--json").out)["changes"]
+    assert [(row["source"], row["action"], row["reason"]) for row in planned] == [
+        ("bob@contoso.com", "disable", "fails North: city EQUALS Kiel (it is 'Bonn')")
+    ]
+    own.run("app", "filter", "add", APP, "South", "--clause", "city STARTS_WITH Bo")
+    assert json.loads(own.command("plan", APP, "--json").out)["changes"] == []
+    own.run("app", "filter", "delete", APP, "north")
+    assert "fails South: city STARTS_WITH Bo (it is 'Kiel')" in own.command("plan", APP).out
+    own.run("app", "filter", "delete", APP, "South")
+    assert own.command("plan", APP).code == 0
+
+
+def test_a_clause_that_cannot_work_is_refused_before_anything_is_saved(own: Installation) -> None:
+    said = own.refused("app", "filter", "add", APP, "All", "--clause", "city LIKE Kiel", code=1)
+    assert "'city LIKE Kiel' is no clause like \"department EQUALS Sales\"" in said
+    said = own.refused("app", "filter", "add", APP, "All", "--clause", "city REGEX MATCH (", code=1)
+    assert "the pattern '(' cannot be used" in said
+    assert own.json("app", "filter", "list", APP) == []
+    assert "GREATER_THAN_OR_EQUALS" in own.run("app", "filter", "operators")
+
+
+def test_nobody_is_created_when_create_is_off(own: Installation) -> None:
+    own.run("app", "mappings", "set", APP, "--no-create", "--no-delete")
+    own.run("directory", "user", "create", "cyd@contoso.com")
+    own.run("app", "assign", APP, "--user", "cyd@contoso.com")
+    assert own.command("plan", APP).code == 0
+    shown = own.run("app", "mappings", "show", APP)
+    assert "Provision Azure Active Directory Users (users): enabled; may update" in shown
+    assert "  userName ← userPrincipalName  (matches, precedence 1)" in shown
+    own.run("app", "mappings", "set", APP, "--create")
+    assert "create user" in own.command("plan", APP).out
+    assert "There is nothing to set" in own.refused("app", "mappings", "set", APP, code=1)
+
+
+def test_defaults_come_back_only_when_somebody_means_it(own: Installation) -> None:
+    own.run("app", "filter", "add", APP, "North", "--clause", "city EQUALS Kiel")
+    said = own.refused("app", "mappings", "restore-defaults", APP, code=1)
+    assert "repeat it with --force" in said
+    own.run("app", "mappings", "restore-defaults", APP, "--force")
+    assert own.json("app", "filter", "list", APP) == []
+    assert own.json("app", "mappings", "show", APP)["User"]["actions"] == ["create", "update", "delete"]
