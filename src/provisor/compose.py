@@ -83,6 +83,10 @@ class House:
         path = "api/2.0/preview/scim" if workspace.databricks else "scim/v2"
         return f"{await self.public_url()}/w/{workspace.name}/{path}"
 
+    def inputs(self, tenant: Tenant) -> Inputs:
+        """What mappings are evaluated with besides an object, now."""
+        return Inputs({}, datetime.now(UTC), SystemRandom(), domain=tenant.domain)
+
     @asynccontextmanager
     async def job(
         self, tenant: Tenant, identity: UUID, *, read_only: bool = False, schema: Mapping[str, Any] | None = None
@@ -108,7 +112,7 @@ class House:
                 ledger=self.ledger(tenant, identity),
                 as_of=as_of,
                 guard=Guard(application.guard_percent, application.guard_most),
-                inputs=Inputs({}, datetime.now(UTC), SystemRandom(), domain=tenant.domain),
+                inputs=self.inputs(tenant),
             )
         finally:
             await target.close()

@@ -93,7 +93,8 @@ class Scene:
             "/properties",
         )
         more = ("/mappings/user", "/mappings/user?edit=userName", "/mappings/group?add=1", "/attributes/user")
-        return [*people, *others, *(app + path for path in (*within, *more, self.entry))]
+        mapping = ("/mappings/user/scope", "/mappings/group/document", "/mappings/user/try?user=ada@contoso.com")
+        return [*people, *others, *(app + path for path in (*within, *more, *mapping, self.entry))]
 
     def console_pages(self) -> list[str]:
         return [

@@ -109,17 +109,12 @@ def _judge(session: Session, name: str, file: Path) -> None:
     document = json_file(file)
 
     async def work(desk: Desk) -> Any:
-        from datetime import UTC, datetime
-        from random import SystemRandom
-
         from provisor.cli.app import found
-        from provisor.expressions import Inputs
         from provisor.provisioning.schema import compile_schema
         from provisor.provisioning.trial import judge
 
         rules = compile_schema((await found(desk, name)).schema)
-        inputs = Inputs({}, datetime.now(UTC), SystemRandom(), domain=desk.tenant.domain)
-        return judge(rules, document, inputs)
+        return judge(rules, document, desk.house.inputs(desk.tenant))
 
     judged, missing = session.run(work)
     failures = [

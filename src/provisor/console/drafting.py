@@ -13,9 +13,14 @@ from typing import Any
 from starlette.responses import Response
 
 from provisor.console.visit import PortalVisit
-from provisor.directory import drafts
+from provisor.directory import drafts, groups, users
 from provisor.directory.drafts import Draft
+from provisor.directory.source import DirectorySource
+from provisor.expressions import Inputs
 from provisor.provisioning import edit as editing
+from provisor.provisioning.map import given
+from provisor.provisioning.schema import compile_schema
+from provisor.provisioning.scope import SourceObject, evaluate
 from provisor.refusal import NotFound
 from provisor.sync.cycle import Result, dry_run
 from provisor.sync.history import History
@@ -46,6 +51,17 @@ async def draft_of(visit: PortalVisit) -> Draft | None:
 def document(visit: PortalVisit, draft: Draft | None) -> Mapping[str, Any]:
     """The document as it is edited."""
     return draft.schema if draft else visit.app.schema
+
+
+async def offered(visit: PortalVisit, kind: str, name: str, of: Mapping[str, Any]) -> tuple[SourceObject, Inputs]:
+    """Somebody, or a group, with this name, and what expressions read of them with the mappings ``of``. Raises
+    Refusal."""
+    finding = users.find if kind == "User" else groups.find
+    async with visit.house.database.reading() as tx:
+        identity = str((await finding(tx, visit.tenant, name)).id)
+    source = (await DirectorySource(visit.house.database, visit.tenant, visit.app.id).read(kind, [identity]))[identity]
+    scope = evaluate(source, compile_schema(of).of(kind), all_objects=visit.app.scope == "all")
+    return source, given(source, visit.house.inputs(visit.tenant), soft_deleted=not scope.inside)
 
 
 def differences(visit: PortalVisit, draft: Draft | None) -> list[str]:

@@ -12,6 +12,7 @@ from provisor.config import Settings
 from provisor.connectors.base import Target
 from provisor.directory.applications import Application
 from provisor.directory.edit import Tenant
+from provisor.expressions import Inputs
 from provisor.storage.pool import Database
 from provisor.sync.job import Job
 from provisor.sync.ledger import Ledger
@@ -35,6 +36,8 @@ class House(Protocol):
     def ledger(self, tenant: Tenant, application: UUID) -> Ledger: ...
 
     def target(self, application: Application, *, read_only: bool = False, token: str | None = None) -> Target: ...
+
+    def inputs(self, tenant: Tenant) -> Inputs: ...
 
     def job(
         self, tenant: Tenant, identity: UUID, *, read_only: bool = False, schema: Mapping[str, Any] | None = None

@@ -69,6 +69,8 @@ def parse(text: str) -> Node:
         expected = error.accepts or error.expected
         if error.token.type == "RPAR" and "$END" in expected:
             raise ExpressionError("There is a ) too many.", text=text, place=place) from None
+        if error.token == "=" and text[place - 1] == "=":
+            raise ExpressionError("A comparison is written with one =.", text=text, place=place) from None
         found = "the expression ends" if ends else f"there is {str(error.token)[:40]}"
         raise ExpressionError(f"{_expected(expected)} is missing where {found}.", text=text, place=place) from None
     except UnexpectedEOF as error:

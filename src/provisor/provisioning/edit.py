@@ -14,7 +14,7 @@ from typing import Any, Final
 from provisor.expressions import ExpressionError, compile_expression, parse, to_source
 from provisor.provisioning import templates
 from provisor.provisioning.schema import OBJECT_TYPES, compile_schema, object_mapping, target_definitions
-from provisor.provisioning.source_names import source_attributes
+from provisor.provisioning.source_names import unknown_attribute
 from provisor.refusal import Conflict, Invalid
 
 Document = Mapping[str, Any]
@@ -249,8 +249,9 @@ def _source(
     if not given:
         return None
     if attribute is not None:
-        if attribute not in source_attributes(object_type) and not attribute.startswith("extension_"):
-            raise Invalid(f"{attribute} is no attribute of a {object_type.lower()} in the directory.")
+        problem = unknown_attribute([attribute], object_type)
+        if problem is not None:
+            raise Invalid(problem)
         expression = f"[{attribute}]"
     elif constant is not None:
         escaped = constant.replace("\\", "\\\\").replace('"', '\\"')

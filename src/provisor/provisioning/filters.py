@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import regex
 
-from provisor.provisioning.source_names import source_attributes
+from provisor.provisioning.source_names import source_attributes, unknown_attribute
 from provisor.refusal import Invalid
 
 #: A pattern is an administrator's text: it runs with a limit (seconds), the one exception to a core without a clock.
@@ -177,9 +177,10 @@ def _clause(row: Mapping[str, Any], title: str, object_type: str) -> Clause:
 
 def clause(attribute: str, operator_name: str, wanted: str, object_type: str) -> Clause:
     """One clause, checked. Raises Invalid."""
-    kind = source_attributes(object_type).get(attribute, "String" if attribute.startswith("extension_") else None)
-    if kind is None:
-        raise Invalid(f"{attribute or '(nothing)'} is no attribute of a {object_type.lower()}.")
+    problem = unknown_attribute([attribute], object_type)
+    if problem is not None:
+        raise Invalid(problem)
+    kind = source_attributes(object_type).get(attribute, "String")
     if kind.endswith("[]") or kind == "Reference":
         raise Invalid(f"{attribute} cannot be filtered on: filters take attributes with one value.")
     name = _plain(operator_name)

@@ -13,7 +13,7 @@ from typing import Any, Final, Literal
 
 from provisor.expressions import Compiled, ExpressionError, compile_expression, from_source
 from provisor.provisioning.filters import Filter, compile_filters
-from provisor.provisioning.source_names import source_attributes
+from provisor.provisioning.source_names import unknown_attribute
 from provisor.refusal import Invalid
 
 ObjectType = Literal["User", "Group"]
@@ -166,10 +166,9 @@ def _compile_row(row: Mapping[str, Any], object_type: str, definitions: Mapping[
         compiled = compile_expression(from_source(source)) if source else None
     except ExpressionError as error:
         raise Invalid(f"The mapping of {name} has a wrong expression: {error}\n{error.caret()}") from None
-    unknown = sorted((compiled.attributes if compiled else frozenset()) - source_attributes(object_type).keys())
-    unknown = [attribute for attribute in unknown if not attribute.startswith("extension_")]
-    if unknown:
-        raise Invalid(f"The mapping of {name} reads [{unknown[0]}], which is no attribute of a {object_type.lower()}.")
+    problem = unknown_attribute(compiled.attributes, object_type) if compiled else None
+    if problem is not None:
+        raise Invalid(f"The mapping of {name} reads what is not there: {problem}")
     return AttributeRule(
         target=definitions.get(name.casefold()) or Target(name),
         compiled=compiled,

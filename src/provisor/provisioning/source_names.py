@@ -6,7 +6,7 @@ them, imports take them as columns, and every template's source side is made fro
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 _EXTENSIONS = {f"extensionAttribute{number}": "String" for number in range(1, 16)}
@@ -77,3 +77,14 @@ def source_attributes(object_type: str) -> dict[str, str]:
     if object_type == "User":
         return {**COMPUTED_USER, **USER_ATTRIBUTES}
     return {**COMPUTED_GROUP, **GROUP_ATTRIBUTES}
+
+
+def unknown_attribute(names: Iterable[str], object_type: str) -> str | None:
+    """A sentence about the first of ``names`` that no ``User`` or ``Group`` has, with what may be meant; None when all
+    are known."""
+    known = source_attributes(object_type)
+    wrong = next((name for name in sorted(names) if name not in known and not name.startswith("extension_")), None)
+    if wrong is None:
+        return None
+    near = next((name for name in known if name.casefold() == wrong.casefold()), None)
+    return f"{wrong} is no attribute of a {object_type.lower()}.{f' Did you mean {near}?' if near else ''}"

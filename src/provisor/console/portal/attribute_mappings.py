@@ -1,6 +1,7 @@
 """*Attribute Mappings* of users or groups: the list, the edit pane, *Add New Mapping*, deleting; a draft until *Save*.
 
-``?edit=TARGET`` opens the pane of a mapping, ``?add=1`` an empty one; *OK* closes it.
+``?edit=TARGET`` opens the pane of a mapping, ``?add=1`` an empty one; *OK* closes it. Below an expression that is typed
+there stands what the language makes of it.
 """
 
 from __future__ import annotations
@@ -13,10 +14,13 @@ from provisor.console import drafting
 from provisor.console.page import Page
 from provisor.console.visit import PortalVisit
 from provisor.directory.drafts import OTHERS
+from provisor.expressions import ExpressionError, Flow, compile_expression, parse
+from provisor.expressions.functions import FUNCTIONS
 from provisor.provisioning import edit as editing
+from provisor.provisioning import edit_object
 from provisor.provisioning.schema import object_mapping, target_definitions
-from provisor.provisioning.source_names import source_attributes
-from provisor.refusal import Conflict, Invalid, NotFound
+from provisor.provisioning.source_names import source_attributes, unknown_attribute
+from provisor.refusal import Conflict, Invalid, NotFound, Refusal
 
 PAGE = Page("attribute_mappings", "/applications/{application:uuid}/mappings/{object}", action="application.read")
 WRITE = "provisioning.write"
@@ -36,6 +40,9 @@ async def show(visit: PortalVisit) -> Response:
     return visit.render(
         kind=kind,
         mapping=mapping,
+        settings=edit_object.settings(document, kind),
+        actions=list(edit_object.ACTIONS),
+        functions=FUNCTIONS.values(),
         directory=target_directory(document),
         rows=rows,
         last=matching[0]["target"] if len(matching) == 1 else None,
@@ -104,6 +111,50 @@ async def delete_all(visit: PortalVisit) -> Response:
     kind = drafting.object_type(visit)
     await drafting.change(visit, lambda document: editing.delete_all_deletable(document, kind)[0])
     return visit.go(_path(visit))
+
+
+@PAGE.post("/object", action=WRITE)
+async def change_object(visit: PortalVisit) -> Response:
+    """*Enabled* and *Target Object Actions*."""
+    kind = drafting.object_type(visit)
+    chosen = set(visit.form.every("action"))
+
+    def step(document: Any) -> Any:
+        actions = {action: action in chosen for action in edit_object.ACTIONS}
+        enabled = visit.form.text("enabled") == "Yes" if kind == "Group" else None
+        return edit_object.set_object(document, kind, enabled=enabled, actions=actions)
+
+    await drafting.change(visit, step)
+    return visit.go(_path(visit))
+
+
+@PAGE.post("/expression", action="application.read")
+async def try_expression(visit: PortalVisit) -> Response:
+    """The part below an expression that is being typed: its tree and its value for somebody, or what is wrong with it
+    and where."""
+    kind, text = drafting.object_type(visit), visit.form.raw("source")
+    if visit.form.text("type") != "Expression" or not text.strip():
+        return _read(visit)
+    try:
+        tree, compiled = parse(text), compile_expression(text)
+    except ExpressionError as error:
+        return _read(visit, error=error)
+    unknown, name = unknown_attribute(compiled.attributes, kind), visit.form.text("user")
+    if unknown is not None or not name:
+        return _read(visit, tree=tree, problem=unknown)
+    try:
+        document = drafting.document(visit, await drafting.draft_of(visit))
+        who, offered = await drafting.offered(visit, kind, name, document)
+        value = compiled.evaluate(offered)
+    except (ExpressionError, Refusal) as error:
+        return _read(visit, tree=tree, problem=str(error))
+    reads = {item: offered.attributes.get(item) for item in sorted(compiled.attributes)}
+    return _read(visit, tree=tree, who=who, value=value.value if isinstance(value, Flow) else value, reads=reads)
+
+
+def _read(visit: PortalVisit, **found: Any) -> Response:
+    nothing = {"tree": None, "error": None, "problem": None, "who": None}
+    return visit.part("expression", **{**nothing, **found})
 
 
 @PAGE.post("/save", action=WRITE)
