@@ -8,6 +8,10 @@ from collections.abc import Iterator
 import pytest
 
 from installation import Installation, installation
+from pair import Pair
+from provisor.cli.plan import changes
+from provisor.provisioning import edit
+from provisor.sync.records import pairs
 
 APP = "contoso"
 
@@ -77,3 +81,49 @@ def test_defaults_come_back_only_when_somebody_means_it(own: Installation) -> No
     own.run("app", "mappings", "restore-defaults", APP, "--force")
     assert own.json("app", "filter", "list", APP) == []
     assert own.json("app", "mappings", "show", APP)["User"]["actions"] == ["create", "update", "delete"]
+
+
+def test_the_targets_schemas_fill_the_attribute_list(own: Installation) -> None:
+    own.run("app", "attribute", "delete", APP, "nickName")
+    added = own.json("app", "attribute", "discover", APP)["added"]
+    assert "User nickName" in added
+    assert "User entitlements" in added
+    own.run("app", "mapping", "add", APP, "--target", "nickName", "--source", "mailNickname")
+    assert own.json("app", "attribute", "discover", APP)["added"] == []
+
+
+async def test_a_value_that_must_be_unique_is_chosen_once_for_a_new_account(pair: Pair) -> None:
+    expression = 'SelectUniqueValue([givenName], Append([givenName], "2"), Append([givenName], "3"))'
+    await pair.mapping(lambda d: edit.add_mapping(d, "User", "nickName", expression=expression))
+    status, _ = await pair.call("POST", "/Users", {"userName": "local@contoso.com", "nickName": "Ada"})
+    assert status == 201
+    first = await pair.user("ada1", givenName="ada")
+    await pair.user("ada2", givenName="Ada")
+    await pair.sync()
+    chosen = {(await pair.account(name))["nickName"] for name in ("ada1", "ada2")}
+    assert {name.casefold() for name in chosen} == {"ada2", "ada3"}
+    # Later nobody is renamed, and who finds none left is named, with everybody else served.
+    await pair.set_user(first, givenName="Bea")
+    await pair.user("ada3", givenName="Ada")
+    await pair.user("bob", givenName="Bob")
+    result = await pair.sync()
+    assert (await pair.account("ada1"))["nickName"] in chosen
+    assert (await pair.account("bob"))["nickName"] == "Bob"
+    assert result.counts["refuse"] == 1
+    (refused,) = [row for row in await pair.log() if row["action"] == "refuse"]
+    assert "SelectUniqueValue found every one of its values taken" in refused["reason"]
+
+
+async def test_a_redacted_value_is_sent_and_shown_nowhere(pair: Pair) -> None:
+    await pair.mapping(lambda d: edit.add_mapping(d, "User", "title", expression="Redact([jobTitle])"))
+    ada = await pair.user("ada", jobTitle="Top secret")
+    await pair.sync()
+    assert (await pair.account("ada"))["title"] == "Top secret"
+    await pair.set_user(ada, jobTitle="Gone")
+    plan = await pair.plan()
+    shown = [pairs(row) for row in await pair.log(ada) if row["detail"]["attributes"]]
+    assert shown[0]["title"] == (None, "[Redacted]")
+    assert plan.counts == {"update": 1}
+    async with pair.house.job(pair.tenant, pair.application) as job:
+        (row,) = await changes(job.ledger, plan.cycle)
+    assert row["attributes"] == {"title": {"before": "[Redacted]", "after": "[Redacted]"}}

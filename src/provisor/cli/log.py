@@ -58,6 +58,8 @@ def log(
 
 
 def _row(row: Any) -> dict[str, Any]:
+    from provisor.sync.records import pairs
+
     said = [row["reason"], row["message"]]
     return {
         "cycle": row["number"],
@@ -68,5 +70,5 @@ def _row(row: Any) -> dict[str, Any]:
         "target": row["target_id"],
         "status": row["status"],
         "why": "; ".join(dict.fromkeys(part for part in said if part)),
-        "attributes": {path: {"before": b, "after": a} for path, (b, a) in row["detail"]["attributes"].items()},
+        "attributes": {path: {"before": b, "after": a} for path, (b, a) in pairs(row).items()},
     }

@@ -30,6 +30,7 @@ def register(app: typer.Typer) -> None:
         add=attribute_add,
         set=attribute_set,
         delete=attribute_delete,
+        discover=object_mapping.discover,
     )
     whole = group(
         "The whole synchronizationSchema document, in Microsoft Graph's form.",

@@ -141,3 +141,32 @@ def operators(ctx: typer.Context) -> None:
 
     rows = [{"name": item.name, "takes": item.takes} for item in OPERATORS]
     ctx.obj.table(rows, {"name": "OPERATOR", "takes": "COMPARES WITH"})
+
+
+def discover(ctx: typer.Context, name: Name) -> None:
+    """Add to the attribute lists what the target's /Schemas names; what is on them stays as it is."""
+
+    async def work(desk: Any) -> list[str]:
+        from provisor.cli.app import found
+        from provisor.directory import applications
+        from provisor.provisioning.discovery import add_discovered
+
+        application = await found(desk, name, "provisioning.write")
+        target = desk.house.target(application, read_only=True)
+        try:
+            schemas = await target.schemas()
+        finally:
+            await target.close()
+        if not schemas:
+            raise Invalid(f"The target of {name} has no /Schemas to discover attributes from: add them by hand.")
+        async with desk.edit() as edit:
+            before = await applications.locked(edit, application.id)
+            document, added = add_discovered(before.schema, schemas)
+            if added:
+                await applications.set_schema(edit, before, document, "discover attributes")
+        return added
+
+    session: Session = ctx.obj
+    added = session.run(work)
+    text = "\n".join(added) or "The attribute lists have everything that the target names."
+    session.show({"added": added}, text)

@@ -41,6 +41,8 @@ def plan(
 
 async def changes(ledger: Any, cycle: Any) -> list[dict[str, Any]]:
     """The rows of a plan that say that something is done or refused: in the order in which it is done, then by name."""
+    from provisor.provisioning.change import shown
+
     found_rows = []
     async for page in ledger.planned(cycle, PAGE):
         for row in page:
@@ -54,7 +56,10 @@ async def changes(ledger: Any, cycle: Any) -> list[dict[str, Any]]:
                         "target": change.target_id,
                         "reason": change.reason,
                         "attributes": {
-                            path: {"before": before, "after": after}
+                            path: {
+                                "before": shown(change.redacted, path, before),
+                                "after": shown(change.redacted, path, after),
+                            }
                             for path, (before, after) in change.attributes.items()
                         },
                         "members": len(change.members),

@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from provisor.console import assets, fields, labels
+from provisor.sync.records import pairs
 
 
 @cache
@@ -30,7 +31,7 @@ def _environment() -> Environment:
         editable=fields.editable,
         several_lines=fields.SEVERAL_LINES,
     )
-    made.filters.update(moment=moment, shown=shown, count=_count, ago=_ago)
+    made.filters.update(moment=moment, shown=shown, pairs=pairs, count=_count, ago=_ago)
     return made
 
 

@@ -12,7 +12,7 @@ from typing import Any, Final
 from provisor.expressions.errors import ExpressionError
 from provisor.expressions.functions import FUNCTIONS
 from provisor.expressions.parser import parse
-from provisor.expressions.tree import Attribute, Call, Comparison, Constant, Node, attributes
+from provisor.expressions.tree import Attribute, Call, Comparison, Constant, Node, attributes, calls
 from provisor.expressions.values import Evaluator, Flow, Inputs, Value, number, text
 
 _COMPARE: Final[Mapping[str, Callable[[Any, Any], bool]]] = {
@@ -32,13 +32,14 @@ _WORDS: Final[Mapping[str, Value]] = {
 
 @dataclass(frozen=True, slots=True)
 class Compiled:
-    """``run`` takes inputs; ``attributes`` are the names of those that it reads.
+    """``run`` takes inputs; ``attributes`` are the names of those that it reads, ``functions`` of those that it calls.
 
     ``run`` raises ExpressionError for values that the expression cannot work with.
     """
 
     run: Evaluator
     attributes: frozenset[str]
+    functions: frozenset[str]
 
     def evaluate(self, inputs: Inputs | Mapping[str, Any]) -> str | list[str] | bool | Flow | None:
         """What comes out, dates as texts. Attributes alone do where nothing else is needed."""
@@ -49,7 +50,7 @@ class Compiled:
 def compile_expression(expression: str) -> Compiled:
     """``expression`` ready to run. Raises ExpressionError with the place."""
     tree = parse(expression)
-    return Compiled(_evaluator(tree, expression), frozenset(attributes(tree)))
+    return Compiled(_evaluator(tree, expression), frozenset(attributes(tree)), frozenset(calls(tree)))
 
 
 def _evaluator(node: Node, source: str) -> Evaluator:

@@ -192,7 +192,7 @@ FUNCTIONS: Final = (
     ),
     Function(
         "SelectUniqueValue", ("uniqueValueRule", "uniqueValueRule"), 2, _unique,
-        "The first of the values that the target does not have yet; with flow type ObjectAddOnly only.",
+        "The first of the values that the target does not have yet; chosen once, for a new account.",
         (), repeats=1,
     ),
     Function(

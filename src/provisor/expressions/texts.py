@@ -223,7 +223,7 @@ FUNCTIONS: Final = (
         ),
     ),
     Function(
-        "Redact", ("value",), 1, eager(_as_it_is), "The value as it is.",
+        "Redact", ("value",), 1, eager(_as_it_is), "The value as it is; plans and logs do not show it.",
         (Example('Redact("secret")', "secret"),),
     ),
     Function(

@@ -5,7 +5,7 @@ A Change is the same value as a plan's row, a dry run's line, a log's row and wh
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
@@ -27,6 +27,8 @@ Action = Literal[
 ]
 #: Of an account that the target, asked for it, says is not there.
 REMOVED: Final = "was removed at the target; it is not created again until it is added there or its link is forgotten"
+#: Instead of a value that nobody is to see.
+REDACTED: Final = "[Redacted]"
 #: The order in which a cycle does things: whoever leaves first, accounts before groups, objects before references.
 LEAVERS, USERS, GROUPS, REMOVALS, ADDITIONS, REFERENCES, GONE_GROUPS = range(1, 8)
 
@@ -66,7 +68,8 @@ class Change:
     * ``adopts``: an account that existed before becomes this object's;
     * ``closes``: the account of a leaver is closed when this is done;
     * ``releases``: a source object that is gone, whose account becomes this one's;
-    * ``retry``: the target or another object may mend a refusal, so that a later cycle decides again.
+    * ``retry``: the target or another object may mend a refusal, so that a later cycle decides again;
+    * ``redacted``: target paths whose values are sent and shown nowhere.
     """
 
     action: Action
@@ -85,11 +88,17 @@ class Change:
     closes: bool = False
     releases: str | None = None
     retry: bool = False
+    redacted: tuple[str, ...] = ()
 
     @property
     def sent(self) -> dict[str, Any]:
         """Target path → what it should be after."""
         return {name: after for name, (_, after) in self.attributes.items()}
+
+
+def shown(redacted: Collection[str], path: str, value: Any) -> Any:
+    """``value`` at ``path`` as people may see it."""
+    return REDACTED if path in redacted and value is not None else value
 
 
 @dataclass(frozen=True, slots=True)

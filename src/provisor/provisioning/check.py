@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from provisor.expressions import parse
 from provisor.expressions.functions import FUNCTIONS
-from provisor.expressions.tree import Attribute, Call, Constant, calls
+from provisor.expressions.tree import Attribute, Call, Constant
 from provisor.provisioning.schema import OBJECT_TYPES, AttributeRule, ObjectRules, compile_schema, target_definitions
 from provisor.provisioning.source_names import source_attributes
 
@@ -96,13 +96,17 @@ def _one(kind: ObjectRules, rule: AttributeRule) -> Iterator[Finding]:
     if rule.compiled is None or not rule.expression:
         return
     tree = parse(rule.expression)
-    used = set(calls(tree))
+    used = rule.compiled.functions
     if rule.precedence > 0 and not rule.compiled.attributes:
         yield finding("matches objects and is the same for everybody: match on what tells people apart.", error=True)
     if used & _CHANCE and rule.flow != _CREATION:
         yield finding("gets another value in every cycle: apply it only during object creation.", error=True)
-    if "SelectUniqueValue" in used:
-        yield finding("asks which values the target has, which cycles do not do yet: the mapping fails.", error=True)
+    if rule.unique and rule.precedence > 0:
+        yield finding(
+            "is chosen for new accounts, so nobody could be found by it: match on something else.", error=True
+        )
+    if rule.redacted and rule.precedence > 0:
+        yield finding("is kept out of logs, but sentences about matching name it: match on something else.")
     gives = "text"
     if isinstance(tree, Attribute):
         gives = source_attributes(kind.object_type).get(tree.name, "String")

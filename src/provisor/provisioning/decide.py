@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from provisor.provisioning.capabilities import Capabilities
-from provisor.provisioning.change import GONE_GROUPS, GROUPS, LEAVERS, REMOVED, USERS, Answer, Change, Known
+from provisor.provisioning.change import GONE_GROUPS, GROUPS, LEAVERS, REMOVED, USERS, Answer, Change, Known, shown
 from provisor.provisioning.diff import Difference, differences
 from provisor.provisioning.map import Desired
 from provisor.provisioning.match import Match, questions
@@ -82,6 +82,7 @@ def decide(
         seq=seq,
         phase=USERS if rules.object_type == "User" else GROUPS,
         target_id=known.target_id if known.linked else None,
+        redacted=tuple(sorted(rules.redacted)),
     )
     case = _Case(base, known, rules, scope, desired, answer, capabilities)
     if answer.gone and known.linked and not known.deleting:
@@ -166,7 +167,7 @@ def _close(case: _Case, reason: str) -> Change:
     # What the target once refused counts for nothing here: it is asked again.
     found = case.compare(wanted, kept={})
     if found.kept:
-        return case.refuse(f"{reason}, but the account stays open: {_kept_reason(found)}", retry=True)
+        return case.refuse(f"{reason}, but the account stays open: {_kept_reason(case, found)}", retry=True)
     closed = {**case.known.last_applied, **wanted.attributes}
     if not found.changes:
         return case.nothing(f"{reason} and is disabled already", wanted=closed, closes=True)
@@ -210,12 +211,12 @@ def _update(case: _Case) -> Change:
     found = case.compare(case.desired, kept=case.known.kept)
     case = replace(case, base=replace(case.base, kept=found.kept))
     if not found.changes:
-        return case.nothing(_kept_reason(found) or "is as it should be")
+        return case.nothing(_kept_reason(case, found) or "is as it should be")
     if "Update" not in case.rules.flow:
         return case.nothing("differs, and the object mapping does not update")
     back = case.known.state == "disabled" and any(after is True for _, after in found.changes.values())
     reason = f"{case.scope.reason} again" if back else f"changed: {', '.join(found.changes)}"
-    return replace(case.base, action="update", reason=_with_kept(reason, found), attributes=found.changes)
+    return replace(case.base, action="update", reason=_with_kept(case, reason, found), attributes=found.changes)
 
 
 def _adopt(case: _Case, match: Match) -> Change:
@@ -241,7 +242,7 @@ def _adopt(case: _Case, match: Match) -> Change:
     return replace(
         case.base,
         action="update" if changes else "link",
-        reason=_with_kept(how, found),
+        reason=_with_kept(case, how, found),
         target_id=str(resource["id"]),
         attributes=changes,
         kept=found.kept,
@@ -250,15 +251,16 @@ def _adopt(case: _Case, match: Match) -> Change:
     )
 
 
-def _kept_reason(found: Difference) -> str:
+def _kept_reason(case: _Case, found: Difference) -> str:
     return "; ".join(
-        f"{name} stays {has!r}: the target does not let it change to {wanted!r}"
+        f"{name} stays {shown(case.rules.redacted, name, has)!r}: the target does not let it change to "
+        f"{shown(case.rules.redacted, name, wanted)!r}"
         for name, (has, wanted) in found.kept.items()
     )
 
 
-def _with_kept(reason: str, found: Difference) -> str:
-    kept = _kept_reason(found)
+def _with_kept(case: _Case, reason: str, found: Difference) -> str:
+    kept = _kept_reason(case, found)
     return f"{reason}; {kept}" if kept else reason
 
 

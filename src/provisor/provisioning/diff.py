@@ -40,7 +40,7 @@ def differences(
     result = Difference()
     for rule in rules.values:
         name = rule.target.name
-        if rule.flow == "ObjectAddOnly" or name not in desired.attributes:
+        if rule.flow == "ObjectAddOnly" or rule.unique or name not in desired.attributes:
             continue
         wanted, has = desired.attributes[name], current.get(name)
         if same(rule, wanted, has) or (name in kept and same(rule, wanted, kept[name])):

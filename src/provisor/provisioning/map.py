@@ -6,7 +6,9 @@ source ids until the account they point at is known.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -26,9 +28,21 @@ class Desired:
     problem: str | None = None
 
 
-def desire(rules: ObjectRules, source: SourceObject, *, soft_deleted: bool, inputs: Inputs = _NOTHING) -> Desired:
+#: Whether the target, or this plan, has a value at a path already.
+Taken = Callable[[str, str], bool]
+
+
+def desire(
+    rules: ObjectRules,
+    source: SourceObject,
+    *,
+    soft_deleted: bool,
+    inputs: Inputs = _NOTHING,
+    taken: Taken | None = None,
+) -> Desired:
     """The desired target attributes of ``source``; ``soft_deleted`` is whether it is out of scope for this app.
     ``inputs`` has what mappings are evaluated with besides the object: the time, chance, the tenant's domain.
+    ``taken`` is for somebody who is to get an account; without it, values that must be unique are left as they are.
 
     A mapping that fails is named and the rest is evaluated all the same: somebody who leaves is disabled, whatever is
     wrong with their job title.
@@ -39,8 +53,10 @@ def desire(rules: ObjectRules, source: SourceObject, *, soft_deleted: bool, inpu
     problem: str | None = None
     for rule in rules.values:
         name = rule.target.name
+        if rule.unique and taken is None:
+            continue
         try:
-            value = rule.compiled.evaluate(offered) if rule.compiled else None
+            value = rule.compiled.evaluate(_asking(offered, rule, taken)) if rule.compiled else None
             if value is Flow.NO_ATTRIBUTE:
                 continue
             if value is Flow.NO_OBJECT:
@@ -57,6 +73,12 @@ def desire(rules: ObjectRules, source: SourceObject, *, soft_deleted: bool, inpu
     if matching and all(attributes.get(name) is None for name in matching):
         problem = problem or f"no matching attribute has a value ({', '.join(matching)})"
     return Desired(attributes, defaults, problem)
+
+
+def _asking(offered: Inputs, rule: AttributeRule, taken: Taken | None) -> Inputs:
+    if not rule.unique or taken is None:
+        return offered
+    return replace(offered, taken=partial(taken, rule.target.name))
 
 
 def given(source: SourceObject, inputs: Inputs, *, soft_deleted: bool) -> Inputs:

@@ -48,6 +48,16 @@ class AttributeRule:
         return self.target.type == "Reference"
 
     @property
+    def unique(self) -> bool:
+        """Its value is one that the target does not have yet: chosen once, when an account is created."""
+        return self.compiled is not None and "SelectUniqueValue" in self.compiled.functions
+
+    @property
+    def redacted(self) -> bool:
+        """Its value is sent, and shown nowhere."""
+        return self.compiled is not None and "Redact" in self.compiled.functions
+
+    @property
     def reads_soft_deletion(self) -> bool:
         return self.compiled is not None and "IsSoftDeleted" in self.compiled.attributes
 
@@ -77,6 +87,10 @@ class ObjectRules:
     def closing(self) -> tuple[AttributeRule, ...]:
         """The mappings that disable an account: they read IsSoftDeleted, and not only when it is created."""
         return tuple(rule for rule in self.values if rule.reads_soft_deletion and rule.flow != "ObjectAddOnly")
+
+    @property
+    def redacted(self) -> frozenset[str]:
+        return frozenset(rule.target.name for rule in self.attributes if rule.redacted)
 
     @property
     def references(self) -> tuple[AttributeRule, ...]:

@@ -6,7 +6,7 @@ For an administrator at the bench and for cases in CI, where nothing is read fro
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from provisor.expressions import ExpressionError, Flow, Inputs
@@ -43,7 +43,8 @@ def try_out(
     inputs: Inputs,
 ) -> list[Tried]:
     """Every mapping with the object ``source``; ``account`` is what the target has of it, None for nothing."""
-    desired = desire(rules, source, soft_deleted=soft_deleted, inputs=inputs)
+    taken = _nothing_is_taken if account is None else None
+    desired = desire(rules, source, soft_deleted=soft_deleted, inputs=inputs, taken=taken)
     current = {name: value_at(account, name) for name in desired.attributes} if account else {}
     owned = known.last_applied if known else {}
     difference = differences(rules, desired, current, capabilities, owned=owned, kept={})
@@ -56,6 +57,8 @@ def try_out(
         result: Any = None
         if rule.reference:
             sent = "a reference: sent once the account it points at is known"
+        elif rule.unique and account is not None:
+            sent = "nothing: it was chosen when the account was made"
         else:
             try:
                 result = desired.attributes.get(name, desired.defaults.get(name))
@@ -68,7 +71,13 @@ def try_out(
     return found
 
 
+def _nothing_is_taken(path: str, value: str) -> bool:
+    return False
+
+
 def _result(rule: AttributeRule, offered: Inputs) -> Any:
+    if rule.unique:
+        offered = replace(offered, taken=lambda value: False)
     value = rule.compiled.evaluate(offered) if rule.compiled else None
     return None if isinstance(value, Flow) else typed(rule, value)
 

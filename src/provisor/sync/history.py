@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 from uuid import UUID
 
 from provisor.storage.pool import Database, Row, Tx
@@ -112,8 +111,3 @@ async def quarantine(tx: Tx, tenant: UUID, application: UUID) -> str | None:
 async def states(tx: Tx, tenant: UUID) -> dict[UUID, Row]:
     """How the applications of a tenant that ever had a cycle stand (``last_cycle``, ``quarantine``, ``held``)."""
     return {row["application"]: row for row in await tx.fetch(QUERIES.states, tenant)}
-
-
-def detail(row: Mapping[str, Any], part: str) -> dict[str, tuple[Any, Any]]:
-    """``attributes`` or ``kept`` of a row: target path → (before, after)."""
-    return {path: (pair[0], pair[1]) for path, pair in row["detail"][part].items()}

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from provisor.connectors.base import Resource, TargetError
-from provisor.provisioning.change import REMOVED, Change, Known
+from provisor.provisioning.change import REMOVED, Change, Known, shown
 from provisor.provisioning.diff import same
 from provisor.provisioning.schema import ObjectRules
 from provisor.scim.resource import value_at
@@ -51,7 +51,7 @@ def created(row: Planned, known: Known, rules: ObjectRules, answer: Resource) ->
     applied = {name: value for name, value in sent.items() if name in change.wanted}
     after = _linked(change, replace(known, target_id=str(answer["id"]), adopted=False, last_applied={}), applied, kept)
     as_wanted = all(sent.get(name) == value for name, value in change.wanted.items())
-    message = _kept_message(kept)
+    message = _kept_message(change, kept)
     return Outcome(row.ordinal, change.source_id, change.seq, "success", after, message, settled=as_wanted)
 
 
@@ -61,9 +61,9 @@ def updated(row: Planned, known: Known, rules: ObjectRules, answer: Resource | N
     sent = change.sent
     kept = _not_taken(rules, sent, answer) if answer is not None else {}
     if change.closes and kept:
-        return failed(row, known, TargetError(f"the target answered with success, but {_kept_message(kept)}"))
+        return failed(row, known, TargetError(f"the target answered with success, but {_kept_message(change, kept)}"))
     after = _linked(change, known, dict(change.wanted), kept)
-    message = _kept_message(kept)
+    message = _kept_message(change, kept)
     return Outcome(row.ordinal, change.source_id, change.seq, "success", after, message, releases=change.releases)
 
 
@@ -187,7 +187,11 @@ def _not_taken(rules: ObjectRules, sent: Mapping[str, Any], answer: Resource) ->
     }
 
 
-def _kept_message(kept: Mapping[str, tuple[Any, Any]]) -> str | None:
+def _kept_message(change: Change, kept: Mapping[str, tuple[Any, Any]]) -> str | None:
     if not kept:
         return None
-    return "; ".join(f"the target keeps {name} {has!r} instead of {wanted!r}" for name, (has, wanted) in kept.items())
+    return "; ".join(
+        f"the target keeps {name} {shown(change.redacted, name, has)!r} instead of "
+        f"{shown(change.redacted, name, wanted)!r}"
+        for name, (has, wanted) in kept.items()
+    )

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from provisor.connectors.base import Resource, TargetError
 from provisor.provisioning.change import USERS, Answer, Change, Holder
 from provisor.provisioning.decide import decide
-from provisor.provisioning.map import Desired, desire
+from provisor.provisioning.map import Desired, Taken, desire
 from provisor.provisioning.match import Match, Question, pick, questions
 from provisor.provisioning.plan import Plan
 from provisor.provisioning.schema import OBJECT_TYPES, ObjectRules
@@ -23,6 +23,7 @@ from provisor.refusal import Invalid
 from provisor.sync.answers import Answers, gather, owner, prepare
 from provisor.sync.job import Job
 from provisor.sync.records import Cycle, Due, Planned
+from provisor.sync.unique import Unique
 
 PAGE = 500
 #: Called with how many objects have been planned.
@@ -94,7 +95,10 @@ async def plan_objects(planning: Planning) -> None:
         if asking and planning.job.capabilities.owner_id:
             await owner(planning.job.target)
         answers = await prepare(planning.job.target, rules, asking)
+        unique = Unique(planning.job.target)
         async for page in _pages(planning, rules):
+            if any(rule.unique for rule in rules.values):
+                page = [await _chosen(planning, rules, unique, read) for read in page]
             answered = await gather(_answer(answers, read) for read in page)
             holders = await _holders(planning, rules, page, answered)
             changes = [
@@ -103,6 +107,23 @@ async def plan_objects(planning: Planning) -> None:
             accepted = await planning.accept(changes, rules)
             for read, change in zip(page, accepted, strict=True):
                 _remember(planning, read, change)
+
+
+async def _chosen(planning: Planning, rules: ObjectRules, unique: Unique, read: _Read) -> _Read:
+    """``read`` with the values that must be unique, if it is somebody who is to get an account."""
+    source = read.source
+    if source is None or read.due.known.linked or not read.scope.inside or read.problem is not None:
+        return read
+
+    def desired(taken: Taken) -> Desired:
+        return desire(rules, source, soft_deleted=False, inputs=planning.job.inputs, taken=taken)
+
+    try:
+        return replace(read, desired=await unique.choose(rules, source.id, desired))
+    except TargetError as error:
+        if error.hopeless:
+            raise
+        return replace(read, asked=(), problem=f"its unique values could not be looked up: {error}")
 
 
 async def _pages(planning: Planning, rules: ObjectRules) -> AsyncIterator[list[_Read]]:

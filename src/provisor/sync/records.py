@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
-from provisor.provisioning.change import Change, Known
+from provisor.provisioning.change import Change, Known, shown
 
 Status = Literal["success", "failure", "skipped"]
 #: A cycle, the dry run of the next one, or that of mappings which are not saved.
@@ -101,7 +101,15 @@ def detail_of(change: Change) -> Mapping[str, Any]:
         "adopts": change.adopts,
         "closes": change.closes,
         "releases": change.releases,
+        "redacted": list(change.redacted),
     }
+
+
+def pairs(row: Mapping[str, Any], part: str = "attributes") -> dict[str, tuple[Any, Any]]:
+    """``attributes`` or ``kept`` of a plan's or log's row as people may see them: target path → (before, after)."""
+    detail = row["detail"]
+    hidden = detail.get("redacted", ())
+    return {path: (shown(hidden, path, pair[0]), shown(hidden, path, pair[1])) for path, pair in detail[part].items()}
 
 
 def change_from(row: Mapping[str, Any]) -> Change:
@@ -123,6 +131,7 @@ def change_from(row: Mapping[str, Any]) -> Change:
         closes=detail["closes"],
         releases=detail["releases"],
         retry=row["retry"],
+        redacted=tuple(detail.get("redacted", ())),
     )
 
 

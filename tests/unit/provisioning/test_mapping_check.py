@@ -23,7 +23,9 @@ def changed(target: str, **row: Any) -> dict[str, Any]:
     kept = [item for item in rows if item["targetAttributeName"] != target]
     expression = row.pop("expression", None)
     if expression is not None:
-        kept.append({**attribute_mapping("mail", target), "source": to_source(parse(expression)), **row})
+        precedence = 1 if target == "userName" else 0
+        mapped = attribute_mapping("mail", target, precedence)
+        kept.append({**mapped, "source": to_source(parse(expression)), **row})
     object_mapping(document, "User")["attributeMappings"] = kept
     return document
 
@@ -46,7 +48,7 @@ def test_nobody_would_ever_be_disabled() -> None:
     ("target", "expression", "says"),
     [
         ("title", "RandomString(8, 1, 1, 1, 1)", "another value in every cycle"),
-        ("title", "SelectUniqueValue([mail], [surname])", "cycles do not do yet"),
+        ("userName", "SelectUniqueValue([mail], [surname])", "nobody could be found by it"),
         ("title", "[otherMails]", "takes one value and can get several"),
         ("title", 'Split([mail], "@")', "takes one value and can get several"),
         ("name", "[givenName]", "which is mapped as a whole"),

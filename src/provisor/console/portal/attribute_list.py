@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from starlette.responses import Response
 
+from provisor.connectors.base import TargetError
 from provisor.console import drafting
 from provisor.console.forms import Form
 from provisor.console.page import Page
@@ -15,8 +16,9 @@ from provisor.console.portal.attribute_mappings import target_directory
 from provisor.console.visit import PortalVisit
 from provisor.directory.drafts import OTHERS, Draft, mark_of
 from provisor.provisioning import edit as editing
+from provisor.provisioning.discovery import add_discovered
 from provisor.provisioning.schema import target_definitions
-from provisor.refusal import Conflict
+from provisor.refusal import Conflict, Invalid
 
 PAGE = Page("attribute_list", "/applications/{application:uuid}/attributes/{object}", action="application.read")
 #: Form field → the name of what it ticks: in the document, and for the function that sets it.
@@ -58,6 +60,24 @@ async def save(visit: PortalVisit) -> Response:
         await drafting.discard(visit)
         return await visit.done(mappings, "Nothing was changed.")
     return await drafting.save(visit, mappings, wanted, seen=seen)
+
+
+@PAGE.post("/discover", action="provisioning.write")
+async def discover(visit: PortalVisit) -> Response:
+    """Add what the target names in its /Schemas; an edit of the mappings' draft."""
+    target = visit.house.target(visit.app, read_only=True)
+    try:
+        schemas = await target.schemas()
+    except TargetError as error:
+        raise Invalid(f"The target cannot be asked: {error}") from None
+    finally:
+        await target.close()
+    here = visit.app_url(f"/attributes/{visit.parameter('object')}")
+    added = add_discovered(drafting.document(visit, await drafting.draft_of(visit)), schemas)[1]
+    if not added:
+        return await visit.done(here, "The target names no attribute that is not on the lists.")
+    await drafting.change(visit, lambda document: add_discovered(document, schemas)[0])
+    return await visit.done(here, f"Added, and kept as an edit until you save: {', '.join(added)}.")
 
 
 def edited(document: Mapping[str, Any], kind: str, form: Form) -> Mapping[str, Any]:

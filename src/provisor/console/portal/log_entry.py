@@ -9,7 +9,8 @@ from provisor.console.page import Page
 from provisor.console.visit import PortalVisit
 from provisor.provisioning.plan import described
 from provisor.refusal import NotFound
-from provisor.sync.history import History, detail
+from provisor.sync.history import History
+from provisor.sync.records import pairs
 
 PAGE = Page("log_entry", "/applications/{application:uuid}/logs/{cycle}/{ordinal}", action="application.read")
 OTHERS = 20
@@ -32,8 +33,8 @@ async def show(visit: PortalVisit) -> Response:
     return visit.render(
         row=row,
         what=described(row["action"], row["object_type"]),
-        changed=detail(row, "attributes"),
-        kept=detail(row, "kept"),
+        changed=pairs(row),
+        kept=pairs(row, "kept"),
         others=others,
         known=known,
     )
