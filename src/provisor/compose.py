@@ -23,10 +23,10 @@ from provisor.directory.applications import Application
 from provisor.directory.edit import Tenant, edit
 from provisor.directory.source import DirectorySource
 from provisor.expressions import Inputs
-from provisor.provisioning.capabilities import from_json
 from provisor.provisioning.guards import Guard
 from provisor.provisioning.schema import compile_schema
 from provisor.refusal import Conflict, Invalid
+from provisor.scim.wires import WIRES
 from provisor.storage import embedded
 from provisor.storage.migrate import migrate
 from provisor.storage.pool import Database, connect
@@ -68,7 +68,8 @@ class House:
         from provisor.connectors.scim import ScimTarget
 
         secret = token if token is not None else applications.token(application, self.box)
-        return ScimTarget(application.tenant_url, secret, read_only=read_only)
+        wire = WIRES[application.policies.wire]
+        return ScimTarget(application.tenant_url, secret, read_only=read_only, wire=wire)
 
     async def public_url(self) -> str:
         """How others reach the server: as set, as last announced, or as it would be by default."""
@@ -105,12 +106,14 @@ class House:
                 application=str(application.id),
                 name=application.name,
                 rules=compile_schema(application.schema if schema is None else schema),
-                capabilities=from_json(application.capabilities),
+                capabilities=application.target_capabilities,
                 all_objects=application.scope == "all",
                 source=source,
                 target=target,
                 ledger=self.ledger(tenant, identity),
                 as_of=as_of,
+                policies=application.policies,
+                wire=WIRES[application.policies.wire],
                 guard=Guard(application.guard_percent, application.guard_most),
                 inputs=self.inputs(tenant),
             )

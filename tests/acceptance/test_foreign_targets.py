@@ -17,6 +17,7 @@ from provisor.connectors.scim import ScimTarget
 from provisor.provisioning.schema import compile_schema
 from provisor.provisioning.templates import template
 from provisor.scim import requests
+from provisor.scim.wires import LEAN
 from provisor.sync.answers import prepare
 from provisor.sync.connection import test as check_connection
 
@@ -73,7 +74,7 @@ async def test_a_read_only_target_sends_nothing_but_get(foreign: Foreign) -> Non
     ):
         with pytest.raises(TargetError, match="it only reads"):
             await reader.send(request)
-    await reader.probe("userName", "nobody")
+    await reader.probe("User", "userName", "nobody")
     assert {method for method, _, _ in foreign.seen} == {"GET"}
     await reader.close()
 
@@ -81,7 +82,7 @@ async def test_a_read_only_target_sends_nothing_but_get(foreign: Foreign) -> Non
 async def test_a_redirect_is_not_followed(foreign: Foreign, target: ScimTarget) -> None:
     foreign.answer = lambda _: web.Response(status=302, headers={"Location": f"{foreign.base}/elsewhere"})
     with pytest.raises(TargetError, match="was answered 302"):
-        await target.probe("userName", "nobody")
+        await target.probe("User", "userName", "nobody")
     assert [path for _, path, _ in foreign.seen] == ["/Users"]
 
 
@@ -103,7 +104,7 @@ async def test_seed_17_a_target_that_is_no_scim_service_is_told_apart(
 ) -> None:
     foreign.answer = lambda _: answer()
     with pytest.raises(TargetError, match=why) as caught:
-        await check_connection(target, "userName")
+        await check_connection(target, RULES, LEAN)
     assert "secret-token" not in str(caught.value)
 
 
@@ -161,7 +162,7 @@ async def test_an_answer_that_never_ends_is_cut_off(
     foreign.answer = lambda _: web.Response(body=b"x" * 5000)
     monkeypatch.setattr(http, "TRIES", 1)
     with pytest.raises(TargetError, match="more than 1000 bytes"):
-        await target.probe("userName", "nobody")
+        await target.probe("User", "userName", "nobody")
 
 
 async def test_a_list_that_moves_while_it_is_read_is_not_used(foreign: Foreign, target: ScimTarget) -> None:

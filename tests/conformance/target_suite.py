@@ -29,7 +29,7 @@ async def made(target: Target, name: str, **values: object) -> str:
 class TargetConformance:
     async def test_a_probe_finds_nobody(self, target: Target) -> None:
         before = target.requests
-        await target.probe("userName", str(uuid4()))
+        await target.probe("User", "userName", str(uuid4()))
         assert target.requests == before + 1
 
     async def test_what_is_created_is_found_by_id_and_name(self, target: Target) -> None:

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import sys
-from dataclasses import replace
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
 
-from provisor.cli import mappings
+from provisor.cli import app_settings, mappings
 from provisor.cli.groups import group
 from provisor.cli.session import Desk, Session
 from provisor.refusal import Conflict, Invalid
@@ -26,7 +23,7 @@ def register(root: typer.Typer) -> None:
         create=create,
         list=show_all,
         show=show,
-        set=configure,
+        set=app_settings.configure,
         rename=rename,
         delete=delete,
         test=test,
@@ -112,67 +109,6 @@ def show(ctx: typer.Context, name: Name) -> None:
     shown = session.run(work)
     lines = [f"{key.ljust(19)} {_line(value)}" for key, value in shown.items()]
     session.show(shown, "\n".join(lines))
-
-
-def configure(
-    ctx: typer.Context,
-    name: Name,
-    tenant_url: Annotated[str | None, typer.Option(help="The target's SCIM address.")] = None,
-    secret_token_file: Annotated[str | None, typer.Option(help="A file with the secret token; - reads stdin.")] = None,
-    scope: Annotated[str | None, typer.Option(help="assigned or all.")] = None,
-    guard_percent: Annotated[
-        int | None, typer.Option(help="Hold a plan that takes something from more than so many percent; 0: none.")
-    ] = None,
-    guard_most: Annotated[int | None, typer.Option(help="Or from so many accounts; 0: none.")] = None,
-    force: Force = False,
-) -> None:
-    """Set Tenant URL, Secret Token, scope and guard, and save; credentials that fail the test need --force."""
-    if all(item is None for item in (tenant_url, secret_token_file, scope, guard_percent, guard_most)):
-        raise Invalid(
-            "There is nothing to save: give --tenant-url, --secret-token-file, --scope, --guard-percent or "
-            "--guard-most."
-        )
-    session: Session = ctx.obj
-    if scope not in (None, "assigned", "all"):
-        raise Invalid(f"{scope!r} is no scope: assigned (Sync only assigned users and groups) or all.")
-    token = _read_token(secret_token_file) if secret_token_file else None
-
-    async def work(desk: Desk) -> str:
-        from provisor.directory import applications
-        from provisor.directory.applications import Application
-        from provisor.sync import connection
-
-        application = await found(desk, name, "provisioning.write")
-        url = applications.tenant_url(tenant_url, desk.house.settings.allowed_targets) if tenant_url else None
-        if scope == "all" and application.scope != "all" and not force:
-            await _confirm_all(desk)
-
-        # Sealed once: sealing again would look like another token.
-        connected = applications.connect(application, desk.house.box, tenant_url=url, secret_token=token)
-
-        def changes(current: Application) -> Application:
-            guarded = applications.with_guard(current, percent=guard_percent, most=guard_most)
-            if url is None and token is None:
-                return replace(guarded, scope=scope or current.scope)
-            return applications.with_connection(guarded, connected, scope=scope)
-
-        saved = await connection.save(
-            desk.house.database,
-            desk.tenant,
-            desk.actor,
-            application,
-            changes,
-            lambda item: desk.house.target(item, read_only=True),
-            force=force,
-        )
-        if application.tenant_url and saved.tenant_url and application.tenant_url != saved.tenant_url:
-            session.note(
-                f"{name} remembers which accounts are whose at the old address: if this is another system, "
-                f"provisor app restart {name} --clear full"
-            )
-        return "" if saved.sealed_token or not saved.tenant_url else " It has no secret token (yet)."
-
-    session.show({"saved": name}, f"{name} is saved.{session.run(work)}")
 
 
 def rename(ctx: typer.Context, name: Name, new: Annotated[str, typer.Argument(help="Its new name.")]) -> None:
@@ -332,25 +268,6 @@ async def _principals(edit: Any, user: list[str] | None, group: list[str] | None
         raise Invalid("Name at least one --user or --group.")
     chosen: list[Any] = [await users.find(edit.tx, edit.tenant, name) for name in user or ()]
     return chosen + [await groups.find(edit.tx, edit.tenant, name) for name in group or ()]
-
-
-async def _confirm_all(desk: Desk) -> None:
-    from provisor.directory import tenants
-
-    async with desk.house.database.reading() as tx:
-        people, rooms = await tenants.size(tx, desk.tenant)
-    sentence = f"All {people} users and {rooms} groups of {desk.tenant.name} come into scope"
-    if not sys.stdin.isatty():
-        raise Conflict(f"{sentence}: repeat it with --force.")
-    typer.confirm(f"{sentence}. Go on?", abort=True)
-
-
-def _read_token(place: str) -> str:
-    token = sys.stdin.readline() if place == "-" else Path(place).read_text(errors="replace")
-    token = token.strip()
-    if not token or not token.isprintable() or not token.isascii() or " " in token:
-        raise Invalid("A secret token is one line of letters, digits and signs: give the file that has it alone.")
-    return token
 
 
 def _line(value: Any) -> str:

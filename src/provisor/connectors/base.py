@@ -110,8 +110,8 @@ class Target(Protocol):
     def requests(self) -> int:
         """How many requests were sent, retries included."""
 
-    async def probe(self, path: str, value: str) -> None:
-        """Ask for a user with a ``value`` at ``path`` that nobody has: proves address, token and rights."""
+    async def probe(self, object_type: str, path: str, value: str) -> None:
+        """Ask for a user or group with a ``value`` at ``path`` that none has: proves address, token and rights."""
 
     async def page(self, object_type: str, start: int, count: int) -> Page:
         """Accounts or groups (without members) from the ``start``-th on, 1-based."""

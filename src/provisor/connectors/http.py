@@ -11,12 +11,13 @@ import asyncio
 import contextlib
 import os
 import ssl
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import aiohttp
+from yarl import URL
 
 from provisor import jsongate
 from provisor.connectors.base import Exchange, TargetError
@@ -47,13 +48,27 @@ class Answer:
 
 
 class Http:
-    """A session with ``base`` (an address without trailing slash), bearer ``token`` and allowed ``methods``."""
+    """A session with ``base`` (an address without trailing slash), bearer ``token`` and allowed ``methods``.
 
-    def __init__(self, base: str, token: str, *, methods: frozenset[str] = WRITES, connections: int = 16) -> None:
+    ``encode`` writes a query; ``anonymous``: no user agent is named.
+    """
+
+    def __init__(
+        self,
+        base: str,
+        token: str,
+        *,
+        methods: frozenset[str] = WRITES,
+        connections: int = 16,
+        encode: Callable[[Mapping[str, str]], str] = urlencode,
+        anonymous: bool = False,
+    ) -> None:
         self._base = base
         self._token = token
         self._headers = {"Authorization": f"Bearer {token}", "Accept": "application/scim+json, application/json"}
         self._methods = methods
+        self._encode = encode
+        self._silent = ("User-Agent",) if anonymous else ()
         self._connections = connections
         self._session: aiohttp.ClientSession | None = None
         self.sent = 0
@@ -92,13 +107,13 @@ class Http:
                 timeout=aiohttp.ClientTimeout(total=TOTAL, connect=CONNECT),
                 headers=self._headers,
                 cookie_jar=aiohttp.DummyCookieJar(),
+                skip_auto_headers=self._silent,
                 trust_env=True,
             )
         headers = {"Content-Type": "application/scim+json"} if body is not None else {}
         self.sent += 1
-        async with self._session.request(
-            method, self._base + path, params=query, data=body, headers=headers, allow_redirects=False
-        ) as response:
+        url = URL(f"{self._base}{path}?{self._encode(query)}" if query else self._base + path, encoded=True)
+        async with self._session.request(method, url, data=body, headers=headers, allow_redirects=False) as response:
             raw = await _limited(response)
             return _parsed(self._exchange(response, raw), raw), _retry_after(response.headers.get("Retry-After"))
 

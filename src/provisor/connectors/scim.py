@@ -15,22 +15,33 @@ from provisor.connectors.base import Page, Resource, TargetError
 from provisor.connectors.http import READS, WRITES, Answer, Http
 from provisor.scim.requests import ENDPOINTS, Request
 from provisor.scim.resource import value_at
+from provisor.scim.wires import LEAN, Wire
 
 _NO_MEMBERS: Final = {"excludedAttributes": "members"}
 
 
 class ScimTarget:
-    """``base`` is the tenant URL; ``read_only`` keeps everything but GET from being sent."""
+    """``base`` is the tenant URL; ``read_only`` keeps everything but GET from being sent; ``wire`` says how queries are
+    spelled."""
 
-    def __init__(self, base: str, token: str, *, read_only: bool = False, connections: int = 16) -> None:
-        self._http = Http(base, token, methods=READS if read_only else WRITES, connections=connections)
+    def __init__(
+        self, base: str, token: str, *, read_only: bool = False, connections: int = 16, wire: Wire = LEAN
+    ) -> None:
+        self._http = Http(
+            base,
+            token,
+            methods=READS if read_only else WRITES,
+            connections=connections,
+            encode=wire.encode,
+            anonymous=wire.anonymous,
+        )
 
     @property
     def requests(self) -> int:
         return self._http.sent
 
-    async def probe(self, path: str, value: str) -> None:
-        found = await self._list("User", {"filter": _equal(path, value)})
+    async def probe(self, object_type: str, path: str, value: str) -> None:
+        found = await self._list(object_type, {"filter": _equal(path, value)})
         if found.total or found.resources:
             raise TargetError(f"The target does not filter: it found somebody with an impossible {path}.", status=200)
 

@@ -8,7 +8,7 @@ so that the next cycle looks at everything again.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 from uuid import UUID, uuid4
@@ -18,6 +18,10 @@ import asyncpg
 from provisor import audit
 from provisor.access.secrets import SecretBox
 from provisor.directory.edit import Edit, Tenant
+from provisor.provisioning.capabilities import Capabilities
+from provisor.provisioning.capabilities import from_json as capabilities_from_json
+from provisor.provisioning.policies import DEFAULT, Policies
+from provisor.provisioning.policies import from_json as policies_from_json
 from provisor.provisioning.schema import compile_schema
 from provisor.provisioning.templates import TEMPLATES, template
 from provisor.refusal import Conflict, Invalid, NotFound
@@ -26,7 +30,7 @@ from provisor.storage.queries import queries
 
 QUERIES = queries("applications")
 #: What a cycle decides by, beside the directory itself.
-_DECIDING = ("schema", "scope", "tenant_url", "capabilities", "guard_percent", "guard_most")
+_DECIDING = ("schema", "scope", "tenant_url", "capabilities", "guard_percent", "guard_most", "policies")
 #: What a SCIM address ends in, in the spellings that people paste.
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
@@ -47,10 +51,17 @@ class Application:
     schema: Mapping[str, Any]
     guard_percent: int = 20
     guard_most: int = 500
+    policies: Policies = DEFAULT
 
     @property
     def connected(self) -> bool:
         return self.tenant_url is not None and self.sealed_token is not None
+
+    @property
+    def target_capabilities(self) -> Capabilities:
+        """What the target can do; whose token it is as the target says, or else as the administrator does."""
+        found = capabilities_from_json(self.capabilities)
+        return found if found.owner_name else replace(found, owner_name=self.policies.token_owner)
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -64,7 +75,8 @@ class Application:
             "provisioningStatus": self.provisioning,
             "guardPercent": self.guard_percent,
             "guardMost": self.guard_most,
-            "tokenOwner": self.capabilities.get("owner_name"),
+            "tokenOwner": self.target_capabilities.owner_name,
+            "policies": {**asdict(self.policies)},
         }
 
 
@@ -82,6 +94,7 @@ def from_row(row: Row) -> Application:
         schema=row["schema"],
         guard_percent=row["guard_percent"],
         guard_most=row["guard_most"],
+        policies=policies_from_json(row["policies"]),
     )
 
 
@@ -165,6 +178,7 @@ async def save(
         dict(after.schema),
         after.guard_percent,
         after.guard_most,
+        after.policies.to_json(),
     )
     if any(getattr(before, name) != getattr(after, name) for name in _DECIDING):
         work.touch("Application", after.id)

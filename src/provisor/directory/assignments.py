@@ -24,7 +24,7 @@ async def assign(work: Edit, app: Application, principals: Sequence[User | Group
     """Assign users and groups; returns how many were not assigned before."""
     work.require("provisioning.write", app.id)
     await _lock(work, principals)
-    owner = app.capabilities.get("owner_name")
+    owner = app.target_capabilities.owner_name
     if owner and not force:
         await _refuse_the_owner(work, app, principals, owner)
     rows = await work.tx.fetch(

@@ -17,12 +17,15 @@ from provisor.provisioning.change import GONE_GROUPS, GROUPS, LEAVERS, REMOVED, 
 from provisor.provisioning.diff import Difference, differences
 from provisor.provisioning.map import Desired
 from provisor.provisioning.match import Match, questions
+from provisor.provisioning.policies import DEFAULT, Policies
 from provisor.provisioning.schema import ObjectRules
 from provisor.provisioning.scope import Scope, SourceObject
 from provisor.scim.resource import value_at
 
 #: How often a promised account of a leaver is looked for before it counts as never made.
 LOOKS: Final = 6
+#: Where the attributes begin that make an admin of somebody.
+_RIGHTS: Final = ("roles", "entitlements")
 #: Groups of a Databricks workspace whose members have rights by being members.
 RESERVED_GROUPS: Final = frozenset({"admins", "users", "account users"})
 
@@ -38,6 +41,7 @@ class _Case:
     desired: Desired
     answer: Answer
     capabilities: Capabilities
+    policies: Policies
 
     def nothing(self, reason: str, **more: Any) -> Change:
         return replace(self.base, reason=reason, **more)
@@ -52,7 +56,15 @@ class _Case:
             current = self.known.last_applied
         else:
             current = {name: value_at(snapshot, name) for name in wanted.attributes}
-        return differences(self.rules, wanted, current, self.capabilities, owned=self.known.last_applied, kept=kept)
+        return differences(
+            self.rules,
+            wanted,
+            current,
+            self.capabilities,
+            owned=self.known.last_applied,
+            kept=kept,
+            clears=self.policies.cleared == "clear",
+        )
 
 
 def decide(
@@ -65,6 +77,7 @@ def decide(
     capabilities: Capabilities,
     *,
     seq: int,
+    policies: Policies = DEFAULT,
 ) -> Change:
     """The change for one object. ``source`` None: it was deleted in the directory for good."""
     lost = known.intent is not None and not known.linked
@@ -84,7 +97,7 @@ def decide(
         target_id=known.target_id if known.linked else None,
         redacted=tuple(sorted(rules.redacted)),
     )
-    case = _Case(base, known, rules, scope, desired, answer, capabilities)
+    case = _Case(base, known, rules, scope, desired, answer, capabilities, policies)
     if answer.gone and known.linked and not known.deleting:
         return replace(base, action="removed", reason=REMOVED)
     if source is None:
@@ -147,7 +160,7 @@ def _outside(case: _Case) -> Change:
 def _delete(case: _Case, reason: str) -> Change:
     if case.rules.object_type == "User":
         return replace(case.base, action="delete", reason=reason, phase=LEAVERS)
-    if not case.known.adopted:
+    if not case.known.adopted or case.policies.merged_groups == "delete":
         return replace(case.base, action="delete", reason=reason, phase=GONE_GROUPS)
     reason = f"{reason}; the group was there before, so it stays, without the members that were added"
     return replace(case.base, action="unlink", reason=reason, phase=GONE_GROUPS)
@@ -230,6 +243,8 @@ def _adopt(case: _Case, match: Match) -> Change:
     reserved = (resource.get("meta") or {}).get("resourceType") == "WorkspaceGroup" and name in RESERVED_GROUPS
     if case.rules.object_type == "Group" and reserved:
         return case.refuse(f"matches the reserved group {name}, whose members have rights by being in it")
+    if case.policies.adoption == "hold":
+        return case.refuse(f"{which} was there before: it is merged by an approved plan only", retry=True)
     # What was given to the one who is gone is not kept by the one who comes.
     mine = replace(case.known, last_applied=holder.applied) if holder is not None else case.known
     found = replace(case, known=mine, answer=Answer(snapshot=resource)).compare(case.desired, kept=mine.kept)
@@ -265,12 +280,24 @@ def _with_kept(case: _Case, reason: str, found: Difference) -> str:
 
 
 def _spare_the_owner(change: Change, capabilities: Capabilities) -> Change:
-    """The account whose token is used is never disabled or deleted: that would end provisioning itself."""
-    harms = change.action in ("disable", "delete") or change.attributes.get("active", (None, True))[1] is False
-    if change.object_type == "User" and harms and change.target_id and change.target_id == capabilities.owner_id:
-        reason = f"{change.reason}, but {capabilities.owner_name} owns the secret token: use another admin's token"
-        return replace(change, action="refuse", attributes={}, closes=False, retry=True, reason=reason)
-    return change
+    """The account whose token is used is never disabled, deleted or demoted: that would end provisioning itself."""
+    if change.object_type != "User" or not _harms(change) or not _is_owner(change, capabilities):
+        return change
+    reason = f"{change.reason}, but {capabilities.owner_name} owns the secret token: use another admin's token"
+    return replace(change, action="refuse", attributes={}, closes=False, retry=True, reason=reason)
+
+
+def _harms(change: Change) -> bool:
+    if change.action in ("disable", "delete") or change.attributes.get("active", (None, True))[1] is False:
+        return True
+    return any(path.startswith(_RIGHTS) and not after for path, (_, after) in change.attributes.items())
+
+
+def _is_owner(change: Change, capabilities: Capabilities) -> bool:
+    if capabilities.owner_id is not None:
+        return change.target_id == capabilities.owner_id
+    named = capabilities.owner_name
+    return named is not None and change.target_id is not None and change.source_name.casefold() == named.casefold()
 
 
 def _name_of(rules: ObjectRules) -> str:

@@ -31,11 +31,13 @@ def differences(
     *,
     owned: Mapping[str, Any],
     kept: Mapping[str, Any],
+    clears: bool = True,
 ) -> Difference:
     """Compare ``desired`` with ``current`` (path → value).
 
     ``owned`` is what Provisor applied before: only such a value is cleared when the source has none any more, so an
-    account that is merged keeps what others gave it. ``kept`` are wishes that the target refused before.
+    account that is merged keeps what others gave it; without ``clears`` nothing is. ``kept`` are wishes that the target
+    refused before.
     """
     result = Difference()
     for rule in rules.values:
@@ -45,7 +47,7 @@ def differences(
         wanted, has = desired.attributes[name], current.get(name)
         if same(rule, wanted, has) or (name in kept and same(rule, wanted, kept[name])):
             continue
-        if wanted is None and owned.get(name) is None:
+        if wanted is None and (not clears or owned.get(name) is None):
             continue
         if wanted is None and rule.precedence > 0:
             # Without its matching value the account could not be found again; it keeps the last one.

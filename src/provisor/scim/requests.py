@@ -52,7 +52,7 @@ def add_members(target_id: str, members: Sequence[str], chunk: int) -> list[Requ
     """PATCHes that add ``members`` (target ids) to a group, at most ``chunk`` in each."""
     return [
         _patch("Group", target_id, [{"op": "add", "path": "members", "value": [{"value": member} for member in part]}])
-        for part in _chunks(members, chunk)
+        for part in chunks(members, chunk)
     ]
 
 
@@ -60,7 +60,7 @@ def remove_members(target_id: str, members: Sequence[str], chunk: int) -> list[R
     """PATCHes that remove just these members; a filtered path each, which every server reads alike."""
     return [
         _patch("Group", target_id, [{"op": "remove", "path": f'members[value eq "{member}"]'} for member in part])
-        for part in _chunks(members, chunk)
+        for part in chunks(members, chunk)
     ]
 
 
@@ -119,5 +119,6 @@ def _patch(object_type: str, target_id: str, operations: list[dict[str, Any]]) -
     return Request("PATCH", f"{ENDPOINTS[object_type]}/{target_id}", body=body)
 
 
-def _chunks(items: Sequence[str], size: int) -> Iterator[Sequence[str]]:
+def chunks(items: Sequence[str], size: int) -> Iterator[Sequence[str]]:
+    """``items`` in order, at most ``size`` at a time."""
     return (items[start : start + size] for start in range(0, len(items), size))

@@ -10,12 +10,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
+from uuid import uuid4
 
 from provisor.connectors.base import Resource, Target, TargetError
 from provisor.provisioning.capabilities import PAGE
 from provisor.provisioning.match import Question
-from provisor.provisioning.schema import ObjectRules
+from provisor.provisioning.schema import ObjectRules, Rules
 from provisor.scim.resource import value_at
+from provisor.scim.wires import Wire
 
 #: Questions in flight at a time.
 CONCURRENT = 16
@@ -23,6 +25,15 @@ CONCURRENT = 16
 ATTEMPTS = 3
 #: What every account shows to whoever may read it.
 _ALWAYS: Final = frozenset({"active", "emails", "meta"})
+
+
+async def probe(target: Target, rules: Rules, wire: Wire) -> None:
+    """Ask for somebody whom nobody is: proves address, token and rights. As Entra ID does it, for a group as well.
+    Raises TargetError."""
+    anybody, users, groups = str(uuid4()), rules.users.matching, rules.groups
+    await target.probe("User", users[0].target.name if users else "userName", anybody)
+    if not wire.lists and groups.enabled and groups.matching:
+        await target.probe("Group", groups.matching[0].target.name, anybody)
 
 
 async def owner(target: Target) -> Resource | None:

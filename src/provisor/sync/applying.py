@@ -14,7 +14,6 @@ from dataclasses import replace
 from provisor.connectors.base import TargetError
 from provisor.provisioning.capabilities import MEMBERS_PER_REQUEST
 from provisor.provisioning.change import Change, Known
-from provisor.scim import requests
 from provisor.scim.requests import Request
 from provisor.sync import outcomes
 from provisor.sync.answers import gather
@@ -126,7 +125,7 @@ class _Worker:
         change, target = row.change, self._job.target
         rules = self._job.rules.of(change.object_type)
         if change.action == "create":
-            answer = await target.send(requests.create(change.object_type, change.sent))
+            answer = await target.send(self._job.wire.create(change.object_type, change.sent))
             if answer is None:
                 raise TargetError("the target answered without the resource that it created", unclear=True)
             return outcomes.created(row, known, rules, answer)
@@ -139,7 +138,7 @@ class _Worker:
             return await self._delete(row, target_id)
         if change.action == "update references":
             return await self._send_references(row, known, target_id)
-        answer = await target.send(requests.update(change.object_type, target_id, change.attributes))
+        answer = await target.send(self._job.wire.update(change.object_type, target_id, change.attributes))
         if change.action == "disable" and answer is None:
             # A leaver is done only when the target says so itself.
             answer = await target.get(change.object_type, target_id)
@@ -147,7 +146,7 @@ class _Worker:
 
     async def _delete(self, row: Planned, target_id: str) -> Outcome:
         try:
-            await self._job.target.send(requests.delete(row.change.object_type, target_id))
+            await self._job.target.send(self._job.wire.delete(row.change.object_type, target_id))
         except TargetError as error:
             if error.status != 404:
                 raise
@@ -162,7 +161,7 @@ class _Worker:
             name: (before, _account(accounts, str(after)) if after is not None else None)
             for name, (before, after) in row.change.attributes.items()
         }
-        await self._job.target.send(requests.update(row.change.object_type, target_id, changes))
+        await self._job.target.send(self._job.wire.update(row.change.object_type, target_id, changes))
         return outcomes.references_updated(row, known)
 
     async def _send_members(self, row: Planned, known: Known) -> Outcome:
@@ -173,7 +172,7 @@ class _Worker:
             had = (await self._job.ledger.members([change.source_id]))[change.source_id]
             await self._job.ledger.doubt_members(self._epoch, change.source_id, change.members)
             ids = [had[member].target_id for member in change.members if member in had]
-            for request in requests.remove_members(known.target_id, ids, MEMBERS_PER_REQUEST):
+            for request in self._job.wire.remove_members(known.target_id, ids, MEMBERS_PER_REQUEST):
                 await self._job.target.send(request)
             outcome = Outcome(row.ordinal, change.source_id, change.seq, "success", known, settled=False)
             outcome.members_gone = [(change.source_id, member) for member in change.members]
@@ -186,7 +185,7 @@ class _Worker:
         ids = {member: target for member in change.members if (target := _account(accounts, member))}
         await self._job.ledger.promise_members(self._epoch, change.source_id, ids)
         refused: dict[str, TargetError] = {}
-        for request in requests.add_members(group, list(ids.values()), MEMBERS_PER_REQUEST):
+        for request in self._job.wire.add_members(group, list(ids.values()), MEMBERS_PER_REQUEST):
             try:
                 await self._job.target.send(request)
             except TargetError as error:
@@ -210,7 +209,7 @@ class _Worker:
         assert request.body is not None
         refused: dict[str, TargetError] = {}
         for item in request.body["Operations"][0]["value"]:
-            (single,) = requests.add_members(group, [item["value"]], 1)
+            (single,) = self._job.wire.add_members(group, [item["value"]], 1)
             try:
                 await self._job.target.send(single)
             except TargetError as error:

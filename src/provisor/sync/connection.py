@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from typing import Any, Final
-from uuid import uuid4
 
 from provisor.access.actors import Actor
 from provisor.access.roles import require
@@ -19,10 +18,11 @@ from provisor.directory.applications import Application
 from provisor.directory.edit import Edit, Tenant, edit
 from provisor.provisioning import capabilities
 from provisor.provisioning.capabilities import Capabilities
-from provisor.provisioning.schema import compile_schema
+from provisor.provisioning.schema import Rules, compile_schema
 from provisor.refusal import Conflict
+from provisor.scim.wires import WIRES, Wire
 from provisor.storage.pool import Database
-from provisor.sync.answers import owner
+from provisor.sync.answers import owner, probe
 from provisor.sync.ledger import Ledger
 
 AUTHORIZED: Final = "The supplied credentials are authorized to enable provisioning"
@@ -36,12 +36,13 @@ class Untested(Conflict):
         self.cause = cause
 
 
-async def test(target: Target, matching: str) -> Capabilities:
+async def test(target: Target, rules: Rules, wire: Wire) -> Capabilities:
     """What the target can do. Raises TargetError whose message names the cause."""
     try:
-        await target.probe(matching, str(uuid4()))
-        await target.page("Group", 1, 1)
-        schemas, me = await target.schemas(), await owner(target)
+        await probe(target, rules, wire)
+        if wire.lists:
+            await target.page("Group", 1, 1)
+        schemas, me = await target.schemas(), await owner(target) if wire.lists else None
     except TargetError as error:
         raise TargetError(_cause(error), status=error.status, reached=error.reached, exchange=error.exchange) from None
     return capabilities.read(schemas, me)
@@ -49,10 +50,10 @@ async def test(target: Target, matching: str) -> Capabilities:
 
 async def test_application(application: Application, make_target: Callable[[Application], Target]) -> Capabilities:
     """:func:`test` with the application's own address, token and matching attribute."""
-    matching = compile_schema(application.schema).users.matching
+    rules, wire = compile_schema(application.schema), WIRES[application.policies.wire]
     target = make_target(application)
     try:
-        return await test(target, matching[0].target.name if matching else "userName")
+        return await test(target, rules, wire)
     finally:
         await target.close()
 

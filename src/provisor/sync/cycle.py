@@ -16,11 +16,11 @@ from collections.abc import Callable, Coroutine, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Any, Literal
-from uuid import uuid4
 
 from provisor.connectors.base import TargetError
 from provisor.provisioning.guards import verdict
 from provisor.provisioning.plan import Plan
+from provisor.sync.answers import probe
 from provisor.sync.applying import apply
 from provisor.sync.intake import intake
 from provisor.sync.job import Job
@@ -148,8 +148,7 @@ async def _begin(job: Job, mode: Mode, *, initial: bool = False) -> tuple[_Run, 
 async def _plan(
     job: Job, run: _Run, initial: bool, backed_off: bool, report: Report, *, everything: bool = False
 ) -> None:
-    matching = job.rules.users.matching
-    await job.target.probe(matching[0].target.name if matching else "userName", str(uuid4()))
+    await probe(job.target, job.rules, job.wire)
     planning = Planning(job, run.cycle, initial, backed_off, lambda done: report("planning", done, None), run.plan)
     planning.everything = everything
     await plan_objects(planning)

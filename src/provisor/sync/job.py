@@ -8,7 +8,9 @@ from provisor.connectors.base import Source, Target
 from provisor.expressions import Inputs
 from provisor.provisioning.capabilities import Capabilities
 from provisor.provisioning.guards import Guard
+from provisor.provisioning.policies import Policies
 from provisor.provisioning.schema import Rules
+from provisor.scim.wires import Wire
 from provisor.sync.ledger import Ledger
 
 
@@ -32,3 +34,5 @@ class Job:
     as_of: int
     inputs: Inputs
     guard: Guard
+    policies: Policies
+    wire: Wire

@@ -92,9 +92,9 @@ async def plan_objects(planning: Planning) -> None:
         asking = 0
         async for page in _pages(planning, rules):
             asking += sum(read.asks for read in page)
-        if asking and planning.job.capabilities.owner_id:
+        if asking and planning.job.capabilities.owner_id and planning.job.wire.lists:
             await owner(planning.job.target)
-        answers = await prepare(planning.job.target, rules, asking)
+        answers = await prepare(planning.job.target, rules, asking if planning.job.wire.lists else 0)
         unique = Unique(planning.job.target)
         async for page in _pages(planning, rules):
             if any(rule.unique for rule in rules.values):
@@ -177,7 +177,8 @@ def _read(planning: Planning, rules: ObjectRules, due: Due, source: SourceObject
     elif scope.inside and desired.problem is None:
         asked = questions(rules, desired)
     deletes = source is None and "Delete" in rules.flow
-    compare = known.linked and (planning.initial or known.unsettled) and not deletes and problem is None
+    reads = planning.initial or known.unsettled or (planning.job.wire.reads_first and due.objects)
+    compare = known.linked and reads and not deletes and problem is None
     again = questions(rules, desired) if known.deleting and scope.inside else ()
     return _Read(due, source, scope, desired, tuple(dict.fromkeys(asked)), compare, problem, again)
 
@@ -250,7 +251,10 @@ def _change(
         return replace(refused, target_id=known.target_id, retry=True)
     if answer.match is not None and answer.match.resource is not None:
         answer = replace(answer, holder=holders.get(str(answer.match.resource["id"])))
-    return decide(known, read.source, rules, read.scope, read.desired, answer, planning.job.capabilities, seq=seq)
+    job = planning.job
+    return decide(
+        known, read.source, rules, read.scope, read.desired, answer, job.capabilities, seq=seq, policies=job.policies
+    )
 
 
 def _remember(planning: Planning, read: _Read, change: Change) -> None:

@@ -119,6 +119,12 @@ async def _plan_members_of(planning: Planning, rules: ObjectRules, groups: list[
             present, maybe = await _present(planning, group, desired, known, had)
         extra = sorted(maybe - set(desired) - planning.leaving)
         missing = sorted(set(desired) - present)
+        spared = [member for member in extra if _is_owner(planning, had[member])]
+        if spared:
+            owner = planning.job.capabilities.owner_name
+            reason = f"{owner} owns the secret token and stays in the group: use another admin's token"
+            changes.append(_reference(group, "refuse", reason, members=tuple(spared), phase=REMOVALS))
+            extra = [member for member in extra if member not in spared]
         if extra:
             reason = f"{_count(extra)} in the directory's group any more"
             changes.append(_reference(group, "remove members", reason, members=tuple(extra), phase=REMOVALS))
@@ -126,6 +132,11 @@ async def _plan_members_of(planning: Planning, rules: ObjectRules, groups: list[
             reason = f"{_count(missing)} in the target's group yet"
             changes.append(_reference(group, "add members", reason, members=tuple(missing), phase=ADDITIONS))
     await planning.accept(changes, rules)
+
+
+def _is_owner(planning: Planning, membership: Membership) -> bool:
+    owner = planning.job.capabilities.owner_id
+    return owner is not None and membership.target_id == owner
 
 
 async def _present(

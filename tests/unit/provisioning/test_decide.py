@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from provisor.provisioning import edit
 from provisor.provisioning.capabilities import Capabilities
 from provisor.provisioning.change import Answer, Change, Known
 from provisor.provisioning.decide import decide
 from provisor.provisioning.map import desire
 from provisor.provisioning.match import Match, Question, pick, questions
+from provisor.provisioning.policies import DEFAULT, Policies
 from provisor.provisioning.schema import Rules, compile_schema
 from provisor.provisioning.scope import SourceObject, evaluate
 from provisor.provisioning.templates import template
@@ -53,6 +56,7 @@ def decided(
     rules: Rules = RULES,
     capabilities: Capabilities = DATABRICKS,
     object_type: str = "User",
+    policies: Policies = DEFAULT,
 ) -> Change:
     """The change for ``source``; ``found`` is the one account that answers its first question."""
     of = rules.of(object_type)
@@ -62,7 +66,8 @@ def decided(
     desired = desire(of, probe, soft_deleted=not scope.inside)
     asked = questions(of, desired)
     match = pick(asked, {question: [found] if found else [] for question in asked})
-    return decide(known, source, of, scope, desired, answer or Answer(match=match), capabilities, seq=7)
+    answered = answer or Answer(match=match)
+    return decide(known, source, of, scope, desired, answered, capabilities, seq=7, policies=policies)
 
 
 def linked(**more: Any) -> Known:
@@ -205,3 +210,42 @@ def test_a_value_that_others_gave_is_not_cleared() -> None:
 
 def _fields(known: Known) -> dict[str, Any]:
     return {name: getattr(known, name) for name in Known.__dataclass_fields__}
+
+
+def test_an_existing_account_waits_when_adoptions_are_held() -> None:
+    change = decided(user(), found=ACCOUNT, policies=Policies(adoption="hold"))
+    assert (change.action, change.adopts, change.retry) == ("refuse", False, True)
+    assert change.reason == (
+        "an account with userName 'ada@contoso.com' was there before: it is merged by an approved plan only"
+    )
+    assert decided(user(), policies=Policies(adoption="hold")).action == "create"
+
+
+def test_a_merged_group_that_leaves_is_deleted_only_when_somebody_said_so() -> None:
+    known = Known("g1", "Group", state="linked", target_id="7", adopted=True)
+    gone = group(assigned=None)
+    assert decided(gone, known, object_type="Group").action == "unlink"
+    assert decided(gone, known, object_type="Group", policies=Policies(merged_groups="delete")).action == "delete"
+
+
+def test_a_cleared_value_is_kept_when_somebody_said_so() -> None:
+    nobody = user({**ADA, "givenName": "", "surname": ""})
+    assert decided(nobody, linked()).attributes == {"displayName": ("Ada Lovelace", None)}
+    assert decided(nobody, linked(), policies=Policies(cleared="keep")).action == "nothing"
+
+
+def test_seed_45_the_owner_by_name_is_not_disabled_either() -> None:
+    capabilities = Capabilities(owner_name="ADA@contoso.com")
+    change = decided(user(assigned=None), linked(), capabilities=capabilities)
+    assert (change.action, change.retry) == ("refuse", True)
+    assert "owns the secret token" in change.reason
+    assert decided(user(assigned=None), linked(), capabilities=Capabilities(owner_name="bob")).action == "disable"
+
+
+def test_seed_45_the_owner_is_not_demoted() -> None:
+    document = edit.add_attribute(template("dataBricks"), "User", "entitlements")
+    rules = compile_schema(edit.add_mapping(document, "User", "entitlements", attribute="jobTitle"))
+    known = linked(last_applied={**APPLIED, "entitlements": "admin"})
+    owner = replace(DATABRICKS, owner_id="42", owner_name="ada")
+    assert decided(user(), known, rules=rules, capabilities=owner).action == "refuse"
+    assert decided(user(), known, rules=rules).attributes == {"entitlements": ("admin", None)}

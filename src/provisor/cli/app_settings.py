@@ -1,0 +1,151 @@
+"""``provisor app set``: the connection, the scope, the guard and the policies of an application, saved together."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from provisor.cli.session import Desk, Session
+from provisor.refusal import Conflict, Invalid
+
+Name = Annotated[str, typer.Argument(metavar="NAME", help="The application's name.")]
+
+
+def configure(
+    ctx: typer.Context,
+    name: Name,
+    tenant_url: Annotated[str | None, typer.Option(help="The target's SCIM address.")] = None,
+    secret_token_file: Annotated[str | None, typer.Option(help="A file with the secret token; - reads stdin.")] = None,
+    scope: Annotated[str | None, typer.Option(help="assigned or all.")] = None,
+    guard_percent: Annotated[
+        int | None, typer.Option(help="Hold a plan that takes something from more than so many percent; 0: none.")
+    ] = None,
+    guard_most: Annotated[int | None, typer.Option(help="Or from so many accounts; 0: none.")] = None,
+    wire: Annotated[str | None, typer.Option(help="How the target is spoken to: lean, entra or entra-optscim.")] = None,
+    adoption: Annotated[
+        str | None, typer.Option(help="Accounts that were there before: merge, or hold for an approved plan.")
+    ] = None,
+    merged_groups: Annotated[
+        str | None, typer.Option(help="A group that was there before and leaves: keep or delete.")
+    ] = None,
+    cleared: Annotated[str | None, typer.Option(help="A value that the source has no more: clear or keep.")] = None,
+    token_owner: Annotated[
+        str | None, typer.Option(help="The token's owner, where the target does not tell; empty for nobody.")
+    ] = None,
+    full_hours: Annotated[
+        int | None, typer.Option(help="Read and compare every account so often (hours); 0: never.")
+    ] = None,
+    drift: Annotated[
+        list[str] | None,
+        typer.Option(help="ATTRIBUTE=POLICY of changes made at the target: report, overwrite, adopt, ignore."),
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Do it although a check says no.")] = False,
+) -> None:
+    """Set connection, scope, guard and policies, and save; credentials that fail the test need --force."""
+    policies = {
+        "wire": wire,
+        "adoption": adoption,
+        "merged_groups": merged_groups,
+        "cleared": cleared,
+        "token_owner": token_owner,
+        "full_hours": full_hours,
+        "drift": _drift(drift) if drift else None,
+    }
+    if all(
+        item is None for item in (tenant_url, secret_token_file, scope, guard_percent, guard_most, *policies.values())
+    ):
+        raise Invalid("There is nothing to save: give one of the options that provisor app set --help lists.")
+    session: Session = ctx.obj
+    if scope not in (None, "assigned", "all"):
+        raise Invalid(f"{scope!r} is no scope: assigned (Sync only assigned users and groups) or all.")
+    token = _read_token(secret_token_file) if secret_token_file else None
+
+    def changes(current: Any) -> Any:
+        from provisor.directory.applications import with_guard
+        from provisor.provisioning.policies import changed
+
+        guarded = with_guard(current, percent=guard_percent, most=guard_most)
+        return replace(guarded, scope=scope or current.scope, policies=changed(guarded.policies, **policies))
+
+    async def work(desk: Desk) -> str:
+        return await _save(session, desk, name, tenant_url, token, changes, force=force)
+
+    session.show({"saved": name}, f"{name} is saved.{session.run(work)}")
+
+
+async def _save(
+    session: Session,
+    desk: Desk,
+    name: str,
+    tenant_url: str | None,
+    token: str | None,
+    changes: Callable[[Any], Any],
+    *,
+    force: bool,
+) -> str:
+    """Save the connection and ``changes``; returns what is worth saying beside."""
+    from provisor.cli.app import found
+    from provisor.directory import applications
+    from provisor.sync import connection
+
+    application = await found(desk, name, "provisioning.write")
+    url = applications.tenant_url(tenant_url, desk.house.settings.allowed_targets) if tenant_url else None
+    if changes(application).scope == "all" and application.scope != "all" and not force:
+        await _confirm_all(desk)
+    # Sealed once: sealing again would look like another token.
+    connected = applications.connect(application, desk.house.box, tenant_url=url, secret_token=token)
+
+    def whole(current: Any) -> Any:
+        changed = changes(current)
+        return changed if url is None and token is None else applications.with_connection(changed, connected)
+
+    saved = await connection.save(
+        desk.house.database,
+        desk.tenant,
+        desk.actor,
+        application,
+        whole,
+        lambda item: desk.house.target(item, read_only=True),
+        force=force,
+    )
+    if application.tenant_url and saved.tenant_url and application.tenant_url != saved.tenant_url:
+        session.note(
+            f"{name} remembers which accounts are whose at the old address: if this is another system, "
+            f"provisor app restart {name} --clear full"
+        )
+    return "" if saved.sealed_token or not saved.tenant_url else " It has no secret token (yet)."
+
+
+def _drift(given: list[str]) -> dict[str, str]:
+    """``displayName=overwrite`` and so on, as a table; the last = divides."""
+    found = {}
+    for item in given:
+        path, _, policy = item.rpartition("=")
+        if not path:
+            raise Invalid(f"{item!r} is not ATTRIBUTE=POLICY, like displayName=overwrite; * stands for all others.")
+        found[path] = policy
+    return found
+
+
+async def _confirm_all(desk: Desk) -> None:
+    from provisor.directory import tenants
+
+    async with desk.house.database.reading() as tx:
+        people, rooms = await tenants.size(tx, desk.tenant)
+    sentence = f"All {people} users and {rooms} groups of {desk.tenant.name} come into scope"
+    if not sys.stdin.isatty():
+        raise Conflict(f"{sentence}: repeat it with --force.")
+    typer.confirm(f"{sentence}. Go on?", abort=True)
+
+
+def _read_token(place: str) -> str:
+    token = sys.stdin.readline() if place == "-" else Path(place).read_text(errors="replace")
+    token = token.strip()
+    if not token or not token.isprintable() or not token.isascii() or " " in token:
+        raise Invalid("A secret token is one line of letters, digits and signs: give the file that has it alone.")
+    return token

@@ -1,0 +1,12 @@
+"""Policies of an application, and when its target was last compared (the SQL stands beside)."""
+
+from pathlib import Path
+
+from alembic import op
+
+revision = "0010"
+down_revision = "0009"
+
+
+def upgrade() -> None:
+    op.get_bind().exec_driver_sql(Path(__file__).with_suffix(".sql").read_text())
