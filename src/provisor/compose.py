@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from random import SystemRandom
 from typing import TYPE_CHECKING, Any
@@ -90,11 +90,18 @@ class House:
 
     @asynccontextmanager
     async def job(
-        self, tenant: Tenant, identity: UUID, *, read_only: bool = False, schema: Mapping[str, Any] | None = None
+        self,
+        tenant: Tenant,
+        identity: UUID,
+        *,
+        read_only: bool = False,
+        schema: Mapping[str, Any] | None = None,
+        adopt: bool = False,
     ) -> AsyncIterator[Job]:
         """Everything that a cycle of an application needs; ``read_only`` keeps all but GET from being sent.
 
-        ``schema``: mappings that are not saved yet, instead of the application's own.
+        ``schema``: mappings that are not saved yet, instead of the application's own; ``adopt``: accounts that were
+        there before are merged, whatever the policy.
         """
         source = DirectorySource(self.database, tenant, identity)
         as_of = await source.head()
@@ -112,7 +119,7 @@ class House:
                 target=target,
                 ledger=self.ledger(tenant, identity),
                 as_of=as_of,
-                policies=application.policies,
+                policies=replace(application.policies, adoption="merge") if adopt else application.policies,
                 wire=WIRES[application.policies.wire],
                 guard=Guard(application.guard_percent, application.guard_most),
                 inputs=self.inputs(tenant),

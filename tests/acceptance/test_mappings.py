@@ -9,8 +9,8 @@ import pytest
 
 from installation import Installation, installation
 from pair import Pair
-from provisor.cli.plan import changes
 from provisor.provisioning import edit
+from provisor.sync.plan_file import changes
 from provisor.sync.records import pairs
 
 APP = "contoso"

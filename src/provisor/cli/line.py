@@ -41,6 +41,7 @@ _MODULES = {
     "directory": "directory",
     "app": "app",
     "plan": "plan",
+    "apply": "apply",
     "sync": "sync",
     "log": "log",
     "audit": "audit",

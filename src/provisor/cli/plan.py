@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -11,7 +13,6 @@ from provisor.cli.app import Name, found
 from provisor.cli.session import Desk, Session
 
 CHANGES = 2
-PAGE = 500
 #: Rows printed unless --all is given; --json has them all.
 SHOWN = 40
 
@@ -21,55 +22,33 @@ def register(root: typer.Typer) -> None:
 
 
 def plan(
-    ctx: typer.Context, name: Name, every: Annotated[bool, typer.Option("--all", help="Print every change.")] = False
+    ctx: typer.Context,
+    name: Name,
+    every: Annotated[bool, typer.Option("--all", help="Print every change.")] = False,
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="A file for provisor apply.")] = None,
+    adopt: Annotated[
+        bool, typer.Option("--adopt", help="Merge accounts that were there before, although the policy holds them.")
+    ] = False,
 ) -> int:
     """Show what the next cycle would do, without doing it."""
     session: Session = ctx.obj
 
-    async def work(desk: Desk) -> tuple[Any, list[dict[str, Any]]]:
+    async def work(desk: Desk) -> tuple[Any, list[dict[str, Any]], dict[str, Any]]:
         from provisor.sync.cycle import dry_run
+        from provisor.sync.plan_file import changes, document
 
         application = await found(desk, name, "provisioning.run")
-        async with desk.house.job(desk.tenant, application.id, read_only=True) as job:
+        async with desk.house.job(desk.tenant, application.id, read_only=True, adopt=adopt) as job:
             result = await dry_run(job, lambda stage, done, total: None)
-            return result, await changes(job.ledger, result.cycle)
+            whole = await document(job, result, adopt=adopt) if output is not None else {}
+            return result, await changes(job.ledger, result.cycle), whole
 
-    result, rows = session.run(work)
-    session.show({**as_json(name, result), "changes": rows}, _text(name, result, rows, every))
+    result, rows, whole = session.run(work)
+    if output is not None:
+        output.write_text(json.dumps(whole, indent=2, ensure_ascii=False) + "\n")
+        session.note(f"{output} has the whole plan; provisor apply {output} does exactly that.")
+    session.show({**as_json(name, result), "changes": rows}, as_text(name, result, rows, every=every))
     return 0 if result.empty and not result.counts.get("refuse") else CHANGES
-
-
-async def changes(ledger: Any, cycle: Any) -> list[dict[str, Any]]:
-    """The rows of a plan that say that something is done or refused: in the order in which it is done, then by name."""
-    from provisor.provisioning.change import shown
-
-    found_rows = []
-    async for page in ledger.planned(cycle, PAGE):
-        for row in page:
-            change = row.change
-            if change.action != "nothing":
-                found_rows.append(
-                    {
-                        "action": change.action,
-                        "objectType": change.object_type,
-                        "source": change.source_name,
-                        "target": change.target_id,
-                        "reason": change.reason,
-                        "attributes": {
-                            path: {
-                                "before": shown(change.redacted, path, before),
-                                "after": shown(change.redacted, path, after),
-                            }
-                            for path, (before, after) in change.attributes.items()
-                        },
-                        "members": len(change.members),
-                    }
-                )
-    order: dict[tuple[str, str], int] = {}
-    for row in found_rows:
-        order.setdefault((row["action"], row["objectType"]), len(order))
-    found_rows.sort(key=lambda row: (order[row["action"], row["objectType"]], row["source"].casefold()))
-    return found_rows
 
 
 def as_json(name: str, result: Any) -> dict[str, Any]:
@@ -90,10 +69,14 @@ def counted(kinds: Mapping[str, int]) -> str:
     return ", ".join(f"{kind} {count}" for kind, count in kinds.items()) or "nothing to do"
 
 
-def _text(name: str, result: Any, rows: list[dict[str, Any]], every: bool) -> str:
+def as_text(name: str, result: Any, rows: list[dict[str, Any]], *, every: bool = False) -> str:
+    """The plan as people read it."""
     from provisor.provisioning.plan import described
+    from provisor.sync.plan_file import REQUESTS_PER_SECOND, seconds
 
     lines = [f"{name}, {result.cycle.kind} cycle: {counted(result.kinds)}; {result.requests} requests would be sent."]
+    if result.requests > REQUESTS_PER_SECOND:
+        lines[0] += f" At {REQUESTS_PER_SECOND} a second that takes {seconds(result.requests)} s."
     shown = rows if every else rows[:SHOWN]
     for row in shown:
         what = described(row["action"], row["objectType"])

@@ -10,9 +10,9 @@ from typing import Annotated, Any
 import typer
 
 from provisor.cli.app import Name, found
-from provisor.cli.plan import as_json, changes, counted
+from provisor.cli.plan import as_json, as_text, counted
 from provisor.cli.session import Desk, Session
-from provisor.refusal import Invalid
+from provisor.refusal import Conflict, Invalid
 
 _LEAST_HASH = 8
 
@@ -27,36 +27,71 @@ def sync(
     release: Annotated[
         str | None, typer.Option(help="The beginning of the hash of a plan that the guard holds: it may go through.")
     ] = None,
+    approve: Annotated[
+        bool, typer.Option("--approve", help="Show the plan and ask first; also merges what the policy holds.")
+    ] = False,
 ) -> int:
     """Run one cycle now and say what it did."""
     if release is not None and len(release) < _LEAST_HASH:
         raise Invalid(
             f"--release is at least {_LEAST_HASH} characters of the plan's hash, as the guard's sentence has it."
         )
+    if approve and not sys.stdin.isatty():
+        raise Conflict(
+            "--approve asks, and nobody is there to answer: provisor plan NAME -o FILE and provisor apply FILE."
+        )
     session: Session = ctx.obj
 
     async def work(desk: Desk) -> tuple[Any, list[dict[str, Any]]]:
-        from provisor.sync.cycle import LEASE_SECONDS, run
+        promised = await _approved(session, desk, name) if approve else None
+        return await cycle(session, desk, name, release=release, promised=promised, adopt=approve)
 
-        application = await found(desk, name, "provisioning.run")
+    return report(session, name, *session.run(work))
 
-        def waiting() -> None:
-            killed = f"one that was killed counts as ended after {LEASE_SECONDS:.0f} s"
-            session.note(f"a cycle of {name} is running; waiting for it to end ({killed})")
 
-        ledger = desk.house.ledger(desk.tenant, application.id)
-        with progress(session) as report:
-            result = await run(
-                ledger,
-                lambda: desk.house.job(desk.tenant, application.id),
-                report,
-                backed_off=True,
-                waiting=waiting,
-                release=release,
-            )
-        return result, await changes(ledger, result.cycle) if session.json else []
+async def _approved(session: Session, desk: Desk, name: str) -> str:
+    """Show the plan and ask; returns its hash. Raises Abort."""
+    from provisor.sync.cycle import dry_run
+    from provisor.sync.plan_file import changes
 
-    result, rows = session.run(work)
+    application = await found(desk, name, "provisioning.run")
+    async with desk.house.job(desk.tenant, application.id, read_only=True, adopt=True) as job:
+        planned = await dry_run(job, lambda stage, done, total: None)
+        session.write(as_text(name, planned, await changes(job.ledger, planned.cycle), every=True))
+    typer.confirm("Do that?", abort=True)
+    return str(planned.hash)
+
+
+async def cycle(
+    session: Session, desk: Desk, name: str, *, release: str | None, promised: str | None, adopt: bool
+) -> tuple[Any, list[dict[str, Any]]]:
+    """One cycle; returns its result and, for --json or when it was not what was promised, the plan's rows."""
+    from provisor.sync.cycle import LEASE_SECONDS, MOVED, run
+    from provisor.sync.plan_file import changes
+
+    application = await found(desk, name, "provisioning.run")
+
+    def waiting() -> None:
+        killed = f"one that was killed counts as ended after {LEASE_SECONDS:.0f} s"
+        session.note(f"a cycle of {name} is running; waiting for it to end ({killed})")
+
+    ledger = desk.house.ledger(desk.tenant, application.id)
+    with progress(session) as shown:
+        result = await run(
+            ledger,
+            lambda: desk.house.job(desk.tenant, application.id, adopt=adopt),
+            shown,
+            backed_off=True,
+            waiting=waiting,
+            release=release,
+            promised=promised,
+        )
+    wanted = session.json or result.error == MOVED
+    return result, await changes(ledger, result.cycle, whole=not session.json) if wanted else []
+
+
+def report(session: Session, name: str, result: Any, rows: list[dict[str, Any]]) -> int:
+    """Say what a cycle did; returns the exit code."""
     shown = {
         **as_json(name, result),
         "changes": rows,

@@ -40,7 +40,13 @@ class House(Protocol):
     def inputs(self, tenant: Tenant) -> Inputs: ...
 
     def job(
-        self, tenant: Tenant, identity: UUID, *, read_only: bool = False, schema: Mapping[str, Any] | None = None
+        self,
+        tenant: Tenant,
+        identity: UUID,
+        *,
+        read_only: bool = False,
+        schema: Mapping[str, Any] | None = None,
+        adopt: bool = False,
     ) -> AbstractAsyncContextManager[Job]: ...
 
     async def public_url(self) -> str: ...

@@ -33,6 +33,7 @@ LEASE_SECONDS = 15.0
 BEAT_SECONDS = 4.0
 WAIT_SECONDS = 0.5
 
+MOVED = "source or target moved since the plan was made, so nothing was sent: make another plan"
 #: Called with the stage (planning, applying), how much is done and of how much (None while it is not known).
 Report = Callable[[str, int, int | None], None]
 
@@ -98,25 +99,31 @@ async def run(
     backed_off: bool,
     waiting: Callable[[], None] = lambda: None,
     release: str | None = None,
+    promised: str | None = None,
 ) -> Result:
     """A cycle, now; waits for one that is running (``waiting`` is called once then). ``release`` is how the hash of the
-    plan begins that the guard lets through.
+    plan begins that the guard lets through; ``promised`` is the hash of the only plan that may be done.
 
     ``load`` makes the job, once the lease is held: whatever was configured while it was waited for counts.
     """
     epoch = await _lease(ledger, waiting)
     try:
         async with load() as job:
-            return await _kept(ledger, epoch, _cycle(job, epoch, report, backed_off, release))
+            return await _kept(ledger, epoch, _cycle(job, epoch, report, backed_off, release, promised))
     finally:
         await ledger.give_back(epoch)
 
 
-async def _cycle(job: Job, epoch: int, report: Report, backed_off: bool, release: str | None) -> Result:
+async def _cycle(
+    job: Job, epoch: int, report: Report, backed_off: bool, release: str | None, promised: str | None
+) -> Result:
     started = time.monotonic()
     run, initial = await _begin(job, "cycle")
     try:
         await _plan(job, run, initial, backed_off, report)
+        if promised is not None and run.plan.hash != promised:
+            await _end(job, run, "failed", error=MOVED, epoch=epoch)
+            return _result(job, run, "failed", started, error=MOVED)
         run.held = await _verdict(job, run)
         run.released = run.held is not None and release is not None and run.plan.hash.startswith(release)
         if run.held is not None and not run.released:
