@@ -181,7 +181,8 @@ class Pair:
                 yield replace(job, target=wrap(job.target))
 
         ledger = self.house.ledger(self.tenant, self.application)
-        return await cycle.run(ledger, load, lambda stage, done, total: None, backed_off=backed_off, **more)
+        asked = cycle.Asked(backed_off=backed_off, **more)
+        return await cycle.run(ledger, load, lambda stage, done, total: None, asked)
 
     async def plan(self) -> Result:
         async with self.house.job(self.tenant, self.application, read_only=True) as job:

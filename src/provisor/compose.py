@@ -187,7 +187,7 @@ def doors(house: House) -> Any:
 def scheduler(house: House) -> Scheduler:
     """The scheduler that runs the cycles of every application that is On."""
 
-    from provisor.sync.cycle import Result, run
+    from provisor.sync.cycle import Asked, Result, run
     from provisor.sync.schedule import Scheduler
 
     async def cycle(key: Key) -> Result:
@@ -197,7 +197,7 @@ def scheduler(house: House) -> Scheduler:
             house.ledger(tenant, key.application),
             lambda: house.job(tenant, key.application),
             lambda stage, done, total: None,
-            backed_off=False,
+            Asked(backed_off=False),
         )
 
     return Scheduler(house.database, cycle, house.settings.cycle_minutes)

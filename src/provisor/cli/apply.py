@@ -28,7 +28,7 @@ def apply(
 ) -> int:
     """Do what a plan says, if source and target still lead to the same one; refuse otherwise."""
     from provisor.sync import plan_file
-    from provisor.sync.cycle import MOVED
+    from provisor.sync.cycle import MOVED, Asked
 
     session: Session = ctx.obj
     value = json_file(file, most=_MOST_BYTES)
@@ -40,14 +40,8 @@ def apply(
             plan_file.read(value, str(application.id), name)
         else:
             plan_file.read(value, "", "")
-        return await cycle(
-            session,
-            desk,
-            name,
-            release=value["hash"] if release else None,
-            promised=value["hash"],
-            adopt=bool(value.get("adopt")),
-        )
+        asked = Asked(release=value["hash"] if release else None, promised=value["hash"])
+        return await cycle(session, desk, name, asked, adopt=bool(value.get("adopt")))
 
     result, rows = session.run(work)
     code = report(session, name, result, rows)

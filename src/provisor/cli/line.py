@@ -42,6 +42,8 @@ _MODULES = {
     "app": "app",
     "plan": "plan",
     "apply": "apply",
+    "explain": "explain",
+    "provision": "provision",
     "sync": "sync",
     "log": "log",
     "audit": "audit",

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from provisor.cli.app import Name, found
 from provisor.cli.session import Desk, Session
-from provisor.refusal import NotFound
+from provisor.refusal import Invalid, NotFound
 
 
 def register(root: typer.Typer) -> None:
@@ -22,12 +24,17 @@ def log(
         str | None, typer.Option(help="Only this user, by a name of now or then, with the cycles that did nothing.")
     ] = None,
     cycle: Annotated[int | None, typer.Option(help="Only the cycle with this number.")] = None,
-    limit: Annotated[int, typer.Option(min=1, max=10000, help="At most so many rows.")] = 200,
+    limit: Annotated[int, typer.Option(min=1, max=100000, help="At most so many rows.")] = 200,
+    export: Annotated[
+        Path | None, typer.Option(help="Write the rows to a file: .csv, or .json in Microsoft Graph's form.")
+    ] = None,
 ) -> None:
     """Show the provisioning log, newest cycle first."""
     session: Session = ctx.obj
+    if export is not None and export.suffix not in (".csv", ".json"):
+        raise Invalid(f"{export} is neither .csv nor .json: its ending says what is written.")
 
-    async def work(desk: Desk) -> list[dict[str, Any]]:
+    async def work(desk: Desk) -> list[Any]:
         from provisor.directory import users
 
         application = await found(desk, name)
@@ -42,8 +49,10 @@ def log(
                 # Whoever was renamed, or deleted for good, is looked up by the name of then.
                 if not sources:
                     raise
-        rows = await ledger.log(cycle=cycle, sources=list(sources) if sources else None, limit=limit)
-        return [_row(row) for row in rows]
+        rows: list[Any] = await ledger.log(cycle=cycle, sources=list(sources) if sources else None, limit=limit)
+        if export is not None:
+            _write(export, rows, str(application.id), str(desk.tenant.id))
+        return rows
 
     columns = {
         "cycle": "CYCLE",
@@ -54,13 +63,28 @@ def log(
         "status": "STATUS",
         "why": "WHY",
     }
-    session.table(session.run(work), columns)
+    rows = session.run(work)
+    if export is not None:
+        session.show({"exported": str(export), "rows": len(rows)}, f"{export} has {len(rows)} rows of the log.")
+    else:
+        session.table([_row(row) for row in rows], columns)
+
+
+def _write(file: Path, rows: list[Any], application: str, tenant: str) -> None:
+    from provisor.sync.summary import as_csv, graph
+
+    if file.suffix == ".csv":
+        # The mark at the beginning tells spreadsheets that it is UTF-8.
+        file.write_text(as_csv(rows), encoding="utf-8-sig", newline="")
+    else:
+        value = {"value": [graph(row, application, tenant) for row in rows]}
+        file.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
 
 
 def _row(row: Any) -> dict[str, Any]:
     from provisor.sync.records import pairs
+    from provisor.sync.summary import steps_of, why
 
-    said = [row["reason"], row["message"]]
     return {
         "cycle": row["number"],
         "at": row["at"],
@@ -69,6 +93,7 @@ def _row(row: Any) -> dict[str, Any]:
         "source": row["source_name"],
         "target": row["target_id"],
         "status": row["status"],
-        "why": "; ".join(dict.fromkeys(part for part in said if part)),
+        "why": why(row),
         "attributes": {path: {"before": b, "after": a} for path, (b, a) in pairs(row).items()},
+        "steps": steps_of(row),
     }

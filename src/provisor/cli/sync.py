@@ -30,6 +30,9 @@ def sync(
     approve: Annotated[
         bool, typer.Option("--approve", help="Show the plan and ask first; also merges what the policy holds.")
     ] = False,
+    full: Annotated[
+        bool, typer.Option("--full", help="Read and compare every account; drift is treated by the policies.")
+    ] = False,
 ) -> int:
     """Run one cycle now and say what it did."""
     if release is not None and len(release) < _LEAST_HASH:
@@ -43,29 +46,31 @@ def sync(
     session: Session = ctx.obj
 
     async def work(desk: Desk) -> tuple[Any, list[dict[str, Any]]]:
-        promised = await _approved(session, desk, name) if approve else None
-        return await cycle(session, desk, name, release=release, promised=promised, adopt=approve)
+        from provisor.sync.cycle import Asked
+
+        promised = await _approved(session, desk, name, full=full) if approve else None
+        return await cycle(session, desk, name, Asked(release=release, promised=promised, full=full), adopt=approve)
 
     return report(session, name, *session.run(work))
 
 
-async def _approved(session: Session, desk: Desk, name: str) -> str:
+async def _approved(session: Session, desk: Desk, name: str, *, full: bool) -> str:
     """Show the plan and ask; returns its hash. Raises Abort."""
     from provisor.sync.cycle import dry_run
     from provisor.sync.plan_file import changes
 
     application = await found(desk, name, "provisioning.run")
     async with desk.house.job(desk.tenant, application.id, read_only=True, adopt=True) as job:
-        planned = await dry_run(job, lambda stage, done, total: None)
+        planned = await dry_run(job, lambda stage, done, total: None, full=full)
         session.write(as_text(name, planned, await changes(job.ledger, planned.cycle), every=True))
     typer.confirm("Do that?", abort=True)
     return str(planned.hash)
 
 
 async def cycle(
-    session: Session, desk: Desk, name: str, *, release: str | None, promised: str | None, adopt: bool
+    session: Session, desk: Desk, name: str, asked: Any, *, adopt: bool
 ) -> tuple[Any, list[dict[str, Any]]]:
-    """One cycle; returns its result and, for --json or when it was not what was promised, the plan's rows."""
+    """One cycle as ``asked``: its result, and for --json, or when it was not what was promised, the plan's rows."""
     from provisor.sync.cycle import LEASE_SECONDS, MOVED, run
     from provisor.sync.plan_file import changes
 
@@ -81,10 +86,8 @@ async def cycle(
             ledger,
             lambda: desk.house.job(desk.tenant, application.id, adopt=adopt),
             shown,
-            backed_off=True,
+            asked,
             waiting=waiting,
-            release=release,
-            promised=promised,
         )
     wanted = session.json or result.error == MOVED
     return result, await changes(ledger, result.cycle, whole=not session.json) if wanted else []

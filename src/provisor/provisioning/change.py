@@ -22,6 +22,7 @@ Action = Literal[
     "add members",
     "remove members",
     "update references",
+    "drift",
     "nothing",
     "refuse",
 ]
@@ -69,7 +70,10 @@ class Change:
     * ``closes``: the account of a leaver is closed when this is done;
     * ``releases``: a source object that is gone, whose account becomes this one's;
     * ``retry``: the target or another object may mend a refusal, so that a later cycle decides again;
-    * ``redacted``: target paths whose values are sent and shown nowhere.
+    * ``redacted``: target paths whose values are sent and shown nowhere;
+    * ``scope`` and ``match`` say, as clauses, why the object is in scope or not and how its account was found;
+    * ``drift``: what was changed at the target: path → (what it says, what it should say);
+    * ``strangers``: target ids of members that were added at the target and are removed.
     """
 
     action: Action
@@ -89,6 +93,10 @@ class Change:
     releases: str | None = None
     retry: bool = False
     redacted: tuple[str, ...] = ()
+    scope: str = ""
+    match: str = ""
+    drift: Mapping[str, tuple[Any, Any]] = field(default_factory=dict)
+    strangers: tuple[str, ...] = ()
 
     @property
     def sent(self) -> dict[str, Any]:

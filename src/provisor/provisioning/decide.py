@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from provisor.provisioning.capabilities import Capabilities
 from provisor.provisioning.change import GONE_GROUPS, GROUPS, LEAVERS, REMOVED, USERS, Answer, Change, Known, shown
-from provisor.provisioning.diff import Difference, differences
+from provisor.provisioning.diff import Difference, differences, drifted
 from provisor.provisioning.map import Desired
 from provisor.provisioning.match import Match, questions
 from provisor.provisioning.policies import DEFAULT, Policies
@@ -42,6 +42,7 @@ class _Case:
     answer: Answer
     capabilities: Capabilities
     policies: Policies
+    comparing: bool
 
     def nothing(self, reason: str, **more: Any) -> Change:
         return replace(self.base, reason=reason, **more)
@@ -78,8 +79,12 @@ def decide(
     *,
     seq: int,
     policies: Policies = DEFAULT,
+    comparing: bool = False,
 ) -> Change:
-    """The change for one object. ``source`` None: it was deleted in the directory for good."""
+    """The change for one object. ``source`` None: it was deleted in the directory for good.
+
+    ``comparing``: what was changed at the target is treated by the policies; otherwise it is put right when it is seen.
+    """
     lost = known.intent is not None and not known.linked
     if lost and answer.holder is None:
         known = _found_after_a_lost_create(known, rules, answer)
@@ -96,8 +101,10 @@ def decide(
         phase=USERS if rules.object_type == "User" else GROUPS,
         target_id=known.target_id if known.linked else None,
         redacted=tuple(sorted(rules.redacted)),
+        scope=scope.reason,
+        match=_matched(known, answer),
     )
-    case = _Case(base, known, rules, scope, desired, answer, capabilities, policies)
+    case = _Case(base, known, rules, scope, desired, answer, capabilities, policies, comparing)
     if answer.gone and known.linked and not known.deleting:
         return replace(base, action="removed", reason=REMOVED)
     if source is None:
@@ -222,7 +229,12 @@ def _inside(case: _Case) -> Change:
 
 def _update(case: _Case) -> Change:
     found = case.compare(case.desired, kept=case.known.kept)
+    if case.comparing and case.answer.snapshot is not None and not case.known.unsettled:
+        found, drift = drifted(case.rules, found, case.known.last_applied, case.policies)
+        case = replace(case, base=replace(case.base, drift=drift))
     case = replace(case, base=replace(case.base, kept=found.kept))
+    if not found.changes and case.base.drift:
+        return replace(case.base, action="drift", reason=_drift_reason(case))
     if not found.changes:
         return case.nothing(_kept_reason(case, found) or "is as it should be")
     if "Update" not in case.rules.flow:
@@ -264,6 +276,23 @@ def _adopt(case: _Case, match: Match) -> Change:
         adopts=True,
         releases=holder.source_id if holder is not None else None,
     )
+
+
+def _matched(known: Known, answer: Answer) -> str:
+    if known.linked:
+        return f"its account is {known.target_id}"
+    if answer.match is None or answer.match.question is None:
+        return answer.match.problem or "" if answer.match is not None else ""
+    found = answer.match.resource or {}
+    return f"{answer.match.question.path} {answer.match.question.value!r} is that of {found.get('id')}"
+
+
+def _drift_reason(case: _Case) -> str:
+    parts = (
+        f"{name} is {shown(case.rules.redacted, name, has)!r} instead of {shown(case.rules.redacted, name, wanted)!r}"
+        for name, (has, wanted) in case.base.drift.items()
+    )
+    return f"was changed at the target: {'; '.join(parts)}"
 
 
 def _kept_reason(case: _Case, found: Difference) -> str:

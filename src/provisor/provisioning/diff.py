@@ -12,6 +12,7 @@ from typing import Any
 
 from provisor.provisioning.capabilities import Capabilities
 from provisor.provisioning.map import Desired
+from provisor.provisioning.policies import Policies
 from provisor.provisioning.schema import AttributeRule, ObjectRules
 
 
@@ -58,6 +59,27 @@ def differences(
             continue
         result.changes[name] = (has, wanted)
     return result
+
+
+def drifted(
+    rules: ObjectRules, found: Difference, applied: Mapping[str, Any], policies: Policies
+) -> tuple[Difference, dict[str, tuple[Any, Any]]]:
+    """``found`` without what the target's own people changed, as the policies have it, and what of that is reported.
+
+    Theirs is what the source still wants as it was applied. What is to be adopted is kept, like a value that the target
+    does not let change: it is not sent until the source says something else.
+    """
+    rest, report = Difference({}, dict(found.kept)), {}
+    by_name = {rule.target.name: rule for rule in rules.values}
+    for name, (has, wanted) in found.changes.items():
+        policy = policies.about(name)
+        if policy == "overwrite" or not same(by_name[name], wanted, applied.get(name)):
+            rest.changes[name] = (has, wanted)
+        elif policy == "adopt":
+            rest.kept[name] = (has, wanted)
+        elif policy == "report":
+            report[name] = (has, wanted)
+    return rest, report
 
 
 def same(rule: AttributeRule, left: Any, right: Any) -> bool:

@@ -65,7 +65,7 @@ class Plan:
     @property
     def empty(self) -> bool:
         """Whether a cycle would change nothing."""
-        return not any(count for action, count in self.counts.items() if action != "refuse")
+        return not any(count for action, count in self.counts.items() if action not in ("refuse", "drift"))
 
     def _breaks_a_promise(self, change: Change, rules: ObjectRules) -> str | None:
         if change.action not in _WHOLE:
@@ -96,7 +96,7 @@ def requests_of(change: Change) -> int:
     if change.action in ("create", "update", "disable", "delete", "update references"):
         return 1
     if change.action in ("add members", "remove members"):
-        return -(-len(change.members) // MEMBERS_PER_REQUEST)
+        return -(-(len(change.members) + len(change.strangers)) // MEMBERS_PER_REQUEST)
     return 0
 
 
@@ -108,4 +108,5 @@ def _hashed(change: Change) -> list[Any]:
         change.target_id,
         {name: list(values) for name, values in change.attributes.items()},
         sorted(change.members),
+        sorted(change.strangers),
     ]

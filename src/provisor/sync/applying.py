@@ -171,7 +171,7 @@ class _Worker:
         if change.action == "remove members":
             had = (await self._job.ledger.members([change.source_id]))[change.source_id]
             await self._job.ledger.doubt_members(self._epoch, change.source_id, change.members)
-            ids = [had[member].target_id for member in change.members if member in had]
+            ids = [*(had[member].target_id for member in change.members if member in had), *change.strangers]
             for request in self._job.wire.remove_members(known.target_id, ids, MEMBERS_PER_REQUEST):
                 await self._job.target.send(request)
             outcome = Outcome(row.ordinal, change.source_id, change.seq, "success", known, settled=False)

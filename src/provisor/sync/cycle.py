@@ -15,18 +15,20 @@ import time
 from collections.abc import Callable, Coroutine, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
-from provisor.connectors.base import TargetError
+from provisor.connectors.base import SourceChange, TargetError
 from provisor.provisioning.guards import verdict
 from provisor.provisioning.plan import Plan
+from provisor.provisioning.schema import OBJECT_TYPES
 from provisor.sync.answers import probe
 from provisor.sync.applying import apply
 from provisor.sync.intake import intake
 from provisor.sync.job import Job
 from provisor.sync.ledger import LeaseLost, Ledger
-from provisor.sync.planning import Planning, plan_objects
-from provisor.sync.records import Cycle, Mode
+from provisor.sync.planning import Only, Planning, plan_objects
+from provisor.sync.records import Cycle, JobState, Kind, Mode
 from provisor.sync.references import plan_references
 
 LEASE_SECONDS = 15.0
@@ -74,15 +76,19 @@ class _Run:
     released: bool = False
 
 
-async def dry_run(job: Job, report: Report, *, everything: bool = False) -> Result:
+async def dry_run(
+    job: Job, report: Report, *, everything: bool = False, only: Only | None = None, full: bool = False
+) -> Result:
     """What the next cycle would do. Raises TargetError when the target cannot be asked.
 
-    ``everything``: as if all were to be looked at again, which is what a job with rules that are not saved yet needs.
+    ``everything``: as if all were to be looked at again, which is what a job with rules that are not saved yet needs;
+    ``only``: what provisioning these on demand would do; ``full``: what a full comparison would.
     """
     started = time.monotonic()
-    run, initial = await _begin(job, "draft" if everything else "plan", initial=everything)
+    asked: Kind | None = "initial" if everything else "on demand" if only is not None else "full" if full else None
+    run = await _begin(job, "plan" if asked is None else "draft", asked)
     try:
-        await _plan(job, run, initial, True, report, everything=everything)
+        await _plan(job, run, True, report, everything=everything, only=only)
         run.held = await _verdict(job, run)
     except TargetError as error:
         await _end(job, run, "failed", error=str(error))
@@ -91,41 +97,58 @@ async def dry_run(job: Job, report: Report, *, everything: bool = False) -> Resu
     return _result(job, run, "planned", started)
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What somebody, or the clock, asks of a cycle.
+
+    * ``backed_off``: also those whose next try is not due yet;
+    * ``release``: how the hash of the plan begins that the guard lets through;
+    * ``promised``: the hash of the only plan that may be done;
+    * ``only``: these on demand, and nobody else; ``full``: every account is compared.
+    """
+
+    backed_off: bool = True
+    release: str | None = None
+    promised: str | None = None
+    only: Only | None = None
+    full: bool = False
+
+    @property
+    def kind(self) -> Kind | None:
+        return "on demand" if self.only is not None else "full" if self.full else None
+
+
 async def run(
     ledger: Ledger,
     load: Callable[[], AbstractAsyncContextManager[Job]],
     report: Report,
+    asked: Asked,
     *,
-    backed_off: bool,
     waiting: Callable[[], None] = lambda: None,
-    release: str | None = None,
-    promised: str | None = None,
 ) -> Result:
-    """A cycle, now; waits for one that is running (``waiting`` is called once then). ``release`` is how the hash of the
-    plan begins that the guard lets through; ``promised`` is the hash of the only plan that may be done.
+    """A cycle, now; waits for one that is running (``waiting`` is called once then).
 
     ``load`` makes the job, once the lease is held: whatever was configured while it was waited for counts.
     """
     epoch = await _lease(ledger, waiting)
     try:
         async with load() as job:
-            return await _kept(ledger, epoch, _cycle(job, epoch, report, backed_off, release, promised))
+            return await _kept(ledger, epoch, _cycle(job, epoch, report, asked))
     finally:
         await ledger.give_back(epoch)
 
 
-async def _cycle(
-    job: Job, epoch: int, report: Report, backed_off: bool, release: str | None, promised: str | None
-) -> Result:
+async def _cycle(job: Job, epoch: int, report: Report, asked: Asked) -> Result:
     started = time.monotonic()
-    run, initial = await _begin(job, "cycle")
+    run = await _begin(job, "cycle", asked.kind, asked.only)
     try:
-        await _plan(job, run, initial, backed_off, report)
-        if promised is not None and run.plan.hash != promised:
+        await _plan(job, run, asked.backed_off, report, only=asked.only)
+        if asked.promised is not None and run.plan.hash != asked.promised:
             await _end(job, run, "failed", error=MOVED, epoch=epoch)
             return _result(job, run, "failed", started, error=MOVED)
         run.held = await _verdict(job, run)
-        run.released = run.held is not None and release is not None and run.plan.hash.startswith(release)
+        released = asked.release is not None and run.plan.hash.startswith(asked.release)
+        run.released = run.held is not None and released
         if run.held is not None and not run.released:
             error = _sentence(job, run)
             await _end(job, run, "quarantined", error=error, epoch=epoch)
@@ -145,19 +168,34 @@ async def _cycle(
     return _result(job, run, "done", started)
 
 
-async def _begin(job: Job, mode: Mode, *, initial: bool = False) -> tuple[_Run, bool]:
+async def _begin(job: Job, mode: Mode, asked: Kind | None, only: Only | None = None) -> _Run:
+    """A cycle of the kind that is ``asked`` for, or of the kind that it is time for."""
     state = await intake(job)
-    initial = initial or state.initial
-    cycle = await job.ledger.begin("initial" if initial else "incremental", mode, state.generation, job.as_of)
-    return _Run(cycle), initial
+    if only is not None:
+        wanted = [(kind, item) for kind in OBJECT_TYPES for item in only.ids(kind)]
+        await job.ledger.mark([SourceChange(item, kind, job.as_of) for kind, item in wanted], watermark=None)
+    kind: Kind = asked or ("initial" if state.initial else "full" if _compare(job, state) else "incremental")
+    return _Run(await job.ledger.begin(kind, mode, state.generation, job.as_of))
+
+
+def _compare(job: Job, state: JobState) -> bool:
+    """Whether it is time to read every account again."""
+    hours = job.policies.full_hours
+    if not hours:
+        return False
+    return state.compared is None or datetime.now(UTC) - state.compared > timedelta(hours=hours)
 
 
 async def _plan(
-    job: Job, run: _Run, initial: bool, backed_off: bool, report: Report, *, everything: bool = False
+    job: Job, run: _Run, backed_off: bool, report: Report, *, everything: bool = False, only: Only | None = None
 ) -> None:
     await probe(job.target, job.rules, job.wire)
-    planning = Planning(job, run.cycle, initial, backed_off, lambda done: report("planning", done, None), run.plan)
-    planning.everything = everything
+    kind = run.cycle.kind
+    planning = Planning(
+        job, run.cycle, kind == "initial", backed_off, lambda done: report("planning", done, None), run.plan
+    )
+    planning.comparing, planning.only = kind == "full", only
+    planning.everything = everything or planning.comparing
     await plan_objects(planning)
     await plan_references(planning)
 

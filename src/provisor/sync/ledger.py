@@ -20,6 +20,7 @@ from provisor.sync.records import (
     Cycle,
     Due,
     JobState,
+    Kind,
     Membership,
     Mode,
     Outcome,
@@ -69,6 +70,7 @@ class Ledger:
             last_cycle=row["last_cycle"],
             quarantine=row["quarantine"],
             held=bool(row["held"]),
+            compared=row["compared"],
         )
 
     async def restart(self, tx: Tx, *, full: bool) -> None:
@@ -176,7 +178,7 @@ class Ledger:
 
     # ── plan and log ─────────────────────────────────────────────────────────────────────────────────────────
 
-    async def begin(self, kind: Literal["initial", "incremental"], mode: Mode, generation: int, as_of: int) -> Cycle:
+    async def begin(self, kind: Kind, mode: Mode, generation: int, as_of: int) -> Cycle:
         identity = uuid4()
         async with self._database.transaction() as tx:
             number = await tx.fetchval(QUERIES.cycle_begin, *self._key, identity, kind, mode, as_of)
@@ -294,7 +296,8 @@ class Ledger:
             if epoch is not None:
                 await self._check(tx, epoch)
                 done = status == "done" and cycle.kind == "initial"
-                await tx.execute(QUERIES.job_done, *self._key, quarantine, done, cycle.generation)
+                compared = status == "done" and cycle.kind in ("initial", "full")
+                await tx.execute(QUERIES.job_done, *self._key, quarantine, done, cycle.generation, compared)
 
     async def harm(self) -> tuple[int, int]:
         """How many accounts and groups there are, and how many were harmed in the last 24 hours."""

@@ -35,6 +35,9 @@ def without_request(row: Planned, known: Known, *, exists: bool) -> Outcome:
     after: Known | None = replace(known, intent=None, failures=0, error=None)
     if change.action == "unlink" or (not exists and not known.linked):
         after = None
+    elif change.action == "drift":
+        # What is only reported changes nothing that is known.
+        after = replace(known, failures=0, error=None)
     elif change.action == "removed":
         after = replace(known, state="removed", failures=0, error=change.reason)
     elif change.action == "link" or (change.action == "nothing" and known.linked and change.wanted):

@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from provisor.connectors.base import Resource, TargetError
-from provisor.provisioning.change import USERS, Answer, Change, Holder
+from provisor.provisioning.change import USERS, Answer, Change, Holder, Known
 from provisor.provisioning.decide import decide
 from provisor.provisioning.map import Desired, Taken, desire
 from provisor.provisioning.match import Match, Question, pick, questions
@@ -30,9 +30,26 @@ PAGE = 500
 Report = Callable[[int], None]
 
 
+@dataclass(frozen=True, slots=True)
+class Only:
+    """On demand: these objects and no other, whatever their state. ``members``: of groups, only these are added or
+    removed (None: all).
+
+    Somebody who was removed at the target is treated as somebody without an account.
+    """
+
+    users: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+    members: frozenset[str] | None = None
+
+    def ids(self, object_type: str) -> tuple[str, ...]:
+        return self.users if object_type == "User" else self.groups
+
+
 @dataclass(slots=True)
 class Planning:
-    """A plan in the making. ``everything``: also of objects that are not dirty.
+    """A plan in the making. ``everything``: also of objects that are not dirty; ``comparing``: accounts are read, and
+    what was changed at the target is treated by the policies.
 
     Ids: ``linking`` get an account by it, ``leaving`` lose theirs because it is deleted, ``unlinking`` are groups that
     stay at the target and are nobody's any more.
@@ -52,6 +69,13 @@ class Planning:
     managers: dict[str, str | None] = field(default_factory=dict)
     rows: int = 0
     everything: bool = False
+    comparing: bool = False
+    only: Only | None = None
+
+    @property
+    def reads(self) -> bool:
+        """Whether accounts that have a link are read, too."""
+        return self.initial or self.comparing or self.only is not None
 
     async def accept(self, changes: Sequence[Change], rules: ObjectRules) -> list[Change]:
         """Put changes into the plan, in this order; returns them as the plan took them."""
@@ -135,9 +159,24 @@ async def _pages(planning: Planning, rules: ObjectRules) -> AsyncIterator[list[_
 
 
 async def _dirty(planning: Planning, rules: ObjectRules, after: str | None) -> list[Due]:
+    if planning.only is not None:
+        return await _asked_for(planning, rules) if after is None else []
     return await planning.job.ledger.due(
         rules.object_type, after, PAGE, backed_off=planning.backed_off, everything=planning.everything
     )
+
+
+async def _asked_for(planning: Planning, rules: ObjectRules) -> list[Due]:
+    assert planning.only is not None
+    ids = planning.only.ids(rules.object_type)
+    found = await planning.job.ledger.known(ids)
+    due = []
+    for identity in sorted(ids):
+        known = found.get(identity) or Known(identity, rules.object_type)
+        if known.state == "removed":
+            known = replace(known, state="none", target_id=None, last_applied={}, kept={}, error=None)
+        due.append(Due(known, planning.job.as_of, objects=True, references=False))
+    return due
 
 
 async def _all_disabled(planning: Planning, rules: ObjectRules) -> None:
@@ -177,7 +216,7 @@ def _read(planning: Planning, rules: ObjectRules, due: Due, source: SourceObject
     elif scope.inside and desired.problem is None:
         asked = questions(rules, desired)
     deletes = source is None and "Delete" in rules.flow
-    reads = planning.initial or known.unsettled or (planning.job.wire.reads_first and due.objects)
+    reads = planning.reads or known.unsettled or (planning.job.wire.reads_first and due.objects)
     compare = known.linked and reads and not deletes and problem is None
     again = questions(rules, desired) if known.deleting and scope.inside else ()
     return _Read(due, source, scope, desired, tuple(dict.fromkeys(asked)), compare, problem, again)
@@ -253,7 +292,16 @@ def _change(
         answer = replace(answer, holder=holders.get(str(answer.match.resource["id"])))
     job = planning.job
     return decide(
-        known, read.source, rules, read.scope, read.desired, answer, job.capabilities, seq=seq, policies=job.policies
+        known,
+        read.source,
+        rules,
+        read.scope,
+        read.desired,
+        answer,
+        job.capabilities,
+        seq=seq,
+        policies=job.policies,
+        comparing=planning.comparing,
     )
 
 

@@ -11,6 +11,9 @@ from uuid import UUID
 from provisor.provisioning.change import Change, Known, shown
 
 Status = Literal["success", "failure", "skipped"]
+#: *initial* looks at everything and puts right what differs; *incremental* at what changed; *full* at everything, and
+#: treats what was changed at the target by the drift policies; *on demand* at somebody only; *revert* undoes a cycle.
+Kind = Literal["initial", "incremental", "full", "on demand", "revert"]
 #: A cycle, the dry run of the next one, or that of mappings which are not saved.
 Mode = Literal["cycle", "plan", "draft"]
 
@@ -19,7 +22,7 @@ Mode = Literal["cycle", "plan", "draft"]
 class JobState:
     """``quarantine`` is the reason why cycles do not go through; ``held``: a cycle is running.
 
-    ``generation`` counts how often ``initial`` was set.
+    ``generation`` counts how often ``initial`` was set; ``compared`` is when every account was last read.
     """
 
     watermark: int
@@ -29,6 +32,7 @@ class JobState:
     last_cycle: datetime | None
     quarantine: str | None
     held: bool
+    compared: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +90,7 @@ class Cycle:
 
     id: UUID
     number: int
-    kind: Literal["initial", "incremental"]
+    kind: Kind
     mode: Mode
     generation: int
 
@@ -102,14 +106,21 @@ def detail_of(change: Change) -> Mapping[str, Any]:
         "closes": change.closes,
         "releases": change.releases,
         "redacted": list(change.redacted),
+        "scope": change.scope,
+        "match": change.match,
+        "drift": {name: list(pair) for name, pair in change.drift.items()},
+        "strangers": list(change.strangers),
     }
 
 
 def pairs(row: Mapping[str, Any], part: str = "attributes") -> dict[str, tuple[Any, Any]]:
-    """``attributes`` or ``kept`` of a plan's or log's row as people may see them: target path → (before, after)."""
+    """``attributes``, ``kept`` or ``drift`` of a plan's or log's row as people may see them: path → (before, after)."""
     detail = row["detail"]
     hidden = detail.get("redacted", ())
-    return {path: (shown(hidden, path, pair[0]), shown(hidden, path, pair[1])) for path, pair in detail[part].items()}
+    return {
+        path: (shown(hidden, path, pair[0]), shown(hidden, path, pair[1]))
+        for path, pair in detail.get(part, {}).items()
+    }
 
 
 def change_from(row: Mapping[str, Any]) -> Change:
@@ -132,6 +143,10 @@ def change_from(row: Mapping[str, Any]) -> Change:
         releases=detail["releases"],
         retry=row["retry"],
         redacted=tuple(detail.get("redacted", ())),
+        scope=detail.get("scope", ""),
+        match=detail.get("match", ""),
+        drift={name: (pair[0], pair[1]) for name, pair in detail.get("drift", {}).items()},
+        strangers=tuple(detail.get("strangers", ())),
     )
 
 

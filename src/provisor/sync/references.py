@@ -119,6 +119,9 @@ async def _plan_members_of(planning: Planning, rules: ObjectRules, groups: list[
             present, maybe = await _present(planning, group, desired, known, had)
         extra = sorted(maybe - set(desired) - planning.leaving)
         missing = sorted(set(desired) - present)
+        if planning.only is not None and planning.only.members is not None:
+            extra = [member for member in extra if member in planning.only.members]
+            missing = [member for member in missing if member in planning.only.members]
         spared = [member for member in extra if _is_owner(planning, had[member])]
         if spared:
             owner = planning.job.capabilities.owner_name
@@ -148,9 +151,11 @@ async def _present(
 ) -> tuple[set[str], set[str]]:
     """Members that the target's group has, and all that it may have; read now when others may have changed it."""
     confirmed = {member for member, membership in had.items() if membership.confirmed}
-    if not group.target_id or not (planning.initial or group.adopts):
+    if not group.target_id or not (planning.reads or group.adopts):
         return confirmed, set(had)
     there = set(await planning.job.target.members(group.target_id) or ())
+    if planning.comparing and not group.adopts:
+        return await _compared(planning, group, known, had, there)
     found = {
         member: str(known[member].target_id)
         for member in desired
@@ -162,6 +167,32 @@ async def _present(
             group.source_id, {m: t for m, t in found.items() if m not in confirmed}, sorted(lost)
         )
     return (confirmed - lost) | found.keys(), (set(had) - lost) | found.keys()
+
+
+async def _compared(
+    planning: Planning, group: Change, known: Mapping[str, Known], had: Mapping[str, Membership], there: set[str]
+) -> tuple[set[str], set[str]]:
+    """As :func:`_present` in a full comparison: what was changed at the target is reported, put right or left alone."""
+    policy = planning.job.policies.about(MEMBERS)
+    ours = {membership.target_id for membership in had.values()}
+    ours |= {str(item.target_id) for item in known.values() if item.target_id is not None}
+    strangers = sorted(there - ours)
+    gone = {member for member, membership in had.items() if membership.confirmed and membership.target_id not in there}
+    if policy == "overwrite":
+        if strangers:
+            reason = f"{len(strangers)} added at the target, and not in the directory's group"
+            removal = _reference(group, "remove members", reason, phase=REMOVALS)
+            await planning.accept([replace(removal, strangers=tuple(strangers))], planning.job.rules.groups)
+        confirmed = {member for member, membership in had.items() if membership.confirmed}
+        return confirmed - gone, set(had)
+    if policy == "report" and (strangers or gone):
+        said = [f"{len(strangers)} added"] if strangers else []
+        said += [f"{len(gone)} removed"] if gone else []
+        reason = f"members were changed at the target: {', '.join(said)}"
+        drift = {MEMBERS: (strangers, sorted(gone))}
+        changed = replace(_reference(group, "drift", reason), drift=drift, members=tuple(sorted(gone)))
+        await planning.accept([changed], planning.job.rules.groups)
+    return {member for member, membership in had.items() if membership.confirmed}, set(had)
 
 
 def _has_account(planning: Planning, identity: str, known: Mapping[str, Known]) -> bool:

@@ -2,7 +2,7 @@
 insert into sync_job (tenant, application) values ($1, $2) on conflict do nothing
 
 -- name: job
-select watermark, epoch, holder, cycles, initial, generation, last_cycle, quarantine, lease_until > now() as held
+select watermark, epoch, holder, cycles, initial, generation, last_cycle, quarantine, compared, lease_until > now() as held
 from sync_job where tenant = $1 and application = $2
 
 -- name: job_lock
@@ -107,7 +107,8 @@ select (select count(*) from sync_object o where o.tenant = $1 and o.application
 update sync_job
 set last_cycle = case when generation = $5 then now() else last_cycle end,
     quarantine = case when generation = $5 then $3 else quarantine end,
-    initial = initial and not ($4 and generation = $5)
+    initial = initial and not ($4 and generation = $5),
+    compared = case when $6 and generation = $5 then now() else compared end
 where tenant = $1 and application = $2
 
 -- name: job_restart

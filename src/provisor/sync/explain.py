@@ -1,0 +1,116 @@
+"""Why somebody is, or is not, provisioned, and what the next cycle would do about them; nothing is written.
+
+Also for somebody who does not exist yet: attributes alone say what would become of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from provisor.connectors.base import TargetError
+from provisor.provisioning.change import Answer, Change, Known
+from provisor.provisioning.decide import decide
+from provisor.provisioning.filters import Judged, judge
+from provisor.provisioning.map import desire
+from provisor.provisioning.match import Question, pick, questions
+from provisor.provisioning.schema import ObjectRules
+from provisor.provisioning.scope import Scope, SourceObject, evaluate
+from provisor.provisioning.trial import Tried, try_out
+from provisor.refusal import NotFound
+from provisor.sync.answers import Answers
+from provisor.sync.cycle import dry_run
+from provisor.sync.job import Job
+from provisor.sync.planning import Only
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """``asked``: each matching question with the ids that answer it (None: not asked, there is a link already).
+
+    ``changes``: what the next cycle would do, references included. ``problem``: why the target could not be asked.
+    """
+
+    source: SourceObject
+    scope: Scope
+    filters: Sequence[Sequence[Judged]]
+    known: Known | None
+    asked: Mapping[Question, list[str]] | None
+    tried: Sequence[Tried]
+    changes: Sequence[Change] = ()
+    problem: str | None = None
+    enabled: bool = True
+
+
+async def explain(job: Job, object_type: str, identity: str) -> Explanation:
+    """Explain the object with this id. Raises NotFound."""
+    source = (await job.source.read(object_type, [identity])).get(identity)
+    if source is None:
+        raise NotFound(f"There is no {object_type.lower()} {identity}.")
+    known = (await job.ledger.known([identity])).get(identity)
+    told = await _told(job, source, known)
+    if told.problem is not None:
+        return told
+    ids = (identity,)
+    only = Only(users=ids) if object_type == "User" else Only(groups=ids)
+    result = await dry_run(job, lambda stage, done, total: None, only=only)
+    changes = [row.change async for page in job.ledger.planned(result.cycle, 500) for row in page]
+    return replace(told, changes=changes)
+
+
+async def imagine(job: Job, object_type: str, attributes: Mapping[str, Any]) -> Explanation:
+    """Explain somebody who does not exist yet, as if they were assigned."""
+    name = str(attributes.get("userPrincipalName") or attributes.get("displayName") or "(nobody yet)")
+    enabled = str(attributes.get("accountEnabled", "True")).casefold() != "false"
+    source = SourceObject("new", object_type, name, attributes, job.as_of, enabled=enabled, assigned="(supposedly)")
+    told = await _told(job, source, None)
+    if told.problem is not None or not told.enabled:
+        return told
+    rules = job.rules.of(object_type)
+    desired = desire(
+        rules, source, soft_deleted=not told.scope.inside, inputs=job.inputs, taken=lambda path, value: False
+    )
+    asked = questions(rules, desired)
+    match = pick(asked, await Answers(job.target, rules, None).find(asked)) if told.scope.inside else None
+    change = decide(
+        Known("new", object_type),
+        source,
+        rules,
+        told.scope,
+        desired,
+        Answer(match=match),
+        job.capabilities,
+        seq=job.as_of,
+        policies=job.policies,
+    )
+    return replace(told, changes=[change])
+
+
+async def _told(job: Job, source: SourceObject, known: Known | None) -> Explanation:
+    rules = job.rules.of(source.object_type)
+    scope = evaluate(source, rules, all_objects=job.all_objects)
+    account: Mapping[str, Any] | None = None
+    asked: dict[Question, list[str]] | None = None
+    problem = None
+    try:
+        if known is not None and known.linked:
+            account = await job.target.get(source.object_type, str(known.target_id))
+        else:
+            asked, account = await _matched(job, rules, source, scope)
+    except TargetError as error:
+        problem = f"The target could not be asked: {error}"
+    soft_deleted = not scope.inside
+    tried = try_out(rules, source, account, known, job.capabilities, soft_deleted=soft_deleted, inputs=job.inputs)
+    filters = judge(rules.filters, source.attributes)
+    return Explanation(source, scope, filters, known, asked, tried, problem=problem, enabled=rules.enabled)
+
+
+async def _matched(
+    job: Job, rules: ObjectRules, source: SourceObject, scope: Scope
+) -> tuple[dict[Question, list[str]], Mapping[str, Any] | None]:
+    wanted = questions(rules, desire(rules, source, soft_deleted=not scope.inside, inputs=job.inputs))
+    answers = await Answers(job.target, rules, None).find(wanted)
+    found = {question: [str(item.get("id")) for item in items] for question, items in answers.items()}
+    match = pick([question for question in wanted if question in answers], answers)
+    return found, match.resource

@@ -1,0 +1,123 @@
+"""What was changed at the target: seen by a full comparison, and treated as the policies say."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from test_wire_profiles import policies
+
+from pair import Pair, members
+from provisor.sync.cycle import Result
+
+
+async def _compare(pair: Pair) -> Result:
+    return await pair.cycle(lambda target: target, full=True)
+
+
+async def _change(pair: Pair, name: str, **values: Any) -> None:
+    account = await pair.account(name)
+    operations = [{"op": "replace", "path": path, "value": value} for path, value in values.items()]
+    status, said = await pair.call("PATCH", f"/Users/{account['id']}", {"Operations": operations})
+    assert status == 200, said
+
+
+async def test_drift_is_reported_and_left_by_default(pair: Pair) -> None:
+    ada = await pair.user("ada", surname="Lovelace")
+    await pair.user("bob")
+    await pair.sync()
+    await _change(pair, "ada", displayName="Countess")
+    assert (await pair.sync()).sent == 1, "a cycle in which nothing changed asks for nobody"
+    result = await _compare(pair)
+    assert (result.cycle.kind, result.counts, result.requests) == ("full", {"drift": 1}, 0)
+    row = (await pair.log(ada))[0]
+    assert row["reason"] == "was changed at the target: displayName is 'Countess' instead of 'Ada Lovelace'"
+    assert (await pair.account("ada"))["displayName"] == "Countess"
+    assert (await _compare(pair)).counts == {"drift": 1}, "as long as it is so"
+    # What the source says anew is sent all the same.
+    await pair.set_user(ada, surname="King")
+    await pair.sync()
+    assert (await pair.account("ada"))["displayName"] == "Ada King"
+
+
+async def test_drift_is_overwritten_adopted_or_ignored_when_somebody_says_so(pair: Pair) -> None:
+    await policies(pair, drift={"displayName": "overwrite"})
+    ada = await pair.user("ada", surname="Lovelace")
+    await pair.sync()
+    await _change(pair, "ada", displayName="Countess")
+    assert (await _compare(pair)).counts == {"update": 1}
+    assert (await pair.account("ada"))["displayName"] == "Ada Lovelace"
+
+    await policies(pair, drift={"displayName": "adopt"})
+    await pair.sync()
+    await _change(pair, "ada", displayName="Countess")
+    assert (await _compare(pair)).counts == {}
+    assert (await _compare(pair)).counts == {}
+    assert (await pair.account("ada"))["displayName"] == "Countess"
+    await pair.set_user(ada, surname="King")
+    await pair.sync()
+    assert (await pair.account("ada"))["displayName"] == "Ada King"
+
+    await policies(pair, drift={"displayName": "ignore"})
+    await pair.sync()
+    await _change(pair, "ada", displayName="Countess")
+    assert (await _compare(pair)).counts == {}
+
+
+async def test_a_leaver_who_was_let_in_again_is_shut_out_whatever_the_policy(pair: Pair) -> None:
+    ada = await pair.user("ada")
+    await pair.sync()
+    await pair.unassign(ada)
+    await pair.sync()
+    await _change(pair, "ada", active=True)
+    assert (await _compare(pair)).counts == {"disable": 1}
+    assert (await pair.account("ada"))["active"] is False
+
+
+async def test_members_made_by_hand_are_reported_not_removed(pair: Pair) -> None:
+    ada, bob = await pair.user("ada"), await pair.user("bob")
+    group = await pair.group("Engineering", ada, bob)
+    await pair.sync()
+    _, local = await pair.call("POST", "/Users", {"userName": "local@contoso.com"})
+    team, account = await pair.team("Engineering"), await pair.account("ada")
+    operations = [
+        {"op": "add", "path": "members", "value": [{"value": local["id"]}]},
+        {"op": "remove", "path": f'members[value eq "{account["id"]}"]'},
+    ]
+    await pair.call("PATCH", f"/Groups/{team['id']}", {"Operations": operations})
+    result = await _compare(pair)
+    assert result.counts == {"drift": 1}
+    (row,) = [row for row in await pair.log(group) if row["action"] == "drift"]
+    assert row["reason"] == "members were changed at the target: 1 added, 1 removed"
+    assert local["id"] in members(await pair.team("Engineering"))
+
+    await policies(pair, drift={"members": "overwrite"})
+    await pair.sync()
+    await pair.call("PATCH", f"/Groups/{team['id']}", {"Operations": operations})
+    result = await _compare(pair)
+    assert result.counts == {"add members": 1, "remove members": 1}
+    everybody = {(await pair.account(name))["id"] for name in ("ada", "bob")}
+    assert members(await pair.team("Engineering")) == everybody
+    assert (await _compare(pair)).empty
+
+
+async def test_every_account_is_compared_when_it_is_time(pair: Pair) -> None:
+    await pair.user("ada")
+    assert (await pair.sync()).cycle.kind == "initial"
+    assert (await pair.sync()).cycle.kind == "incremental"
+    await _pass(pair, timedelta(hours=25))
+    assert (await pair.plan()).cycle.kind == "full"
+    assert (await pair.sync()).cycle.kind == "full"
+    assert (await pair.sync()).cycle.kind == "incremental"
+    await policies(pair, full_hours=0)
+    await pair.sync()
+    await _pass(pair, timedelta(days=400))
+    assert (await pair.sync()).cycle.kind == "incremental"
+
+
+async def _pass(pair: Pair, time: timedelta) -> None:
+    """As if the last full comparison had been so much earlier."""
+    async with pair.house.database.transaction() as tx:
+        await tx.execute(
+            "update sync_job set compared = compared - $2::interval where application = $1", pair.application, time
+        )
