@@ -172,8 +172,15 @@ class Pair:
 
         return await self.cycle(wrap, backed_off=backed_off)
 
-    async def cycle(self, wrap: Callable[[Target], Any], *, backed_off: bool = True, **more: Any) -> Result:
-        """A cycle whose target is wrapped."""
+    async def cycle(
+        self,
+        wrap: Callable[[Target], Any],
+        *,
+        backed_off: bool = True,
+        waiting: Callable[[], None] = lambda: None,
+        **more: Any,
+    ) -> Result:
+        """A cycle whose target is wrapped; what else is asked of it are ``more``."""
 
         @asynccontextmanager
         async def load() -> AsyncIterator[Job]:
@@ -182,7 +189,7 @@ class Pair:
 
         ledger = self.house.ledger(self.tenant, self.application)
         asked = cycle.Asked(backed_off=backed_off, **more)
-        return await cycle.run(ledger, load, lambda stage, done, total: None, asked)
+        return await cycle.run(ledger, load, lambda stage, done, total: None, asked, waiting=waiting)
 
     async def plan(self) -> Result:
         async with self.house.job(self.tenant, self.application, read_only=True) as job:

@@ -128,7 +128,7 @@ async def change_object(visit: PortalVisit) -> Response:
     return visit.go(_path(visit))
 
 
-@PAGE.post("/expression", action="application.read")
+@PAGE.post("/expression", action=WRITE)
 async def try_expression(visit: PortalVisit) -> Response:
     """The part below an expression that is being typed: its tree and its value for somebody, or what is wrong with it
     and where."""

@@ -39,7 +39,7 @@ async def show(visit: PortalVisit) -> Response:
     )
 
 
-@PAGE.post("/check", action="application.read")
+@PAGE.post("/check", action=WRITE)
 async def look(visit: PortalVisit) -> Response:
     """The part that says what is wrong with the document as it stands in the form, or that nothing is."""
     try:
