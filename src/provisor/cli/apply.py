@@ -40,7 +40,7 @@ def apply(
             plan_file.read(value, str(application.id), name)
         else:
             plan_file.read(value, "", "")
-        asked = Asked(release=value["hash"] if release else None, promised=value["hash"])
+        asked = Asked(release=value["hash"] if release else None, promised=value["hash"], revert=value.get("revert"))
         return await cycle(session, desk, name, asked, adopt=bool(value.get("adopt")))
 
     result, rows = session.run(work)

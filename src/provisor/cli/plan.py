@@ -19,6 +19,7 @@ SHOWN = 40
 
 def register(root: typer.Typer) -> None:
     root.command("plan")(plan)
+    root.command("revert")(revert)
 
 
 def plan(
@@ -31,16 +32,31 @@ def plan(
     ] = False,
 ) -> int:
     """Show what the next cycle would do, without doing it."""
-    session: Session = ctx.obj
+    return _made(ctx.obj, name, {}, adopt=adopt, every=every, output=output)
+
+
+def revert(
+    ctx: typer.Context,
+    name: Name,
+    cycle: Annotated[int, typer.Argument(help="The number of the cycle, as provisor log shows it.")],
+    every: Annotated[bool, typer.Option("--all", help="Print every change.")] = False,
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="A file for provisor apply.")] = None,
+) -> int:
+    """Plan to undo a cycle, from the values before it; provisor apply does it."""
+    return _made(ctx.obj, name, {"revert": cycle}, adopt=False, every=every, output=output)
+
+
+def _made(session: Session, name: str, what: dict[str, Any], *, adopt: bool, every: bool, output: Path | None) -> int:
+    """Make a plan, show it, and write it to ``output``; ``what`` is asked of it. Returns the exit code."""
 
     async def work(desk: Desk) -> tuple[Any, list[dict[str, Any]], dict[str, Any]]:
-        from provisor.sync.cycle import dry_run
+        from provisor.sync.cycle import Asked, dry_run
         from provisor.sync.plan_file import changes, document
 
         application = await found(desk, name, "provisioning.run")
         async with desk.house.job(desk.tenant, application.id, read_only=True, adopt=adopt) as job:
-            result = await dry_run(job, lambda stage, done, total: None)
-            whole = await document(job, result, adopt=adopt) if output is not None else {}
+            result = await dry_run(job, lambda stage, done, total: None, Asked(**what))
+            whole = await document(job, result, adopt=adopt, **what) if output is not None else {}
             return result, await changes(job.ledger, result.cycle), whole
 
     result, rows, whole = session.run(work)

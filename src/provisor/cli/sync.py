@@ -56,12 +56,12 @@ def sync(
 
 async def _approved(session: Session, desk: Desk, name: str, *, full: bool) -> str:
     """Show the plan and ask; returns its hash. Raises Abort."""
-    from provisor.sync.cycle import dry_run
+    from provisor.sync.cycle import Asked, dry_run
     from provisor.sync.plan_file import changes
 
     application = await found(desk, name, "provisioning.run")
     async with desk.house.job(desk.tenant, application.id, read_only=True, adopt=True) as job:
-        planned = await dry_run(job, lambda stage, done, total: None, full=full)
+        planned = await dry_run(job, lambda stage, done, total: None, Asked(full=full))
         session.write(as_text(name, planned, await changes(job.ledger, planned.cycle), every=True))
     typer.confirm("Do that?", abort=True)
     return str(planned.hash)

@@ -168,7 +168,9 @@ def _delete(case: _Case, reason: str) -> Change:
     if case.rules.object_type == "User":
         return replace(case.base, action="delete", reason=reason, phase=LEAVERS)
     if not case.known.adopted or case.policies.merged_groups == "delete":
-        return replace(case.base, action="delete", reason=reason, phase=GONE_GROUPS)
+        # What it said is kept in the log, for whoever has to undo this.
+        said = {name: (value, None) for name, value in case.known.last_applied.items()}
+        return replace(case.base, action="delete", reason=reason, phase=GONE_GROUPS, attributes=said)
     reason = f"{reason}; the group was there before, so it stays, without the members that were added"
     return replace(case.base, action="unlink", reason=reason, phase=GONE_GROUPS)
 

@@ -30,6 +30,7 @@ from provisor.sync.ledger import LeaseLost, Ledger
 from provisor.sync.planning import Only, Planning, plan_objects
 from provisor.sync.records import Cycle, JobState, Kind, Mode
 from provisor.sync.references import plan_references
+from provisor.sync.revert import plan_revert
 
 LEASE_SECONDS = 15.0
 BEAT_SECONDS = 4.0
@@ -64,6 +65,32 @@ class Result:
     held: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What somebody, or the clock, asks of a cycle.
+
+    * ``backed_off``: also those whose next try is not due yet;
+    * ``release``: how the hash of the plan begins that the guard lets through;
+    * ``promised``: the hash of the only plan that may be done;
+    * ``only``: these on demand, and nobody else; ``full``: every account is compared; ``revert``: the number of a cycle
+      that is undone.
+    """
+
+    backed_off: bool = True
+    release: str | None = None
+    promised: str | None = None
+    only: Only | None = None
+    full: bool = False
+    revert: int | None = None
+
+    @property
+    def kind(self) -> Kind | None:
+        """The kind of cycle that is asked for; None for the one that it is time for."""
+        if self.revert is not None:
+            return "revert"
+        return "on demand" if self.only is not None else "full" if self.full else None
+
+
 @dataclass(slots=True)
 class _Run:
     """What is true so far of a cycle that may end at any point."""
@@ -76,46 +103,24 @@ class _Run:
     released: bool = False
 
 
-async def dry_run(
-    job: Job, report: Report, *, everything: bool = False, only: Only | None = None, full: bool = False
-) -> Result:
-    """What the next cycle would do. Raises TargetError when the target cannot be asked.
+async def dry_run(job: Job, report: Report, asked: Asked | None = None, *, everything: bool = False) -> Result:
+    """What the next cycle, or one of which this is ``asked``, would do. Raises TargetError when the target cannot be
+    asked.
 
-    ``everything``: as if all were to be looked at again, which is what a job with rules that are not saved yet needs;
-    ``only``: what provisioning these on demand would do; ``full``: what a full comparison would.
+    ``everything``: as if all were to be looked at again, which is what a job with rules that are not saved yet needs.
     """
     started = time.monotonic()
-    asked: Kind | None = "initial" if everything else "on demand" if only is not None else "full" if full else None
-    run = await _begin(job, "plan" if asked is None else "draft", asked)
+    asked = asked or Asked()
+    kind: Kind | None = "initial" if everything else asked.kind
+    run = await _begin(job, "plan" if kind is None else "draft", kind)
     try:
-        await _plan(job, run, True, report, everything=everything, only=only)
+        await _plan(job, run, asked, report, everything=everything)
         run.held = await _verdict(job, run)
     except TargetError as error:
         await _end(job, run, "failed", error=str(error))
         raise
     await _end(job, run, "planned", error=_sentence(job, run) if run.held is not None else None)
     return _result(job, run, "planned", started)
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """What somebody, or the clock, asks of a cycle.
-
-    * ``backed_off``: also those whose next try is not due yet;
-    * ``release``: how the hash of the plan begins that the guard lets through;
-    * ``promised``: the hash of the only plan that may be done;
-    * ``only``: these on demand, and nobody else; ``full``: every account is compared.
-    """
-
-    backed_off: bool = True
-    release: str | None = None
-    promised: str | None = None
-    only: Only | None = None
-    full: bool = False
-
-    @property
-    def kind(self) -> Kind | None:
-        return "on demand" if self.only is not None else "full" if self.full else None
 
 
 async def run(
@@ -142,7 +147,7 @@ async def _cycle(job: Job, epoch: int, report: Report, asked: Asked) -> Result:
     started = time.monotonic()
     run = await _begin(job, "cycle", asked.kind, asked.only)
     try:
-        await _plan(job, run, asked.backed_off, report, only=asked.only)
+        await _plan(job, run, asked, report)
         if asked.promised is not None and run.plan.hash != asked.promised:
             await _end(job, run, "failed", error=MOVED, epoch=epoch)
             return _result(job, run, "failed", started, error=MOVED)
@@ -186,16 +191,17 @@ def _compare(job: Job, state: JobState) -> bool:
     return state.compared is None or datetime.now(UTC) - state.compared > timedelta(hours=hours)
 
 
-async def _plan(
-    job: Job, run: _Run, backed_off: bool, report: Report, *, everything: bool = False, only: Only | None = None
-) -> None:
+async def _plan(job: Job, run: _Run, asked: Asked, report: Report, *, everything: bool = False) -> None:
     await probe(job.target, job.rules, job.wire)
     kind = run.cycle.kind
     planning = Planning(
-        job, run.cycle, kind == "initial", backed_off, lambda done: report("planning", done, None), run.plan
+        job, run.cycle, kind == "initial", asked.backed_off, lambda done: report("planning", done, None), run.plan
     )
-    planning.comparing, planning.only = kind == "full", only
+    planning.comparing, planning.only = kind == "full", asked.only
     planning.everything = everything or planning.comparing
+    if asked.revert is not None:
+        await plan_revert(planning, asked.revert)
+        return
     await plan_objects(planning)
     await plan_references(planning)
 

@@ -20,7 +20,7 @@ from provisor.provisioning.scope import Scope, SourceObject, evaluate
 from provisor.provisioning.trial import Tried, try_out
 from provisor.refusal import NotFound
 from provisor.sync.answers import Answers
-from provisor.sync.cycle import dry_run
+from provisor.sync.cycle import Asked, dry_run
 from provisor.sync.job import Job
 from provisor.sync.planning import Only
 
@@ -54,7 +54,7 @@ async def explain(job: Job, object_type: str, identity: str) -> Explanation:
         return told
     ids = (identity,)
     only = Only(users=ids) if object_type == "User" else Only(groups=ids)
-    result = await dry_run(job, lambda stage, done, total: None, only=only)
+    result = await dry_run(job, lambda stage, done, total: None, Asked(only=only))
     changes = [row.change async for page in job.ledger.planned(result.cycle, 500) for row in page]
     return replace(told, changes=changes)
 

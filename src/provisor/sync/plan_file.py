@@ -68,9 +68,9 @@ def _pairs(change: Change, pairs: Mapping[str, tuple[Any, Any]]) -> dict[str, di
     }
 
 
-async def document(job: Job, result: Result, *, adopt: bool) -> dict[str, Any]:
+async def document(job: Job, result: Result, *, adopt: bool, revert: int | None = None) -> dict[str, Any]:
     """The plan that a dry run of ``job`` has made. ``adopt``: it merges accounts that were there before, whatever the
-    policy."""
+    policy; ``revert``: the cycle that it undoes."""
     return {
         "provisorPlan": FORMAT,
         "application": job.name,
@@ -79,6 +79,7 @@ async def document(job: Job, result: Result, *, adopt: bool) -> dict[str, Any]:
         "kind": result.cycle.kind,
         "hash": result.hash,
         "adopt": adopt,
+        "revert": revert,
         "counts": dict(result.kinds),
         "requests": result.requests,
         "seconds": seconds(result.requests),

@@ -1,0 +1,85 @@
+"""``provisor doctor``: what keeps provisioning from doing what it should, and the command that mends it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from provisor.cli.app import Name, found
+from provisor.cli.session import Desk, Session
+from provisor.refusal import Refusal
+
+_MARKS = {"good": "ok", "look": "look", "bad": "BAD"}
+
+
+def register(root: typer.Typer) -> None:
+    root.command("doctor")(doctor)
+
+
+def doctor(
+    ctx: typer.Context,
+    name: Name,
+    user: Annotated[str | None, typer.Argument(metavar="[USER]", help="Somebody for whom it does not work.")] = None,
+) -> int:
+    """Walk through connection, token, mappings, scope, matching, quarantine, schedule and guard, and one user."""
+    session: Session = ctx.obj
+
+    async def work(desk: Desk) -> list[Any]:
+        from provisor.directory import assignments
+        from provisor.sync.doctor import Finding, examine
+
+        application = await found(desk, name)
+        if not application.connected:
+            sentence = "There is no Tenant URL with a Secret Token."
+            mend = f"provisor app set {name} --tenant-url URL --secret-token-file FILE"
+            return [Finding("connection", "bad", sentence, mend)]
+        async with desk.house.database.reading() as tx:
+            assigned = await assignments.count(tx, desk.tenant, application)
+        ledger = desk.house.ledger(desk.tenant, application.id)
+        state, cycles = await ledger.job(), await ledger.cycles(1, "cycle")
+        try:
+            async with desk.house.job(desk.tenant, application.id, read_only=True) as job:
+                last = cycles[0] if cycles else None
+                findings = [item async for item in examine(application, job, state, last, assigned)]
+                if user is not None:
+                    findings.append(await _person(desk, job, name, user))
+        except Refusal as error:
+            return [Finding("mappings", "bad", str(error), f"provisor app mappings check {name}")]
+        return findings
+
+    findings = session.run(work)
+    rows = [
+        {"area": item.area, "level": item.level, "finding": item.sentence, "mend": item.mend or None}
+        for item in findings
+    ]
+    lines = []
+    for row in rows:
+        lines.append(f"{_MARKS[row['level']].ljust(4)} {row['area'].ljust(10)} {row['finding']}")
+        if row["mend"] and row["level"] != "good":
+            lines.append(f"{' ' * 16}{row['mend']}")
+    session.show({"app": name, "findings": rows}, "\n".join(lines))
+    return 1 if any(item.level == "bad" for item in findings) else 0
+
+
+async def _person(desk: Desk, job: Any, name: str, user: str) -> Any:
+    from provisor.cli.principals import identity_of
+    from provisor.sync.doctor import Finding
+    from provisor.sync.explain import explain
+
+    told = await explain(job, "User", str(await identity_of(desk, "User", user)))
+    if told.problem is not None:
+        return Finding("user", "bad", told.problem, f"provisor app test {name}")
+    if not told.scope.inside:
+        not_assigned = "not assigned" in told.scope.reason
+        mend = f"provisor app assign {name} --user {user}" if not_assigned else f"provisor explain {name} {user}"
+        return Finding("user", "bad", f"{user} is out of scope: {user} {told.scope.reason}.", mend)
+    if told.known is not None and told.known.state == "removed":
+        return Finding("user", "bad", f"{user} was removed at the target.", f"provisor provision {name} {user}")
+    change = told.changes[0] if told.changes else None
+    if change is not None and change.action == "refuse":
+        return Finding("user", "bad", f"{user} is refused: {change.reason}.", f"provisor explain {name} {user}")
+    if change is not None and change.action != "nothing":
+        sentence = f"{user} is in scope and waits for the next cycle: {change.action}, because {change.reason}."
+        return Finding("user", "look", sentence, f"provisor provision {name} {user}")
+    return Finding("user", "good", f"{user} is in scope, has an account, and it is as it should be.")

@@ -1,0 +1,107 @@
+"""``provisor drift``: what the target says, what was last applied, and what it should say; who is there beside."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import typer
+
+from provisor.cli.app import Name, found
+from provisor.cli.session import Desk, Session
+
+#: Strangers that are listed unless --json asks for all.
+SHOWN = 20
+
+
+def register(root: typer.Typer) -> None:
+    root.command("drift")(drift)
+
+
+def drift(ctx: typer.Context, name: Name) -> int:
+    """Read the whole target and show what was changed there; nothing is written. Exit code 2: something was."""
+    session: Session = ctx.obj
+
+    async def work(desk: Desk) -> dict[str, Any]:
+        from provisor.sync.cycle import Asked, dry_run
+        from provisor.sync.survey import survey
+
+        application = await found(desk, name, "provisioning.run")
+        async with desk.house.job(desk.tenant, application.id, read_only=True) as job:
+            result = await dry_run(job, lambda stage, done, total: None, Asked(full=True))
+            changes = [row.change async for page in job.ledger.planned(result.cycle, 500) for row in page]
+            known = await job.ledger.known([item.source_id for item in changes if item.action != "nothing"])
+            everybody = await survey(job)
+        return _value(name, changes, known, everybody)
+
+    value = session.run(work)
+    session.show(value, "\n".join(_lines(value)))
+    return 2 if value["changed"] or value["removed"] or value["duplicates"] else 0
+
+
+def _value(name: str, changes: list[Any], known: dict[str, Any], everybody: Any) -> dict[str, Any]:
+    from provisor.provisioning.change import shown
+
+    changed, removed, pending = [], [], 0
+    for item in changes:
+        applied = known[item.source_id].last_applied if item.source_id in known else {}
+        hidden = item.redacted
+        for path, (actual, desired) in item.drift.items():
+            if path == "members":
+                row: dict[str, Any] = {"actual": None, "desired": None, "applied": None}
+                row |= {"added": actual, "removed": desired}
+            else:
+                row = {
+                    "actual": shown(hidden, path, actual),
+                    "applied": shown(hidden, path, applied.get(path)),
+                    "desired": shown(hidden, path, desired),
+                }
+            changed.append({"source": item.source_name, "target": item.target_id, "attribute": path, **row})
+        if item.action == "removed":
+            removed.append({"source": item.source_name, "target": item.target_id})
+        pending += item.action not in ("nothing", "drift", "removed")
+    return {
+        "app": name,
+        "compared": everybody.counted,
+        "changed": changed,
+        "removed": removed,
+        "pending": pending,
+        "strangers": [
+            {"objectType": item.object_type, "id": item.id, "name": item.name, "active": item.active}
+            for item in everybody.strangers
+        ],
+        "duplicates": [
+            {"objectType": item.object_type, "attribute": item.path, "value": item.value, "ids": list(item.ids)}
+            for item in everybody.alike
+        ],
+    }
+
+
+def _lines(value: dict[str, Any]) -> list[str]:
+    counted = value["compared"]
+    lines = [f"{value['app']}: {counted.get('User', 0)} users and {counted.get('Group', 0)} groups at the target."]
+    for row in value["changed"]:
+        if row["attribute"] == "members":
+            lines.append(
+                f"  changed there: {row['source']} members: {len(row['added'])} added, {len(row['removed'])} removed"
+            )
+        else:
+            lines.append(
+                f"  changed there: {row['source']} {row['attribute']}: it says {row['actual']!r}, "
+                f"applied was {row['applied']!r}, the directory wants {row['desired']!r}"
+            )
+    lines += [f"  removed there: {row['source']} ({row['target']})" for row in value["removed"]]
+    lines += [
+        f"  look alike: {' and '.join(row['ids'])} have {row['attribute']} {row['value']!r}"
+        for row in value["duplicates"]
+    ]
+    strangers = value["strangers"]
+    if strangers:
+        lines.append(f"  not of this application: {len(strangers)}, which no cycle touches")
+        lines += [f"    {row['objectType'].lower()} {row['name']} ({row['id']})" for row in strangers[:SHOWN]]
+        if len(strangers) > SHOWN:
+            lines.append(f"    … and {len(strangers) - SHOWN} more: --json has them all.")
+    if value["pending"]:
+        lines.append(f"  {value['pending']} changes of the directory are not done yet: provisor plan {value['app']}")
+    if len(lines) == 1:
+        lines.append("  nothing was changed there.")
+    return lines

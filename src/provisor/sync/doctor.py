@@ -1,0 +1,148 @@
+"""What keeps an application's provisioning from doing what it should: the page's troubleshooting, in its order.
+
+Each finding is a sentence and the command that mends it; the last one that matters is the first to read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Final, Literal
+
+from provisor.connectors.base import TargetError
+from provisor.directory.applications import Application
+from provisor.provisioning.check import check
+from provisor.provisioning.edit import recommended
+from provisor.refusal import Invalid
+from provisor.storage.pool import Row
+from provisor.sync.answers import owner, probe
+from provisor.sync.job import Job
+from provisor.sync.records import JobState
+
+Level = Literal["good", "look", "bad"]
+#: A template that the page's recommended mappings are of.
+_DATABRICKS: Final = frozenset({"dataBricks", "customappsso-2019"})
+_LATE: Final = timedelta(hours=2)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """``mend`` is a command, or empty when nothing needs to be done."""
+
+    area: str
+    level: Level
+    sentence: str
+    mend: str = ""
+
+
+async def examine(
+    application: Application, job: Job, state: JobState, last: Row | None, assigned: tuple[int, int]
+) -> AsyncIterator[Finding]:
+    """All findings about an application. ``last`` is its last cycle, ``assigned`` how many users and groups are."""
+    async for finding in _connection(application, job):
+        yield finding
+    for finding in _mappings(application):
+        yield finding
+    yield _scope(application, assigned)
+    yield await _matching(application, job, last)
+    yield _quarantine(application, state)
+    yield _schedule(application, state)
+    yield _guard(application, last)
+
+
+async def _connection(application: Application, job: Job) -> AsyncIterator[Finding]:
+    name = application.name
+    try:
+        await probe(job.target, job.rules, job.wire)
+    except TargetError as error:
+        area = "token" if error.credentials else "connection"
+        mend = f"provisor app set {name} --secret-token-file FILE" if error.credentials else f"provisor app test {name}"
+        yield Finding(area, "bad", str(error), mend)
+        return
+    yield Finding("connection", "good", f"{application.tenant_url} answers as a SCIM service should.")
+    try:
+        me = await owner(job.target)
+    except TargetError as error:
+        yield Finding("token", "bad", str(error), f"provisor app set {name} --secret-token-file FILE")
+        return
+    yield Finding("token", "good", "The secret token is taken.")
+    whose = str((me or {}).get("userName") or application.target_capabilities.owner_name or "")
+    if not whose:
+        sentence = "The target does not tell whose token it is, so that person is not spared."
+        yield Finding("owner", "look", sentence, f"provisor app set {name} --token-owner USER")
+    else:
+        yield Finding("owner", "good", f"The token is {whose}'s, whom no cycle disables or demotes.")
+
+
+def _mappings(application: Application) -> list[Finding]:
+    name = application.name
+    try:
+        wrong = [item for item in check(application.schema) if item.error]
+    except Invalid as error:
+        return [Finding("mappings", "bad", str(error), f"provisor app mappings check {name}")]
+    found = [
+        Finding(
+            "mappings",
+            "bad",
+            f"{item.object_type} {item.attribute} {item.sentence}",
+            f"provisor app mappings check {name}",
+        )
+        for item in wrong
+    ]
+    others = recommended(application.schema) if application.template in _DATABRICKS else []
+    if others:
+        sentence = f"{len(others)} mappings are not as recommended, like {others[0]}."
+        found.append(Finding("mappings", "look", sentence, f"provisor app mappings diff {name} --recommended"))
+    return found or [Finding("mappings", "good", "The mappings can run, and nothing is wrong with them.")]
+
+
+def _scope(application: Application, assigned: tuple[int, int]) -> Finding:
+    people, groups = assigned
+    if application.scope == "all":
+        return Finding("scope", "good", "All users and groups are in scope.")
+    if not people and not groups:
+        sentence = "Nobody is assigned, so nobody is in scope."
+        return Finding("scope", "bad", sentence, f"provisor app assign {application.name} --group GROUP")
+    return Finding("scope", "good", f"{people} users and {groups} groups are assigned.")
+
+
+async def _matching(application: Application, job: Job, last: Row | None) -> Finding:
+    name = application.name
+    refused = int((last or {}).get("counts", {}).get("refuse", 0)) if last is not None else 0
+    if refused and last is not None:
+        rows = await job.ledger.log(cycle=last["number"], limit=1000)
+        first = next((row for row in rows if row["action"] == "refuse"), None)
+        said = f", like {first['source_name']}: {first['reason']}" if first is not None else ""
+        sentence = f"The last cycle refused {refused}{said}."
+        return Finding("matching", "look", sentence, f"provisor log {name} --cycle {last['number']}")
+    return Finding("matching", "good", "The last cycle refused nobody.")
+
+
+def _quarantine(application: Application, state: JobState) -> Finding:
+    if state.quarantine is None:
+        return Finding("quarantine", "good", "The application is not in quarantine.")
+    sentence = f"It is in quarantine: {state.quarantine}"
+    return Finding("quarantine", "bad", sentence, f"provisor app restart {application.name}")
+
+
+def _schedule(application: Application, state: JobState) -> Finding:
+    name = application.name
+    if application.provisioning != "On":
+        sentence = "Provisioning Status is Off: only provisor sync runs a cycle."
+        return Finding("schedule", "look", sentence, f"provisor app start {name}")
+    if state.last_cycle is None or datetime.now(UTC) - state.last_cycle > _LATE:
+        sentence = "No cycle ran in the last two hours although Provisioning Status is On: is the server running?"
+        return Finding("schedule", "bad", sentence, "provisor serve")
+    return Finding("schedule", "good", f"The last cycle ended at {state.last_cycle:%Y-%m-%d %H:%M} UTC.")
+
+
+def _guard(application: Application, last: Row | None) -> Finding:
+    name = application.name
+    error = str(last["error"] or "") if last is not None else ""
+    if "guard against accidental deletion holds" in error:
+        return Finding("guard", "bad", error.partition(". ")[0] + ".", f"provisor plan {name}")
+    if not application.guard_percent and not application.guard_most:
+        sentence = "The guard against accidental deletion is off."
+        return Finding("guard", "look", sentence, f"provisor app set {name} --guard-percent 20 --guard-most 500")
+    return Finding("guard", "good", "The guard against accidental deletion holds nothing.")
