@@ -236,7 +236,7 @@ def _status(status: Literal["On", "Off"]) -> Any:
 
     command.__doc__ = {
         "On": "Provisioning Status On: an initial cycle follows at once, later ones within a second of every change.",
-        "Off": "Provisioning Status Off; a cycle that runs is finished.",
+        "Off": "Provisioning Status Off; a cycle that runs stops before its next request.",
     }[status]
     return command
 

@@ -5,7 +5,7 @@ A cycle reads from a :class:`Source` and writes to a :class:`Target`, and knows 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
@@ -63,6 +63,10 @@ class Exchange:
     answer: str = ""
 
 
+class Stopped(Exception):
+    """Somebody said that nothing more is to be sent; what this was raised for was not."""
+
+
 class TargetError(Exception):
     """The target did not do it. ``unclear``: it may have. ``reached``: there was an answer, with this ``status``.
 
@@ -105,6 +109,9 @@ class Page:
 
 class Target(Protocol):
     """Where accounts are written. Every method raises TargetError."""
+
+    def before_each(self, check: Callable[[], Awaitable[None]]) -> None:
+        """Do ``check`` before each request; what it raises keeps the request from being sent."""
 
     @property
     def requests(self) -> int:

@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 import os
 import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlencode, urlsplit
@@ -72,6 +72,7 @@ class Http:
         self._connections = connections
         self._session: aiohttp.ClientSession | None = None
         self.sent = 0
+        self.check: Callable[[], Awaitable[None]] | None = None
 
     async def ask(
         self, method: str, path: str, query: Mapping[str, str] | None = None, body: bytes | None = None
@@ -80,6 +81,8 @@ class Http:
         if method not in self._methods:
             raise TargetError(f"This connection may not send {method}: it only reads.")
         for attempt in range(1, TRIES + 1):
+            if self.check is not None:
+                await self.check()
             last = attempt == TRIES
             try:
                 answer, wait = await self._once(method, path, query, body)

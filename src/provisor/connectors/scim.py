@@ -6,7 +6,7 @@ An answer counts only when it is what SCIM says it should be: a list must be a L
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
 import orjson
@@ -35,6 +35,9 @@ class ScimTarget:
             encode=wire.encode,
             anonymous=wire.anonymous,
         )
+
+    def before_each(self, check: Callable[[], Awaitable[None]]) -> None:
+        self._http.check = check
 
     @property
     def requests(self) -> int:

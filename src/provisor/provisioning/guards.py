@@ -1,6 +1,7 @@
 """The guard against accidental deletion: a plan that would harm too many is held before its first write.
 
-Harm is an account that is disabled or deleted, that loses a value that Provisor gave it, or that is taken out of a
+It is held as well when it would take something from everybody, however few they are: that is what an empty source looks
+like. Harm is an account that is disabled or deleted, that loses a value that Provisor gave it, or that is taken out of a
 group. What earlier cycles of the last 24 hours did counts too, so that a mistake that comes in small steps is noticed;
 what somebody released by name does not.
 """
@@ -15,6 +16,8 @@ from provisor.provisioning.change import Change
 
 #: Below so many accounts a share says nothing.
 LEAST: Final = 20
+#: From so many accounts on, taking something from every single one is never routine.
+EVERYBODY: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +49,9 @@ def verdict(guard: Guard, harms: int, earlier: int, accounts: int) -> str | None
     if not harms:
         return None
     total, base = harms + earlier, accounts + earlier
-    if guard.most and total >= guard.most:
+    if guard.percent and harms >= max(base, EVERYBODY):
+        limit = "all that there are"
+    elif guard.most and total >= guard.most:
         limit = f"{guard.most} or more"
     elif guard.percent and base >= LEAST and total * 100 > guard.percent * base:
         limit = f"more than {guard.percent} % of {base}"

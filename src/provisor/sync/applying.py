@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from provisor.connectors.base import TargetError
+from provisor.connectors.base import Stopped, TargetError
 from provisor.provisioning.capabilities import MEMBERS_PER_REQUEST
 from provisor.provisioning.change import Change, Known
 from provisor.scim.requests import Request
@@ -19,6 +19,7 @@ from provisor.sync import outcomes
 from provisor.sync.answers import gather
 from provisor.sync.job import Job
 from provisor.sync.records import Cycle, Outcome, Planned
+from provisor.sync.stopping import STOPPED
 
 PAGE = 100
 #: Actions on an account of whose answer it must be known whether it was heard.
@@ -61,6 +62,8 @@ async def _apply_page(job: Job, cycle: Cycle, epoch: int, page: list[Planned]) -
     worker = _Worker(job, epoch, known, seqs)
     settled: list[Outcome] = await gather(worker.do(row) for row in page)
     await job.ledger.settle(epoch, cycle, settled)
+    if worker.stopped:
+        raise Stopped
     if worker.stopped_by is not None:
         raise worker.stopped_by
     return settled
@@ -87,7 +90,8 @@ def _moved(change: Change, seqs: Mapping[str, int]) -> bool:
 
 
 class _Worker:
-    """Sends the requests of one page; ``stopped_by`` is the failure after which nothing more is sent."""
+    """Sends the requests of one page; ``stopped_by`` is the failure after which nothing more is sent, ``stopped``:
+    somebody said that nothing more is to be."""
 
     def __init__(self, job: Job, epoch: int, known: Mapping[str, Known], seqs: Mapping[str, int]) -> None:
         self._job = job
@@ -95,13 +99,14 @@ class _Worker:
         self._known = known
         self._seqs = seqs
         self.stopped_by: TargetError | None = None
+        self.stopped = False
 
     async def do(self, row: Planned) -> Outcome:
         change = row.change
         known = self._known.get(change.source_id) or Known(change.source_id, change.object_type)
         moved = _moved(change, self._seqs)
         if moved and (change.action not in _MEMBERS or change.source_id not in self._seqs):
-            return outcomes.moved(row, known)
+            return outcomes.put_off(row, known, outcomes.MOVED)
         if moved:
             # A group in which people come and go all the time would never be done: what still holds of it is.
             row = await self._still_right(row)
@@ -114,6 +119,9 @@ class _Worker:
             return outcomes.failed(row, known, self.stopped_by)
         try:
             return await self._send(row, known)
+        except Stopped:
+            self.stopped = True
+            return outcomes.put_off(row, known, STOPPED)
         except TargetError as error:
             if error.hopeless:
                 self.stopped_by = error

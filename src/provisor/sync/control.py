@@ -14,17 +14,22 @@ from provisor.directory import applications
 from provisor.directory.applications import Application
 from provisor.directory.edit import Edit
 from provisor.refusal import Conflict
-from provisor.sync.ledger import Ledger
+from provisor.sync.ledger import Ledger, stop
 
 
 async def switch(work: Edit, identity: UUID, status: Literal["On", "Off"]) -> Application:
-    """*Provisioning Status*. Raises Conflict for On without a tenant URL and a secret token."""
+    """*Provisioning Status*; Off also stops a cycle that runs, before its next request.
+
+    Raises Conflict for On without a tenant URL and a secret token.
+    """
     work.require("provisioning.run", identity)
     before = await applications.locked(work, identity)
     if status == "On" and not before.connected:
         raise Conflict(f"{before.name} has no Tenant URL and Secret Token yet: save these first (provisor app set).")
     after = replace(before, provisioning=status)
     await applications.save(work, before, after, f"provisioning {status}", may="provisioning.run")
+    if status == "Off":
+        await stop(work.tx, work.tenant.id, identity)
     return after
 
 

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
-from provisor.connectors.base import SourceChange, TargetError
+from provisor.connectors.base import SourceChange, Stopped, TargetError
 from provisor.provisioning.guards import verdict
 from provisor.provisioning.plan import Plan
 from provisor.provisioning.schema import OBJECT_TYPES
@@ -31,12 +31,14 @@ from provisor.sync.planning import Only, Planning, plan_objects
 from provisor.sync.records import Cycle, JobState, Kind, Mode
 from provisor.sync.references import plan_references
 from provisor.sync.revert import plan_revert
+from provisor.sync.stopping import Stop
 
 LEASE_SECONDS = 15.0
 BEAT_SECONDS = 4.0
 WAIT_SECONDS = 0.5
 
 MOVED = "source or target moved since the plan was made, so nothing was sent: make another plan"
+STOP = "an administrator stopped it; what was not sent is done by the next cycle"
 #: Called with the stage (planning, applying), how much is done and of how much (None while it is not known).
 Report = Callable[[str, int, int | None], None]
 
@@ -52,7 +54,7 @@ class Result:
     """
 
     cycle: Cycle
-    status: Literal["planned", "done", "quarantined", "failed"]
+    status: Literal["planned", "done", "quarantined", "failed", "stopped"]
     hash: str
     counts: Mapping[str, int]
     kinds: Mapping[str, int]
@@ -146,6 +148,7 @@ async def run(
 async def _cycle(job: Job, epoch: int, report: Report, asked: Asked) -> Result:
     started = time.monotonic()
     run = await _begin(job, "cycle", asked.kind, asked.only)
+    job.target.before_each(Stop(job.ledger, epoch).check)
     try:
         await _plan(job, run, asked, report)
         if asked.promised is not None and run.plan.hash != asked.promised:
@@ -161,6 +164,9 @@ async def _cycle(job: Job, epoch: int, report: Report, asked: Asked) -> Result:
         run.applied = True
         rows = sum(run.plan.counts.values())
         run.failures = await apply(job, run.cycle, epoch, lambda done: report("applying", done, max(done, rows)))
+    except Stopped:
+        await _end(job, run, "stopped", error=STOP, epoch=epoch)
+        return _result(job, run, "stopped", started, error=STOP)
     except TargetError as error:
         status: Literal["quarantined", "failed"] = "quarantined" if error.hopeless else "failed"
         await _end(job, run, status, error=str(error), epoch=epoch)

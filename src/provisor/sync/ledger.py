@@ -29,6 +29,7 @@ from provisor.sync.records import (
     detail_of,
     known_from,
 )
+from provisor.sync.settling import drop_members, put_members, write_log, write_objects
 
 QUERIES = queries("sync")
 _FIRST = UUID(int=0)
@@ -44,6 +45,11 @@ class LeaseLost(Exception):
 async def managed_by(tx: Tx, target_id: str) -> list[str]:
     """The names of the applications that an account with this id is a link of."""
     return [row["name"] for row in await tx.fetch(QUERIES.managed_by, target_id)]
+
+
+async def stop(tx: Tx, tenant: UUID, application: UUID) -> None:
+    """Tell the cycle that runs now, if any, to send nothing more."""
+    await tx.execute(QUERIES.stop, tenant, application)
 
 
 class Ledger:
@@ -104,6 +110,11 @@ class Ledger:
         async with self._database.transaction() as tx:
             await tx.execute(QUERIES.lease_give_back, *self._key, epoch)
 
+    async def stopping(self, epoch: int) -> bool:
+        """Whether the cycle that holds this lease was told to stop."""
+        async with self._database.reading() as tx:
+            return bool(await tx.fetchval(QUERIES.stopping, *self._key, epoch))
+
     # ── intake ───────────────────────────────────────────────────────────────────────────────────────────────
 
     async def mark(self, changes: Sequence[SourceChange], *, watermark: int | None, initial: bool = False) -> None:
@@ -146,8 +157,8 @@ class Ledger:
     async def found_members(self, group: str, found: Mapping[str, str], lost: Sequence[str]) -> None:
         """Members (id → target id) that the target's group had without us, and those it has no more."""
         async with self._database.transaction() as tx:
-            await _put_members(tx, self._key, [(group, member, target, False) for member, target in found.items()])
-            await _drop_members(tx, self._key, [(group, member) for member in lost])
+            await put_members(tx, self._key, [(group, member, target, False) for member, target in found.items()])
+            await drop_members(tx, self._key, [(group, member) for member in lost])
 
     async def known(self, ids: Sequence[str]) -> dict[str, Known]:
         async with self._database.reading() as tx:
@@ -260,10 +271,10 @@ class Ledger:
     async def settle(self, epoch: int, cycle: Cycle, outcomes: Sequence[Outcome]) -> None:
         """Links, log rows and what is done, of one page, in one transaction."""
         async with self._fenced(epoch) as tx:
-            await _write_log(tx, self._key, cycle, outcomes)
-            await _write_objects(tx, self._key, outcomes)
-            await _put_members(tx, self._key, [row for outcome in outcomes for row in outcome.members_put])
-            await _drop_members(tx, self._key, [row for outcome in outcomes for row in outcome.members_gone])
+            await write_log(tx, self._key, cycle, outcomes)
+            await write_objects(tx, self._key, outcomes)
+            await put_members(tx, self._key, [row for outcome in outcomes for row in outcome.members_put])
+            await drop_members(tx, self._key, [row for outcome in outcomes for row in outcome.members_gone])
 
     async def open_references(self, epoch: int, cycle: Cycle) -> None:
         """Objects whose members or manager the plan changes stay due until :meth:`settle_references`."""
@@ -331,67 +342,3 @@ class Ledger:
     async def _check(self, tx: Tx, epoch: int) -> None:
         if await tx.fetchval(QUERIES.fence, *self._key) != epoch:
             raise LeaseLost
-
-
-async def _write_log(tx: Tx, key: tuple[UUID, UUID], cycle: Cycle, outcomes: Sequence[Outcome]) -> None:
-    await tx.execute(
-        QUERIES.change_outcome,
-        *key,
-        cycle.id,
-        [outcome.ordinal for outcome in outcomes],
-        [outcome.status for outcome in outcomes],
-        [outcome.message for outcome in outcomes],
-        [outcome.after.target_id if outcome.after else None for outcome in outcomes],
-    )
-    await tx.execute(QUERIES.cycle_did, *key, cycle.id, len(outcomes))
-
-
-async def _write_objects(tx: Tx, key: tuple[UUID, UUID], outcomes: Sequence[Outcome]) -> None:
-    kept = [(outcome, outcome.after) for outcome in outcomes if outcome.after is not None]
-    gone = [UUID(outcome.source_id) for outcome in outcomes if outcome.after is None]
-    released = [UUID(outcome.releases) for outcome in outcomes if outcome.releases is not None]
-    unlinked = [UUID(outcome.source_id) for outcome, after in kept if not after.linked]
-    if gone:
-        await tx.execute(QUERIES.forget, *key, gone, [outcome.seq for outcome in outcomes if outcome.after is None])
-    if kept:
-        await tx.execute(
-            QUERIES.settle,
-            *key,
-            [UUID(outcome.source_id) for outcome, _ in kept],
-            [outcome.seq if outcome.settled else 0 for outcome, _ in kept],
-            [after.target_id for _, after in kept],
-            [after.adopted for _, after in kept],
-            [after.state for _, after in kept],
-            [dict(after.intent) if after.intent is not None else None for _, after in kept],
-            [dict(after.last_applied) for _, after in kept],
-            [dict(after.kept) for _, after in kept],
-            [after.failures for _, after in kept],
-            [after.error for _, after in kept],
-            [outcome.retry_seconds for outcome, _ in kept],
-            [after.unsettled for _, after in kept],
-            [after.deleting for _, after in kept],
-        )
-    if gone or released:
-        # Whatever is left of them has no account any more; last, because the page may have settled them too.
-        await tx.execute(QUERIES.release, *key, [*gone, *released])
-    if gone or released or unlinked:
-        await tx.execute(QUERIES.forget_member, *key, [*gone, *released, *unlinked])
-
-
-async def _put_members(tx: Tx, key: tuple[UUID, UUID], rows: Sequence[tuple[str, str, str, bool]]) -> None:
-    if rows:
-        await tx.execute(
-            QUERIES.member_put,
-            *key,
-            [UUID(group) for group, _, _, _ in rows],
-            [UUID(member) for _, member, _, _ in rows],
-            [target for _, _, target, _ in rows],
-            [added for _, _, _, added in rows],
-        )
-
-
-async def _drop_members(tx: Tx, key: tuple[UUID, UUID], rows: Sequence[tuple[str, str]]) -> None:
-    if rows:
-        await tx.execute(
-            QUERIES.member_drop, *key, [UUID(group) for group, _ in rows], [UUID(member) for _, member in rows]
-        )

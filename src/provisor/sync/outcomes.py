@@ -31,7 +31,7 @@ def without_request(row: Planned, known: Known, *, exists: bool) -> Outcome:
     """The outcome of a change that needs no request. ``exists``: the source still has the object."""
     change = row.change
     if change.action == "refuse" or change.retry:
-        return _put_off(row, known)
+        return _refused(row, known)
     after: Known | None = replace(known, intent=None, failures=0, error=None)
     if change.action == "unlink" or (not exists and not known.linked):
         after = None
@@ -110,10 +110,11 @@ def failed(row: Planned, known: Known, error: TargetError) -> Outcome:
     )
 
 
-def moved(row: Planned, known: Known) -> Outcome:
+def put_off(row: Planned, known: Known, why: str) -> Outcome:
+    """Not done, and due as before."""
     # The next cycle may be another kind than this one: what was to be compared now is compared then.
     after = replace(known, unsettled=known.unsettled or known.linked)
-    return Outcome(row.ordinal, row.change.source_id, row.change.seq, "skipped", after, MOVED, settled=False)
+    return Outcome(row.ordinal, row.change.source_id, row.change.seq, "skipped", after, why, settled=False)
 
 
 def references_updated(row: Planned, known: Known) -> Outcome:
@@ -129,7 +130,7 @@ def backoff(failures: int) -> float:
     return BACKOFF[min(failures, len(BACKOFF) - 1)]
 
 
-def _put_off(row: Planned, known: Known) -> Outcome:
+def _refused(row: Planned, known: Known) -> Outcome:
     """Refused for good, or to be decided again later."""
     change = row.change
     after = replace(

@@ -38,7 +38,10 @@ def test_what_harms_whom(item: Change, who: list[str]) -> None:
     ("harms", "earlier", "accounts", "held"),
     [
         (0, 1000, 10, False),
-        (19, 0, 19, False),
+        (18, 0, 19, False),
+        (19, 0, 19, True),
+        (4, 0, 4, False),
+        (5, 0, 5, True),
         (4, 0, 20, False),
         (5, 0, 20, True),
         (20, 0, 100, False),

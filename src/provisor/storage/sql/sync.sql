@@ -27,6 +27,13 @@ returning epoch
 -- name: lease_give_back
 update sync_job set lease_until = null, holder = null where tenant = $1 and application = $2 and epoch = $3
 
+-- name: stop
+-- Whatever cycle runs now.
+update sync_job set stopping = epoch where tenant = $1 and application = $2 and lease_until > now()
+
+-- name: stopping
+select stopping = $3 from sync_job where tenant = $1 and application = $2
+
 -- name: fence
 -- Taking the lease over waits for this transaction; if it was taken over before, the epoch has moved.
 select epoch from sync_job where tenant = $1 and application = $2 for share
