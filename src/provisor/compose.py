@@ -103,10 +103,11 @@ class House:
         ``schema``: mappings that are not saved yet, instead of the application's own; ``adopt``: accounts that were
         there before are merged, whatever the policy.
         """
-        source = DirectorySource(self.database, tenant, identity)
-        as_of = await source.head()
+        as_of = await DirectorySource(self.database, tenant, identity).head()
         async with self.database.reading() as tx:
             application = await applications.by_id(tx, tenant, identity)
+        flatten = application.policies.nested == "flatten"
+        source = DirectorySource(self.database, tenant, identity, flatten=flatten)
         target = self.target(application, read_only=read_only)
         try:
             yield Job(

@@ -88,6 +88,16 @@ async def test_the_limits_are_settings_and_who_sets_them_is_audited(pair: Pair, 
 
 async def test_few_accounts_are_nobodys_mass(pair: Pair) -> None:
     people = await crowd(pair, 5)
+    for identity in people[:4]:
+        await pair.unassign(identity)
+    assert (await pair.sync()).status == "done" and await active(pair) == 1
+
+
+async def test_an_empty_source_is_held_however_small_it_was(pair: Pair) -> None:
+    people = await crowd(pair, 5)
     for identity in people:
         await pair.unassign(identity)
-    assert (await pair.sync()).status == "done" and await active(pair) == 0
+    result = await pair.sync()
+    assert result.status == "quarantined" and "5 accounts, all that there are" in str(result.error)
+    assert await active(pair) == 5
+    assert (await pair.cycle(lambda target: target, release=result.hash)).status == "done" and await active(pair) == 0

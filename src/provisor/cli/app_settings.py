@@ -33,6 +33,9 @@ def configure(
     merged_groups: Annotated[
         str | None, typer.Option(help="A group that was there before and leaves: keep or delete.")
     ] = None,
+    nested: Annotated[
+        str | None, typer.Option(help="Members of assigned groups: direct, or flatten with everybody below.")
+    ] = None,
     cleared: Annotated[str | None, typer.Option(help="A value that the source has no more: clear or keep.")] = None,
     token_owner: Annotated[
         str | None, typer.Option(help="The token's owner, where the target does not tell; empty for nobody.")
@@ -51,6 +54,7 @@ def configure(
         "wire": wire,
         "adoption": adoption,
         "merged_groups": merged_groups,
+        "nested": nested,
         "cleared": cleared,
         "token_owner": token_owner,
         "full_hours": full_hours,

@@ -45,6 +45,9 @@ class Source(Protocol):
     async def groups_of(self, ids: Sequence[str]) -> list[str]:
         """The groups that any of these objects is a direct member of."""
 
+    async def related(self, group_ids: Sequence[str]) -> list[tuple[str, str]]:
+        """(id, object type) of others whom a change of these groups concerns, beside their direct members."""
+
     async def reports_of(self, ids: Sequence[str]) -> list[str]:
         """The users whose manager is one of these."""
 

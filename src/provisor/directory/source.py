@@ -20,9 +20,13 @@ _FIRST = UUID(int=0)
 
 
 class DirectorySource:
-    """Implements :class:`provisor.connectors.base.Source` for one application of one tenant."""
+    """Implements :class:`provisor.connectors.base.Source` for one application of one tenant.
 
-    def __init__(self, database: Database, tenant: Tenant, application: UUID) -> None:
+    ``flatten``: whoever is anywhere below a group is its member.
+    """
+
+    def __init__(self, database: Database, tenant: Tenant, application: UUID, *, flatten: bool = False) -> None:
+        self._flatten = flatten
         self._database = database
         self._tenant = tenant.id
         self._application = application
@@ -42,7 +46,8 @@ class DirectorySource:
         return [(str(row["id"]), row["type"]) for row in rows]
 
     async def read(self, object_type: str, ids: Sequence[str]) -> dict[str, SourceObject]:
-        statement = APPLICATIONS.read_users if object_type == "User" else APPLICATIONS.read_groups
+        users = APPLICATIONS.read_users_nested if self._flatten else APPLICATIONS.read_users
+        statement = users if object_type == "User" else APPLICATIONS.read_groups
         make = _user if object_type == "User" else _group
         async with self._database.reading() as tx:
             rows = await tx.fetch(statement, self._tenant, self._application, [UUID(item) for item in ids])
@@ -50,7 +55,8 @@ class DirectorySource:
 
     async def members(self, group_ids: Sequence[str]) -> dict[str, list[str]]:
         async with self._database.reading() as tx:
-            rows = await tx.fetch(APPLICATIONS.read_members, self._tenant, [UUID(item) for item in group_ids])
+            statement = APPLICATIONS.read_members_nested if self._flatten else APPLICATIONS.read_members
+            rows = await tx.fetch(statement, self._tenant, [UUID(item) for item in group_ids])
         found: dict[str, list[str]] = {item: [] for item in group_ids}
         for row in rows:
             found[str(row["group_id"])].append(str(row["member_id"]))
@@ -58,8 +64,16 @@ class DirectorySource:
 
     async def groups_of(self, ids: Sequence[str]) -> list[str]:
         async with self._database.reading() as tx:
-            rows = await tx.fetch(QUERIES.groups_of, self._tenant, [UUID(item) for item in ids])
+            statement = APPLICATIONS.groups_above if self._flatten else QUERIES.groups_of
+            rows = await tx.fetch(statement, self._tenant, [UUID(item) for item in ids])
         return [str(row["group_id"]) for row in rows]
+
+    async def related(self, group_ids: Sequence[str]) -> list[tuple[str, str]]:
+        if not self._flatten or not group_ids:
+            return []
+        async with self._database.reading() as tx:
+            rows = await tx.fetch(APPLICATIONS.related, self._tenant, [UUID(item) for item in group_ids])
+        return [(str(row["id"]), row["type"]) for row in rows]
 
     async def reports_of(self, ids: Sequence[str]) -> list[str]:
         async with self._database.reading() as tx:

@@ -1,9 +1,9 @@
 """The guard against accidental deletion: a plan that would harm too many is held before its first write.
 
-It is held as well when it would take something from everybody, however few they are: that is what an empty source looks
-like. Harm is an account that is disabled or deleted, that loses a value that Provisor gave it, or that is taken out of a
-group. What earlier cycles of the last 24 hours did counts too, so that a mistake that comes in small steps is noticed;
-what somebody released by name does not.
+It is held as well when it would take something from everybody, however few they are: that is what an empty source
+looks like. Harm is an account that is disabled or deleted, that loses a value that Provisor gave it, or that is taken
+out of a group. What earlier cycles of the last 24 hours did counts too, so that a mistake that comes in small steps is
+noticed; what somebody released by name does not.
 """
 
 from __future__ import annotations

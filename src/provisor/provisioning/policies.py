@@ -3,6 +3,8 @@
 wire            how the target is spoken to: lean (fewest requests), entra or entra-optscim (as Entra ID does)
 adoption        accounts that were there before are merged (merge), or wait for an approved plan (hold)
 merged_groups   a group that was there before and leaves: keep it, without our members, or delete it
+nested          direct: only direct members of an assigned group are in scope; flatten: everybody below it is, and is
+                its member at the target
 cleared         a value that the source has no more: clear it at the target, or keep it
 token_owner     the user name of the secret token's owner, where the target does not tell (/Me)
 full_hours      every account is read and compared so often (hours); 0: only when somebody says so
@@ -23,6 +25,7 @@ CHOICES: Final[Mapping[str, tuple[str, ...]]] = {
     "wire": ("lean", "entra", "entra-optscim"),
     "adoption": ("merge", "hold"),
     "merged_groups": ("keep", "delete"),
+    "nested": ("direct", "flatten"),
     "cleared": ("clear", "keep"),
 }
 DRIFT: Final = ("report", "overwrite", "adopt", "ignore")
@@ -36,6 +39,7 @@ class Policies:
     wire: str = "lean"
     adoption: str = "merge"
     merged_groups: str = "keep"
+    nested: str = "direct"
     cleared: str = "clear"
     token_owner: str | None = None
     full_hours: int = 24

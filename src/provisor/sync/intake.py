@@ -24,11 +24,24 @@ async def intake(job: Job) -> JobState:
         watermark = page[-1].seq
         configured = configured or any(change.id == job.application for change in page)
         objects = [change for change in page if change.object_type != "Application"]
+        objects = await _with_related(job, objects)
         # A changed configuration marks everything below: until then the watermark must not pass it.
         await job.ledger.mark(objects, watermark=None if configured else watermark)
     if configured:
         await _mark_everything(job, job.as_of)
     return await job.ledger.job()
+
+
+async def _with_related(job: Job, objects: list[SourceChange]) -> list[SourceChange]:
+    """``objects``, and whom a change of the groups among them concerns; each once, at its last change."""
+    groups = {change.id: change.seq for change in objects if change.object_type == "Group"}
+    found = {change.id: change for change in objects}
+    for item in await job.source.related(list(groups)):
+        # Of several groups that changed the last counts for whoever is above or below any of them.
+        related = _change(item, max(groups.values()))
+        if related.id not in found or found[related.id].seq < related.seq:
+            found[related.id] = related
+    return list(found.values())
 
 
 async def _mark_everything(job: Job, seq: int) -> None:

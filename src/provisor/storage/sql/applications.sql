@@ -79,6 +79,27 @@ left join directory_change c on c.tenant = u.tenant and c.object_id = u.id
 left join application_assignment d on d.tenant = u.tenant and d.application = $2 and d.principal_id = u.id
 where u.tenant = $1 and u.id = any($3::uuid[])
 
+-- name: read_users_nested
+-- As read_users; an assigned group may be any that is above the user. `union` ends where groups contain each other.
+with recursive above as (
+    select m.member_id as user_id, m.group_id from directory_member m where m.tenant = $1 and m.member_id = any($3::uuid[])
+    union
+    select a.user_id, m.group_id from above a join directory_member m on m.tenant = $1 and m.member_id = a.group_id
+), through as (
+    select distinct on (above.user_id) above.user_id, g.doc ->> 'displayName' as name
+    from above
+    join application_assignment a on a.tenant = $1 and a.application = $2 and a.principal_id = above.group_id
+    join directory_group g on g.tenant = $1 and g.id = above.group_id
+    order by above.user_id, g.name_key
+)
+select u.id, u.upn, u.enabled, u.deleted, u.doc, c.seq,
+       case when d.principal_id is not null then 'directly' else 'through the group ' || t.name end as assigned
+from directory_user u
+left join directory_change c on c.tenant = u.tenant and c.object_id = u.id
+left join application_assignment d on d.tenant = u.tenant and d.application = $2 and d.principal_id = u.id
+left join through t on t.user_id = u.id
+where u.tenant = $1 and u.id = any($3::uuid[])
+
 -- name: read_groups
 select g.id, g.doc, c.seq, case when d.principal_id is not null then 'directly' end as assigned
 from directory_group g
@@ -91,6 +112,41 @@ select m.group_id, m.member_id, m.member_type
 from directory_member m
 left join directory_user u on u.tenant = m.tenant and u.id = m.member_id
 where m.tenant = $1 and m.group_id = any($2::uuid[]) and u.deleted is null
+
+-- name: read_members_nested
+with recursive below as (
+    select m.group_id as root, m.member_id, m.member_type
+    from directory_member m where m.tenant = $1 and m.group_id = any($2::uuid[])
+    union
+    select b.root, m.member_id, m.member_type
+    from below b join directory_member m on m.tenant = $1 and m.group_id = b.member_id
+)
+select b.root as group_id, b.member_id, b.member_type
+from below b join directory_user u on u.tenant = $1 and u.id = b.member_id
+where u.deleted is null
+
+-- name: groups_above
+with recursive above as (
+    select m.group_id from directory_member m where m.tenant = $1 and m.member_id = any($2::uuid[])
+    union
+    select m.group_id from above a join directory_member m on m.tenant = $1 and m.member_id = a.group_id
+)
+select group_id from above
+
+-- name: related
+-- Whom a change of these groups concerns when groups are flattened: groups above them, and everybody below.
+with recursive above as (
+    select m.group_id from directory_member m where m.tenant = $1 and m.member_id = any($2::uuid[])
+    union
+    select m.group_id from above a join directory_member m on m.tenant = $1 and m.member_id = a.group_id
+), below as (
+    select m.member_id, m.member_type from directory_member m where m.tenant = $1 and m.group_id = any($2::uuid[])
+    union
+    select m.member_id, m.member_type from below b join directory_member m on m.tenant = $1 and m.group_id = b.member_id
+)
+select group_id as id, 'Group' as type from above
+union
+select member_id, member_type from below
 
 -- name: everything
 select id, type from (
