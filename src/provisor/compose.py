@@ -7,7 +7,7 @@ what they need and never make it themselves. What only some commands need is imp
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -39,6 +39,7 @@ from provisor.workspace.edit import Workspace
 
 if TYPE_CHECKING:
     from provisor.connectors.scim import ScimTarget
+    from provisor.sync.cycle import Asked, Report, Result
     from provisor.sync.schedule import Key, Scheduler
 
 #: What the first command makes when nobody ran ``provisor init``.
@@ -128,6 +129,22 @@ class House:
         finally:
             await target.close()
 
+    async def cycle(
+        self,
+        tenant: Tenant,
+        application: UUID,
+        report: Report,
+        asked: Asked,
+        *,
+        adopt: bool = False,
+        waiting: Callable[[], None] = lambda: None,
+    ) -> Result:
+        """One cycle of an application, as ``asked``; ``adopt`` as in :meth:`job`."""
+        from provisor.sync.cycle import run
+
+        ledger = self.ledger(tenant, application)
+        return await run(ledger, lambda: self.job(tenant, application, adopt=adopt), report, asked, waiting=waiting)
+
 
 @asynccontextmanager
 async def opened(settings: Settings, *, size: int = 10) -> AsyncIterator[House]:
@@ -188,18 +205,13 @@ def doors(house: House) -> Any:
 def scheduler(house: House) -> Scheduler:
     """The scheduler that runs the cycles of every application that is On."""
 
-    from provisor.sync.cycle import Asked, Result, run
+    from provisor.sync.cycle import Asked
     from provisor.sync.schedule import Scheduler
 
     async def cycle(key: Key) -> Result:
         async with house.database.reading() as tx:
             tenant = await tenants.by_id(tx, key.tenant)
-        return await run(
-            house.ledger(tenant, key.application),
-            lambda: house.job(tenant, key.application),
-            lambda stage, done, total: None,
-            Asked(backed_off=False),
-        )
+        return await house.cycle(tenant, key.application, lambda stage, done, total: None, Asked(backed_off=False))
 
     return Scheduler(house.database, cycle, house.settings.cycle_minutes)
 

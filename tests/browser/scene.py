@@ -88,7 +88,11 @@ class Scene:
             "/users-and-groups",
             "/users-and-groups/add",
             "/provisioning",
+            "/policies",
             "/plan",
+            "/on-demand?user=ada@contoso.com",
+            "/health",
+            "/summary",
             "/logs",
             "/properties",
         )

@@ -44,6 +44,7 @@ _MODULES = {
     "revert": "plan",
     "apply": "apply",
     "doctor": "doctor",
+    "report": "report",
     "drift": "drift",
     "explain": "explain",
     "provision": "provision",

@@ -71,25 +71,24 @@ async def cycle(
     session: Session, desk: Desk, name: str, asked: Any, *, adopt: bool
 ) -> tuple[Any, list[dict[str, Any]]]:
     """One cycle as ``asked``: its result, and for --json, or when it was not what was promised, the plan's rows."""
-    from provisor.sync.cycle import LEASE_SECONDS, MOVED, run
+    from provisor.sync.control import ordered
+    from provisor.sync.cycle import LEASE_SECONDS, MOVED
     from provisor.sync.plan_file import changes
 
     application = await found(desk, name, "provisioning.run")
+    order = asked.order
+    if order is not None:
+        async with desk.edit() as edit:
+            await ordered(edit, application, *order)
 
     def waiting() -> None:
         killed = f"one that was killed counts as ended after {LEASE_SECONDS:.0f} s"
         session.note(f"a cycle of {name} is running; waiting for it to end ({killed})")
 
-    ledger = desk.house.ledger(desk.tenant, application.id)
     with progress(session) as shown:
-        result = await run(
-            ledger,
-            lambda: desk.house.job(desk.tenant, application.id, adopt=adopt),
-            shown,
-            asked,
-            waiting=waiting,
-        )
+        result = await desk.house.cycle(desk.tenant, application.id, shown, asked, adopt=adopt, waiting=waiting)
     wanted = session.json or result.error == MOVED
+    ledger = desk.house.ledger(desk.tenant, application.id)
     return result, await changes(ledger, result.cycle, whole=not session.json) if wanted else []
 
 

@@ -103,12 +103,12 @@ def key(visit: PortalVisit, mark: str = "") -> str:
     return f"{visit.app.id}/{mark}" if mark else str(visit.app.id)
 
 
-def start(visit: PortalVisit, draft: Draft | None = None) -> Preview:
+def start(visit: PortalVisit, draft: Draft | None = None, *, adopt: bool = False) -> Preview:
     """Begin a dry run; that of a draft looks at everything, as the cycle after saving it does."""
 
     async def work(preview: Preview) -> Result:
         schema = draft.schema if draft else None
-        async with visit.house.job(visit.tenant, visit.app.id, read_only=True, schema=schema) as job:
+        async with visit.house.job(visit.tenant, visit.app.id, read_only=True, schema=schema, adopt=adopt) as job:
             return await dry_run(job, preview.report, everything=draft is not None)
 
     return visit.house.previews.start(key(visit, draft.mark if draft else ""), work)

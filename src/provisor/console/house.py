@@ -14,6 +14,7 @@ from provisor.directory.applications import Application
 from provisor.directory.edit import Tenant
 from provisor.expressions import Inputs
 from provisor.storage.pool import Database
+from provisor.sync.cycle import Asked, Report, Result
 from provisor.sync.job import Job
 from provisor.sync.ledger import Ledger
 from provisor.sync.previews import Previews
@@ -48,6 +49,10 @@ class House(Protocol):
         schema: Mapping[str, Any] | None = None,
         adopt: bool = False,
     ) -> AbstractAsyncContextManager[Job]: ...
+
+    async def cycle(
+        self, tenant: Tenant, application: UUID, report: Report, asked: Asked, *, adopt: bool = False
+    ) -> Result: ...
 
     async def public_url(self) -> str: ...
 

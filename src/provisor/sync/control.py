@@ -5,8 +5,9 @@ Each takes an edit of the directory, so that the switch, its audit row and the f
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import Literal
+from typing import Any, Literal
 from uuid import UUID
 
 from provisor import audit
@@ -40,3 +41,10 @@ async def restart(work: Edit, ledger: Ledger, application: Application, *, full:
     work.touch("Application", application.id)
     after = {"clear": "full" if full else "state"}
     work.record(audit.Entry("restart", f"application {application.name}", str(application.id), after=after))
+
+
+async def ordered(work: Edit, application: Application, order: str, said: Mapping[str, Any]) -> None:
+    """Remember who told a cycle to do something that it would not have done by itself: ``approve plan``, ``release
+    plan``, ``provision on demand``, ``revert cycle``."""
+    work.require("provisioning.run", application.id)
+    work.record(audit.Entry(order, f"application {application.name}", str(application.id), after=said))

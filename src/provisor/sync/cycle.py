@@ -86,6 +86,17 @@ class Asked:
     revert: int | None = None
 
     @property
+    def order(self) -> tuple[str, Mapping[str, Any]] | None:
+        """What somebody has to answer for, for the audit log; None for what cycles do by themselves."""
+        if self.only is not None:
+            return "provision on demand", {"users": list(self.only.users), "groups": list(self.only.groups)}
+        if self.revert is not None:
+            return "revert cycle", {"cycle": self.revert, "hash": self.promised}
+        if self.promised is not None:
+            return "approve plan", {"hash": self.promised, "released": self.release is not None}
+        return ("release plan", {"hash": self.release}) if self.release is not None else None
+
+    @property
     def kind(self) -> Kind | None:
         """The kind of cycle that is asked for; None for the one that it is time for."""
         if self.revert is not None:

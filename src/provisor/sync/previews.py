@@ -65,6 +65,12 @@ class Previews:
         self._tasks[key] = asyncio.create_task(self._run(key, work, preview))
         return preview
 
+    def forget(self, key: str) -> None:
+        """What came of a question is of no interest any more, unless it is still being made."""
+        latest = self._latest.get(key)
+        if latest is not None and not latest.running:
+            self._latest.pop(key)
+
     async def wait(self, key: str, seconds: float) -> None:
         """Until the question's dry run has ended, but not longer."""
         task = self._tasks.get(key)

@@ -306,3 +306,25 @@ select quarantine from sync_job where tenant = $1 and application = $2
 
 -- name: states
 select application, last_cycle, quarantine, coalesce(lease_until > now(), false) as held from sync_job where tenant = $1
+
+-- name: report_days
+select (c.at at time zone 'UTC')::date as day, c.action, coalesce(c.status, 'not done') as status, count(*) as count
+from sync_change c
+join sync_cycle y on y.tenant = c.tenant and y.application = c.application and y.id = c.cycle
+where c.tenant = $1 and c.application = $2 and y.mode = 'cycle' and c.action <> 'nothing'
+  and y.started > now() - make_interval(days => $3)
+group by 1, 2, 3 order by 1
+
+-- name: report_errors
+select c.* from sync_change c
+join sync_cycle y on y.tenant = c.tenant and y.application = c.application and y.id = c.cycle
+where c.tenant = $1 and c.application = $2 and y.mode = 'cycle' and (c.status = 'failure' or c.action = 'refuse')
+  and y.started > now() - make_interval(days => $3)
+order by y.number desc, c.ordinal limit $4
+
+-- name: report_cycles
+select count(*) as cycles, count(*) filter (where status <> 'done') as failed, coalesce(sum(requests), 0) as requests,
+       (percentile_cont(0.5) within group (order by extract(epoch from ended - started)))::double precision as median,
+       (max(extract(epoch from ended - started)))::double precision as slowest
+from sync_cycle
+where tenant = $1 and application = $2 and mode = 'cycle' and started > now() - make_interval(days => $3)

@@ -1,0 +1,80 @@
+"""*Health*: the page's troubleshooting as findings with what mends each, and what was changed at the target."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from starlette.responses import Response
+
+from provisor.console import drafting
+from provisor.console.page import Page
+from provisor.console.visit import PortalVisit
+from provisor.directory import assignments
+from provisor.refusal import Invalid, Refusal
+from provisor.sync.cycle import Asked, Result, dry_run
+from provisor.sync.doctor import Finding, examine
+from provisor.sync.history import History
+from provisor.sync.previews import Preview
+from provisor.sync.records import pairs
+
+PAGE = Page("health", "/applications/{application:uuid}/health", action="application.read")
+SHOWN = 200
+
+
+@PAGE.get
+async def show(visit: PortalVisit) -> Response:
+    preview = visit.house.previews.of(_key(visit))
+    drifted: list[Any] = []
+    if preview is not None and preview.result is not None:
+        history = History(visit.house.database, visit.tenant.id, visit.app.id)
+        for action in ("drift", "removed"):
+            drifted += await history.planned(preview.result.cycle.id, (0, 0), SHOWN, action=action)
+    return visit.render(findings=await _findings(visit), preview=preview, drifted=drifted, drift=_drift)
+
+
+@PAGE.post("/compare", action="provisioning.run")
+async def compare(visit: PortalVisit) -> Response:
+    """Read the whole target and see what was changed there; nothing is written."""
+    if not visit.app.connected:
+        raise Invalid("There is no target to compare with yet: enter Tenant URL and Secret Token under Provisioning.")
+
+    async def work(preview: Preview) -> Result:
+        async with visit.house.job(visit.tenant, visit.app.id, read_only=True) as job:
+            return await dry_run(job, preview.report, Asked(full=True))
+
+    visit.house.previews.start(_key(visit), work)
+    await visit.house.previews.wait(_key(visit), drafting.PATIENCE)
+    return visit.go(visit.app_url("/health"))
+
+
+@PAGE.part("/progress")
+async def progress(visit: PortalVisit) -> Response:
+    """The part that renews itself while the target is read, and then brings the page."""
+    preview = visit.house.previews.of(_key(visit))
+    if preview is None or not preview.running:
+        return visit.go(visit.app_url("/health"))
+    return visit.part("comparing", preview=preview)
+
+
+async def _findings(visit: PortalVisit) -> list[Finding]:
+    if not visit.app.connected:
+        sentence = "There is no Tenant URL with a Secret Token yet: enter both under Provisioning."
+        return [Finding("connection", "bad", sentence)]
+    async with visit.house.database.reading() as tx:
+        assigned = await assignments.count(tx, visit.tenant, visit.app)
+    ledger = visit.house.ledger(visit.tenant, visit.app.id)
+    state, cycles = await ledger.job(), await ledger.cycles(1, "cycle")
+    try:
+        async with visit.house.job(visit.tenant, visit.app.id, read_only=True) as job:
+            last = cycles[0] if cycles else None
+            return [finding async for finding in examine(visit.app, job, state, last, assigned)]
+    except Refusal as error:
+        return [Finding("mappings", "bad", str(error))]
+
+
+def _drift(row: Any) -> dict[str, tuple[Any, Any]]:
+    return {path: pair for path, pair in pairs(row, "drift").items() if path != "members"}
+
+
+def _key(visit: PortalVisit) -> str:
+    return f"{visit.app.id}/drift"
