@@ -58,7 +58,7 @@ class House:
     previews: Previews = field(default_factory=Previews)
 
     def ledger(self, tenant: Tenant, application: UUID) -> Ledger:
-        return Ledger(self.database, tenant.id, application)
+        return Ledger(self.database, tenant.id, application, log_days=self.settings.log_days)
 
     def target(self, application: Application, *, read_only: bool = False, token: str | None = None) -> ScimTarget:
         """The application's target; ``token`` instead of the saved one."""

@@ -58,6 +58,7 @@ class Settings(BaseSettings):
     requests_at_once: int = Field(
         100, ge=1, le=1_000_000, description="SCIM requests under way at a time with one access token"
     )
+    log_days: int = Field(365, ge=1, le=36_600, description="days for which provisioning logs are kept")
     cycle_minutes: float = Field(30, gt=0, le=1440, description="minutes between safety cycles")
 
     @field_validator("data")

@@ -508,3 +508,15 @@ async def test_mappings_are_checked_and_judged_by_cases(pair: Pair, shop: Instal
     await pair.mapping(lambda schema: mappings.delete_mapping(schema, "User", "active"))
     ended = await asyncio.to_thread(shop.command, *words, "check", "app")
     assert ended.code == 1 and "nobody who leaves would ever be disabled" in ended.out
+
+
+async def test_the_log_is_kept_as_long_as_the_setting_says(pair: Pair) -> None:
+    ada = await pair.user("ada")
+    await pair.sync()
+    async with pair.house.database.transaction() as tx:
+        await tx.execute(
+            "update sync_cycle set started = started - interval '366 days' where application = $1", pair.application
+        )
+    await pair.set_user(ada, surname="King")
+    await pair.sync()
+    assert {row["number"] for row in await pair.log()} == {2}

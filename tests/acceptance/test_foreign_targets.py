@@ -177,13 +177,13 @@ async def test_a_list_that_moves_while_it_is_read_is_not_used(foreign: Foreign, 
 
     foreign.answer = moving
     answers = await prepare(target, RULES.users, asking=50)
-    assert not answers.complete
+    assert answers.listed is None
 
     def repeating(request: web.Request) -> web.Response:
         return listed(*({"id": str(number), "userName": f"u{number}"} for number in range(100)), total=300)
 
     foreign.answer = repeating
-    assert not (await prepare(target, RULES.users, asking=50)).complete
+    assert (await prepare(target, RULES.users, asking=50)).listed is None
 
 
 async def test_a_list_that_is_cut_short_disables_nobody(pair: Pair, foreign: Foreign) -> None:

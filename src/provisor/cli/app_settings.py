@@ -37,6 +37,10 @@ def configure(
         str | None, typer.Option(help="Members of assigned groups: direct, or flatten with everybody below.")
     ] = None,
     cleared: Annotated[str | None, typer.Option(help="A value that the source has no more: clear or keep.")] = None,
+    allow_reserved: Annotated[
+        list[str] | None,
+        typer.Option(help="A reserved group that may be managed, like admins; repeatable; '' for none."),
+    ] = None,
     token_owner: Annotated[
         str | None, typer.Option(help="The token's owner, where the target does not tell; empty for nobody.")
     ] = None,
@@ -56,6 +60,7 @@ def configure(
         "merged_groups": merged_groups,
         "nested": nested,
         "cleared": cleared,
+        "reserved": allow_reserved,
         "token_owner": token_owner,
         "full_hours": full_hours,
         "drift": _drift(drift) if drift else None,

@@ -255,6 +255,7 @@ def _adopt(case: _Case, match: Match) -> Change:
         return case.refuse(reason, retry=True)
     name = str(resource.get("displayName") or "")
     reserved = (resource.get("meta") or {}).get("resourceType") == "WorkspaceGroup" and name in RESERVED_GROUPS
+    reserved = reserved and name not in case.policies.reserved
     if case.rules.object_type == "Group" and reserved:
         return case.refuse(f"matches the reserved group {name}, whose members have rights by being in it")
     if case.policies.adoption == "hold":

@@ -6,6 +6,7 @@ merged_groups   a group that was there before and leaves: keep it, without our m
 nested          direct: only direct members of an assigned group are in scope; flatten: everybody below it is, and is
                 its member at the target
 cleared         a value that the source has no more: clear it at the target, or keep it
+reserved        names of groups with rights of their own (admins) that may be managed all the same
 token_owner     the user name of the secret token's owner, where the target does not tell (/Me)
 full_hours      every account is read and compared so often (hours); 0: only when somebody says so
 drift           target attribute (or ``members``) → what is done about a change made at the target: report,
@@ -41,6 +42,7 @@ class Policies:
     merged_groups: str = "keep"
     nested: str = "direct"
     cleared: str = "clear"
+    reserved: tuple[str, ...] = ()
     token_owner: str | None = None
     full_hours: int = 24
     drift: Mapping[str, str] = field(default_factory=dict)
@@ -59,7 +61,8 @@ DEFAULT: Final = Policies()
 
 def from_json(stored: Mapping[str, Any]) -> Policies:
     known = {item.name for item in fields(Policies)}
-    return Policies(**{name: value for name, value in stored.items() if name in known})
+    found = {name: value for name, value in stored.items() if name in known}
+    return Policies(**{**found, "reserved": tuple(found.get("reserved", ()))})
 
 
 def changed(policies: Policies, **wanted: Any) -> Policies:
@@ -72,6 +75,8 @@ def changed(policies: Policies, **wanted: Any) -> Policies:
         raise Invalid(f"A full comparison is made every 1 to {_MOST_HOURS} hours; 0 for never.")
     if "token_owner" in given:
         given["token_owner"] = given["token_owner"].strip() or None
+    if "reserved" in given:
+        given["reserved"] = tuple(sorted({name.strip() for name in given["reserved"]} - {""}))
     if "drift" in given:
         given["drift"] = _drift(policies.drift, given["drift"])
     return replace(policies, **given)

@@ -36,17 +36,20 @@ async def probe(target: Target, rules: Rules, wire: Wire) -> None:
         await target.probe("Group", groups.matching[0].target.name, anybody)
 
 
-async def owner(target: Target) -> Resource | None:
+async def owner(target: Target, listed: Mapping[str, Resource] | None = None) -> Resource | None:
     """The token's owner; None when the target does not tell. Raises TargetError when they see parts of accounts only.
 
     What somebody without rights is not shown looks like something that the account does not have, and everybody would
-    be changed. Such a target answers with less of an account than /Me shows its owner of their own.
+    be changed. Such a target answers with less of an account than /Me shows its owner of their own. ``listed`` are all
+    accounts, where they were read.
     """
     me = await target.me()
     if me is None:
         return None
     try:
-        shown = await target.get("User", str(me["id"]))
+        identity = str(me["id"])
+        known = listed.get(identity) if listed is not None else None
+        shown = known if known is not None else await target.get("User", identity)
     except TargetError as error:
         if error.hopeless:
             raise
@@ -72,9 +75,9 @@ class Answers:
                         self._index.setdefault((rule.target.name, value.casefold()), []).append(resource)
 
     @property
-    def complete(self) -> bool:
-        """Whether the target was listed."""
-        return self._listed is not None
+    def listed(self) -> Mapping[str, Resource] | None:
+        """Everybody by id, when the target was listed."""
+        return self._listed
 
     async def find(self, questions: Sequence[Question]) -> dict[Question, list[Resource]]:
         """An answer to each question, up to the first that finds somebody."""

@@ -209,7 +209,6 @@ def _compare(job: Job, state: JobState) -> bool:
 
 
 async def _plan(job: Job, run: _Run, asked: Asked, report: Report, *, everything: bool = False) -> None:
-    await probe(job.target, job.rules, job.wire)
     kind = run.cycle.kind
     planning = Planning(
         job, run.cycle, kind == "initial", asked.backed_off, lambda done: report("planning", done, None), run.plan
@@ -217,6 +216,7 @@ async def _plan(job: Job, run: _Run, asked: Asked, report: Report, *, everything
     planning.comparing, planning.only = kind == "full", asked.only
     planning.everything = everything or planning.comparing
     if asked.revert is not None:
+        await probe(job.target, job.rules, job.wire)
         await plan_revert(planning, asked.revert)
         return
     await plan_objects(planning)

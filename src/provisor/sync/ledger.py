@@ -36,6 +36,8 @@ _FIRST = UUID(int=0)
 #: Cycles whose plans and log rows are kept.
 CYCLES_KEPT = 1000
 DRY_RUNS_KEPT = 20
+#: Days for which they are kept unless a setting says otherwise.
+LOG_DAYS = 365
 
 
 class LeaseLost(Exception):
@@ -55,8 +57,9 @@ async def stop(tx: Tx, tenant: UUID, application: UUID) -> None:
 class Ledger:
     """The rows of one ``application`` of one ``tenant``."""
 
-    def __init__(self, database: Database, tenant: UUID, application: UUID) -> None:
+    def __init__(self, database: Database, tenant: UUID, application: UUID, *, log_days: int = LOG_DAYS) -> None:
         self._database = database
+        self._log_days = log_days
         self._key = (tenant, application)
 
     # ── the job ──────────────────────────────────────────────────────────────────────────────────────────────
@@ -193,7 +196,7 @@ class Ledger:
         identity = uuid4()
         async with self._database.transaction() as tx:
             number = await tx.fetchval(QUERIES.cycle_begin, *self._key, identity, kind, mode, as_of)
-            await tx.execute(QUERIES.changes_prune, *self._key, number - CYCLES_KEPT, DRY_RUNS_KEPT)
+            await tx.execute(QUERIES.changes_prune, *self._key, number - CYCLES_KEPT, DRY_RUNS_KEPT, self._log_days)
         return Cycle(identity, number, kind, mode, generation)
 
     async def append(self, cycle: Cycle, rows: Sequence[Planned]) -> None:

@@ -20,7 +20,7 @@ from provisor.provisioning.plan import Plan
 from provisor.provisioning.schema import OBJECT_TYPES, ObjectRules
 from provisor.provisioning.scope import Scope, SourceObject, evaluate
 from provisor.refusal import Invalid
-from provisor.sync.answers import Answers, gather, owner, prepare
+from provisor.sync.answers import Answers, gather, owner, prepare, probe
 from provisor.sync.job import Job
 from provisor.sync.records import Cycle, Due, Planned
 from provisor.sync.unique import Unique
@@ -71,6 +71,8 @@ class Planning:
     everything: bool = False
     comparing: bool = False
     only: Only | None = None
+    proven: bool = False
+    owner_seen: bool = False
 
     @property
     def reads(self) -> bool:
@@ -116,9 +118,8 @@ async def plan_objects(planning: Planning) -> None:
         asking = 0
         async for page in _pages(planning, rules):
             asking += sum(read.asks for read in page)
-        if asking and planning.job.capabilities.owner_id and planning.job.wire.lists:
-            await owner(planning.job.target)
         answers = await prepare(planning.job.target, rules, asking if planning.job.wire.lists else 0)
+        await _prove(planning, answers, asking)
         unique = Unique(planning.job.target)
         async for page in _pages(planning, rules):
             if any(rule.unique for rule in rules.values):
@@ -131,6 +132,18 @@ async def plan_objects(planning: Planning) -> None:
             accepted = await planning.accept(changes, rules)
             for read, change in zip(page, accepted, strict=True):
                 _remember(planning, read, change)
+
+
+async def _prove(planning: Planning, answers: Answers, asking: int) -> None:
+    """Before anything is decided by the target's answers: that address, token and rights are good. Whoever could be
+    listed needs no other proof of the first two."""
+    job = planning.job
+    if answers.listed is None and not planning.proven:
+        await probe(job.target, job.rules, job.wire)
+    if asking and not planning.owner_seen and job.capabilities.owner_id and job.wire.lists:
+        await owner(job.target, answers.listed)
+        planning.owner_seen = True
+    planning.proven = True
 
 
 async def _chosen(planning: Planning, rules: ObjectRules, unique: Unique, read: _Read) -> _Read:

@@ -155,6 +155,15 @@ def test_seed_53_a_reserved_group_is_refused() -> None:
     assert "reserved group admins" in change.reason
 
 
+def test_seed_53_a_reserved_group_is_managed_when_somebody_named_it() -> None:
+    admins = {"id": "9", "displayName": "admins", "meta": {"resourceType": "WorkspaceGroup"}}
+    source = group("admins")
+    assert decided(source, Known("g1", "Group"), found=admins, object_type="Group").action == "refuse"
+    allowed = Policies(reserved=("admins",))
+    change = decided(source, Known("g1", "Group"), found=admins, object_type="Group", policies=allowed)
+    assert (change.action, change.adopts) == ("link", True)
+
+
 def test_seed_45_the_owner_of_the_token_is_never_disabled_or_deleted() -> None:
     for source in (user(assigned=None), None):
         change = decided(source, linked(target_id="1"))

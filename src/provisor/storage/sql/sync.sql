@@ -256,7 +256,7 @@ where o.target_id = $1 and o.state in ('linked', 'disabled') order by a.name
 -- name: changes_prune
 -- Old cycles, and all but the latest dry runs of either kind.
 delete from sync_cycle
-where tenant = $1 and application = $2 and (number <= $3 or mode <> 'cycle' and status <> 'running' and id not in (
+where tenant = $1 and application = $2 and (number <= $3 or started < now() - make_interval(days => $5) or mode <> 'cycle' and status <> 'running' and id not in (
     select id from (
         select id, row_number() over (partition by mode order by started desc) as place from sync_cycle
         where tenant = $1 and application = $2 and mode <> 'cycle') as dry
