@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import csv
+import json
+
 from playwright.async_api import expect
 from scene import Scene
 from visitor import chromium, needs_browser
@@ -124,4 +128,25 @@ async def test_health_finds_what_is_wrong_and_what_was_changed_at_the_target(pai
         await visitor.sees("EntrySynchronizationError: 1")
         await visitor.page.get_by_role("link", name="7 days").click()
         await visitor.sees("In 7 days")
+        assert visitor.complaints == []
+
+
+async def test_seed_52_the_log_is_downloaded_as_it_is_filtered_and_tells_its_steps(pair: Pair) -> None:
+    scene = await Scene.make(pair, "=1+1")
+    async with chromium() as browser:
+        visitor = await scene.administrator(browser)
+        await visitor.page.goto(_app(scene, "/logs?action=create&q=ada"))
+        async with visitor.page.expect_download() as download:
+            await visitor.page.get_by_role("link", name="CSV").click()
+        path = await (await download.value).path()
+        rows = list(csv.reader(await asyncio.to_thread(lambda: path.read_text("utf-8-sig").splitlines())))
+        assert len(rows) == 2 and rows[1][4] == "ada@contoso.com"
+        assert not any(value.startswith(("=", "+")) for row in rows for value in row)
+        async with visitor.page.expect_download() as download:
+            await visitor.page.get_by_role("link", name="JSON").click()
+        path = await (await download.value).path()
+        value = json.loads(await asyncio.to_thread(path.read_text))
+        assert [item["provisioningAction"] for item in value["value"]] == ["create"]
+        await visitor.page.goto(_app(scene, scene.entry))
+        await visitor.sees("User 'ada@contoso.com': no account has its matching attributes")
         assert visitor.complaints == []

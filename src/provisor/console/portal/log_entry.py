@@ -11,6 +11,7 @@ from provisor.provisioning.plan import described
 from provisor.refusal import NotFound
 from provisor.sync.history import History
 from provisor.sync.records import pairs
+from provisor.sync.summary import steps_of
 
 PAGE = Page("log_entry", "/applications/{application:uuid}/logs/{cycle}/{ordinal}", action="application.read")
 OTHERS = 20
@@ -35,6 +36,7 @@ async def show(visit: PortalVisit) -> Response:
         what=described(row["action"], row["object_type"]),
         changed=pairs(row),
         kept=pairs(row, "kept"),
+        steps=steps_of(row),
         others=others,
         known=known,
     )
