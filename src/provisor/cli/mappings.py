@@ -161,9 +161,14 @@ def delete(
 
 def attributes(ctx: typer.Context, name: Name, object_type: ObjectOption = "user") -> None:
     """List the target's attributes."""
+    from provisor.provisioning.edit import referenced
     from provisor.provisioning.schema import target_definitions
 
-    definitions = target_definitions(ctx.obj.run(document_of(name)), kind_of(object_type))
+    document = ctx.obj.run(document_of(name))
+    definitions = [
+        {**row, "referenced": referenced(document, row) or None}
+        for row in target_definitions(document, kind_of(object_type))
+    ]
     columns = {
         "name": "NAME",
         "type": "TYPE",
@@ -171,6 +176,7 @@ def attributes(ctx: typer.Context, name: Name, object_type: ObjectOption = "user
         "required": "REQUIRED?",
         "multivalued": "MULTI-VALUE?",
         "caseExact": "EXACT CASE?",
+        "referenced": "REFERENCED OBJECT",
     }
     ctx.obj.table(definitions, columns)
 
@@ -179,6 +185,7 @@ Flag = bool | None
 Primary = Annotated[Flag, typer.Option("--primary/--no-primary", help="Primary.")]
 Required = Annotated[Flag, typer.Option("--required/--not-required", help="Required.")]
 Multi = Annotated[Flag, typer.Option("--multi-value/--single-value", help="Multi-value.")]
+Referenced = Annotated[str | None, typer.Option("--references", help="What a Reference points at: user or group.")]
 Exact = Annotated[Flag, typer.Option("--exact-case/--any-case", help="Letter case counts.")]
 
 
@@ -212,11 +219,17 @@ def attribute_set(
     required: Required = None,
     multi_value: Multi = None,
     exact_case: Exact = None,
+    references: Referenced = None,
 ) -> None:
     """Mark an attribute Primary, Required, and so on."""
+    from provisor.provisioning import edit as mapping
 
     def step(document: Document) -> Document:
-        return _flagged(document, object_type, attribute, primary, required, multi_value, exact_case)
+        flagged = _flagged(document, object_type, attribute, primary, required, multi_value, exact_case)
+        if references is None:
+            return flagged
+        pointed = kind_of(references) if references else ""
+        return mapping.set_attribute(flagged, kind_of(object_type), attribute, referenced=pointed)
 
     change(ctx, name, step, f"edit attribute {attribute}", f"{attribute} is saved.")
 

@@ -14,6 +14,16 @@ class ExpressionError(ValueError):
         self.text = text
         self.place = place
 
+    @property
+    def line(self) -> int | None:
+        """1-based; None without a place."""
+        return None if self.place is None else self.text.count("\n", 0, self.place) + 1
+
+    @property
+    def column(self) -> int | None:
+        """1-based, within its line; None without a place."""
+        return None if self.place is None else self.place - self.text.rfind("\n", 0, self.place)
+
     def caret(self) -> str:
         """The line of the expression that is meant, and below it a mark under the place; empty without a place."""
         if self.place is None:
@@ -22,4 +32,5 @@ class ExpressionError(ValueError):
         end = self.text.find("\n", self.place)
         line, column = self.text[start : end if end >= 0 else len(self.text)], self.place - start
         cut = max(0, column - _AROUND)
-        return f"  {line[cut : column + _AROUND]}\n  {' ' * (column - cut)}^"
+        where = f"  line {self.line}, column {self.column}:\n" if "\n" in self.text else ""
+        return f"{where}  {line[cut : column + _AROUND]}\n  {' ' * (column - cut)}^"

@@ -150,8 +150,10 @@ def set_attribute(
     required: bool | None = None,
     multi_valued: bool | None = None,
     exact_case: bool | None = None,
+    referenced: str | None = None,
 ) -> dict[str, Any]:
-    """Change an attribute's columns; at least one attribute stays *Primary*."""
+    """Change an attribute's columns; at least one attribute stays *Primary*. ``referenced`` is the object type that a
+    Reference points at (*Referenced object attribute*: its id), or empty for none."""
     changed = copy.deepcopy(dict(document))
     definitions = target_definitions(changed, object_type)
     row = _listed(definitions, name)
@@ -159,6 +161,8 @@ def set_attribute(
     row.update({key: value for key, value in given.items() if value is not None})
     if kind is not None:
         row["type"] = _kind(kind)
+    if referenced is not None:
+        row["referencedObjects"] = _referenced(changed, referenced)
     if not any(other.get("anchor") for other in definitions):
         raise Conflict(f"{name} is the only Primary attribute: mark another one Primary first.")
     return _checked(changed)
@@ -309,6 +313,24 @@ def _listed(definitions: list[dict[str, Any]], name: str) -> dict[str, Any]:
     if row is None:
         raise Invalid(f"The attribute list has no {name}: add it there first.")
     return row
+
+
+def referenced(document: Document, row: Mapping[str, Any]) -> str:
+    """The object type that an attribute of the list points at; empty when it says none that is mapped."""
+    names = {object_mapping(document, kind).get("targetObjectName"): kind for kind in OBJECT_TYPES}
+    for item in row.get("referencedObjects") or ():
+        if item.get("referencedObjectName") in names:
+            return names[item["referencedObjectName"]]
+    return ""
+
+
+def _referenced(document: Document, object_type: str) -> list[dict[str, Any]]:
+    if not object_type:
+        return []
+    if object_type not in OBJECT_TYPES:
+        raise Invalid(f"{object_type!r} is no object type: {', '.join(OBJECT_TYPES)}.")
+    name = object_mapping(document, object_type).get("targetObjectName")
+    return [{"referencedObjectName": name, "referencedProperty": "id"}]
 
 
 def _kind(kind: str) -> str:

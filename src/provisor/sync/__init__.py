@@ -4,8 +4,13 @@
     intake       the source's change feed becomes dirty objects; the watermark moves in the same transaction
     planning     each dirty object is read as it is now and becomes a Change; ``answers`` asks the target
     references   members and managers of what was planned, of which both ends have (or will have) accounts
-    applying     the plan's changes become requests; ``outcomes`` says what each answer means
+    unique       values that the target must not have yet
+    revert       instead of planning: another cycle, the other way round
+    applying     the plan's changes become requests; ``outcomes`` says what each answer means, ``stopping`` when to end
     ledger       the engine's own tables: links, intents, plans, log; every write is fenced by the lease's epoch
+    plan_file    a plan as a document that is approved and applied
+    explain      one object from scope to the next cycle; ``doctor`` the whole application, ``survey`` the whole target
+    summary      rows of the log, step by step and in files; ``report`` counts them
     connection   *Test Connection*, and what the target can do
     schedule     which application's cycle is due; run by the server
 

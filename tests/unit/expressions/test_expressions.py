@@ -118,7 +118,7 @@ def test_a_mistake_is_named_with_its_place(expression: str, sentence: str, place
 def test_the_caret_stands_under_the_place_in_its_own_line() -> None:
     with pytest.raises(ExpressionError) as caught:
         compile_expression('Join(" ",\n  [a]\n  [b])')
-    assert caught.value.caret() == "    [b])\n    ^"
+    assert caught.value.caret() == "  line 3, column 3:\n    [b])\n    ^"
     with pytest.raises(ExpressionError) as caught:
         compile_expression(f'Join("{"x" * 500}", nothing)')
     line, mark = caught.value.caret().splitlines()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from provisor.provisioning import edit
-from provisor.provisioning.schema import compile_schema
+from provisor.provisioning.schema import compile_schema, target_definitions
 from provisor.provisioning.templates import ACTIVE, FULL_NAME, TEMPLATES, WORK_MAIL, template
 from provisor.refusal import Conflict, Invalid
 
@@ -80,3 +80,12 @@ def test_unknown_names_are_refused() -> None:
         edit.add_mapping(template("dataBricks"), "User", "title", attribute="shoeSize")
     with pytest.raises(Invalid, match="add it there first"):
         edit.add_mapping(template("dataBricks"), "User", "shoeSize", attribute="jobTitle")
+
+
+def test_a_reference_says_what_it_points_at() -> None:
+    document = edit.set_attribute(template("scim"), "Group", "members", referenced="User")
+    row = next(row for row in target_definitions(document, "Group") if row["name"] == "members")
+    assert (edit.referenced(document, row), row["referencedObjects"][0]["referencedProperty"]) == ("User", "id")
+    assert edit.set_attribute(document, "Group", "members", referenced="") == template("scim")
+    with pytest.raises(Invalid, match="is no object type"):
+        edit.set_attribute(document, "Group", "members", referenced="Robot")

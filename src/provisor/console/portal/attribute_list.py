@@ -17,7 +17,7 @@ from provisor.console.visit import PortalVisit
 from provisor.directory.drafts import OTHERS, Draft, mark_of
 from provisor.provisioning import edit as editing
 from provisor.provisioning.discovery import add_discovered
-from provisor.provisioning.schema import target_definitions
+from provisor.provisioning.schema import OBJECT_TYPES, target_definitions
 from provisor.refusal import Conflict, Invalid
 
 PAGE = Page("attribute_list", "/applications/{application:uuid}/attributes/{object}", action="application.read")
@@ -40,6 +40,8 @@ async def show(visit: PortalVisit) -> Response:
         directory=target_directory(document),
         rows=target_definitions(document, kind),
         types=editing.TYPES,
+        object_types=OBJECT_TYPES,
+        referenced=lambda row: editing.referenced(document, row),
         differences=drafting.differences(visit, draft),
         mark=mark_of(document),
     )
@@ -84,6 +86,7 @@ def edited(document: Mapping[str, Any], kind: str, form: Form) -> Mapping[str, A
     """The document with the list as the form has it. Rows that the form does not name stay as they are."""
     ticked = {name: set(form.every(name)) for name in TICKS}
     types = dict(zip(form.every("name"), form.every("type"), strict=False))
+    pointed = dict(zip(form.every("name"), form.every("referenced"), strict=False))
     new = form.text("new")
     if new:
         document = editing.add_attribute(document, kind, new, kind=form.text("new_type") or "String")
@@ -92,6 +95,10 @@ def edited(document: Mapping[str, Any], kind: str, form: Form) -> Mapping[str, A
         for row in list(target_definitions(document, kind)):
             if row["name"] in types:
                 document = _set(document, kind, row, ticked, types[row["name"]], turned_on)
+    for row in list(target_definitions(document, kind)):
+        name = row["name"]
+        if name in pointed and pointed[name] != editing.referenced(document, row):
+            document = editing.set_attribute(document, kind, name, referenced=pointed[name])
     for name in form.every("delete"):
         document = editing.delete_attribute(document, kind, name)
     return document
