@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -127,3 +128,24 @@ async def test_a_redacted_value_is_sent_and_shown_nowhere(pair: Pair) -> None:
     async with pair.house.job(pair.tenant, pair.application) as job:
         (row,) = await changes(job.ledger, plan.cycle)
     assert row["attributes"] == {"title": {"before": "[Redacted]", "after": "[Redacted]"}}
+
+
+def test_what_comes_in_from_a_tenant_goes_out_equal_unknown_fields_included(own: Installation, tmp_path: Path) -> None:
+    document = json.loads(own.run("app", "mappings", "export", APP))
+    document["provisioningTaskIdentifier"] = {"of a later version": [1, {"two": None}]}
+    document["synchronizationRules"][0]["containerFilter"] = None
+    document["directories"][1]["discoverabilities"] = "AttributeNames,UnknownFutureValue"
+    mapping = document["synchronizationRules"][0]["objectMappings"][0]
+    mapping["scope"] = {"groups": [], "inputFilterGroups": [], "categoryFilterGroups": {"groups": []}}
+    mapping["attributeMappings"][0]["futureColumn"] = "kept"
+    document["directories"][1]["objects"][0]["attributes"][0]["metadata"] = [{"key": "x", "value": "ü \\u2028"}]
+    file, out = tmp_path / "schema.json", tmp_path / "out.json"
+    file.write_text(json.dumps(document))
+    own.run("app", "mappings", "import", APP, str(file))
+    own.run("app", "mappings", "export", APP, "-o", str(out))
+    assert json.loads(out.read_text()) == document
+    # An edit changes what it is about, and nothing else.
+    own.run("app", "mapping", "add", APP, "--target", "title", "--source", "jobTitle")
+    own.run("app", "mapping", "delete", APP, "--target", "title")
+    own.run("app", "mappings", "export", APP, "-o", str(out))
+    assert json.loads(out.read_text()) == document

@@ -23,12 +23,17 @@ _READ = 5000
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """``days``: day → status → number of rows that did something; ``actions``: described action → number; ``errors``:
-    Entra ID's code → number; ``cycles``, how many of them failed, their seconds (median, slowest) and requests."""
+    """The last days of one application.
+
+    * ``days``: day → status → number of rows that did something; ``actions``: action → number;
+    * ``errors``: Entra ID's code → number; ``seconds``: day → how long its slowest cycle took;
+    * ``cycles``, how many of them ``failed``, their seconds (``median``, ``slowest``) and ``requests``.
+    """
 
     days: Mapping[date, Mapping[str, int]]
     actions: Mapping[str, int]
     errors: Mapping[str, int]
+    seconds: Mapping[date, float]
     cycles: int
     failed: int
     median: float | None
@@ -40,6 +45,7 @@ class Report:
             "days": {day.isoformat(): dict(counts) for day, counts in self.days.items()},
             "actions": dict(self.actions),
             "errors": dict(self.errors),
+            "seconds": {day.isoformat(): seconds for day, seconds in self.seconds.items()},
             "cycles": self.cycles,
             "cyclesFailed": self.failed,
             "medianSeconds": self.median,
@@ -54,6 +60,7 @@ async def report(database: Database, tenant: UUID, application: UUID, days: int)
     async with database.reading() as tx:
         done = await tx.fetch(QUERIES.report_days, *key)
         wrong = await tx.fetch(QUERIES.report_errors, *key, _READ)
+        slow = await tx.fetch(QUERIES.report_seconds, *key)
         cycles = await tx.fetchrow(QUERIES.report_cycles, *key)
     by_day: dict[date, dict[str, int]] = {}
     actions: dict[str, int] = {}
@@ -69,6 +76,7 @@ async def report(database: Database, tenant: UUID, application: UUID, days: int)
         days=by_day,
         actions=dict(sorted(actions.items(), key=lambda item: -item[1])),
         errors=dict(sorted(errors.items(), key=lambda item: -item[1])),
+        seconds={row["day"]: row["seconds"] for row in slow},
         cycles=int(cycles["cycles"]),
         failed=int(cycles["failed"]),
         median=cycles["median"],

@@ -315,6 +315,13 @@ where c.tenant = $1 and c.application = $2 and y.mode = 'cycle' and c.action <> 
   and y.started > now() - make_interval(days => $3)
 group by 1, 2, 3 order by 1
 
+-- name: report_seconds
+select (started at time zone 'UTC')::date as day, max(extract(epoch from ended - started))::double precision as seconds
+from sync_cycle
+where tenant = $1 and application = $2 and mode = 'cycle' and ended is not null
+  and started > now() - make_interval(days => $3)
+group by 1
+
 -- name: report_errors
 select c.* from sync_change c
 join sync_cycle y on y.tenant = c.tenant and y.application = c.application and y.id = c.cycle
