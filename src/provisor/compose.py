@@ -123,6 +123,7 @@ class House:
                 as_of=as_of,
                 policies=replace(application.policies, adoption="merge") if adopt else application.policies,
                 wire=WIRES[application.policies.wire],
+                address=str(application.tenant_url),
                 guard=Guard(application.guard_percent, application.guard_most),
                 inputs=self.inputs(tenant),
             )

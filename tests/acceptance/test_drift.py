@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 from typing import Any
 
 from test_wire_profiles import policies
 
+from installation import Installation
 from pair import Pair, members
+from provisor.provisioning import edit
 from provisor.sync.cycle import Result
 
 
@@ -121,3 +124,32 @@ async def _pass(pair: Pair, time: timedelta) -> None:
         await tx.execute(
             "update sync_job set compared = compared - $2::interval where application = $1", pair.application, time
         )
+
+
+async def test_neither_settings_nor_mappings_put_right_what_is_to_be_reported(pair: Pair, shop: Installation) -> None:
+    await pair.user("ada", surname="Lovelace", jobTitle="Countess")
+    await pair.sync()
+    await _change(pair, "ada", displayName="By hand")
+    words = ("--tenant", pair.tenant.name)
+    await asyncio.to_thread(
+        shop.run, *words, "app", "set", "app", "--guard-percent", "30", "--drift", "displayName=report"
+    )
+    assert (await pair.plan()).cycle.kind == "incremental", "these make nobody due"
+    await pair.mapping(lambda document: edit.add_mapping(document, "User", "title", attribute="jobTitle"))
+    result = await pair.sync()
+    assert (result.cycle.kind, result.counts) == ("initial", {"update": 1})
+    account = await pair.account("ada")
+    assert (account["title"], account["displayName"]) == ("Countess", "By hand")
+    # Whoever clears the current state asks for all that differs to be put right.
+    await pair.restart()
+    await pair.sync()
+    assert (await pair.account("ada"))["displayName"] == "Ada Lovelace"
+
+
+async def test_drift_is_shown_whatever_is_done_about_it(pair: Pair, shop: Installation) -> None:
+    await policies(pair, drift={"displayName": "overwrite"})
+    await pair.user("ada", surname="Lovelace")
+    await pair.sync()
+    await _change(pair, "ada", displayName="By hand")
+    ended = await asyncio.to_thread(shop.command, "--tenant", pair.tenant.name, "drift", "app")
+    assert ended.code == 2 and "it says 'By hand'" in ended.out

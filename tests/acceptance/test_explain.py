@@ -78,7 +78,7 @@ async def test_what_a_cycle_did_about_somebody_is_told_step_by_step(shop: Instal
     ]
     assert row["steps"][2]["description"] == "User 'ada@contoso.com': no account has its matching attributes"
     assert (
-        "Cycle 9 did not look at them"
+        "Cycle 9 did nothing about them"
         in (await run(shop, pair, "explain", "app", "ada@contoso.com", "--cycle", "9"))[0]
     )
 
@@ -158,3 +158,29 @@ async def test_a_held_adoption_is_done_on_demand(shop: Installation, pair: Pair)
     assert (await pair.sync()).counts == {"refuse": 1}
     await run(shop, pair, "provision", "app", "ada@contoso.com")
     assert (await pair.account("ada"))["displayName"] == "Ada Lovelace"
+
+
+async def test_on_demand_brings_back_at_once_who_was_removed_a_moment_ago(shop: Installation, pair: Pair) -> None:
+    await pair.user("ada")
+    await pair.sync()
+    await pair.call("DELETE", f"/Users/{(await pair.account('ada'))['id']}")
+    text = (await run(shop, pair, "explain", "app", "ada@contoso.com"))[0]
+    assert "was theirs and is not there any more; on demand makes another" in text
+    await run(shop, pair, "provision", "app", "ada@contoso.com")
+    assert await pair.account("ada") is not None
+
+
+async def test_the_report_counts_what_was_done(shop: Installation, pair: Pair, tmp_path: Path) -> None:
+    await pair.user("ada")
+    await run(shop, pair, "plan", "app", "-o", str(tmp_path / "plan.json"), code=2)
+    await pair.user("bob")
+    await run(shop, pair, "apply", str(tmp_path / "plan.json"), code=1)
+    value = await told(shop, pair, "report", "app")
+    assert (value["actions"], value["cyclesFailed"]) == ({}, 1)
+    row = (await told(shop, pair, "log", "app"))[0]
+    assert (row["status"], row["why"].rpartition("; ")[2]) == ("skipped", "was planned and not sent")
+    await pair.sync()
+    value = await told(shop, pair, "report", "app")
+    assert value["actions"] == {"create": 2}
+    _, said = await run(shop, pair, "doctor", "app", "nobody@contoso.com", code=1)
+    assert said.startswith("provisor: There is no user nobody@contoso.com")

@@ -74,9 +74,10 @@ async def test_nothing_is_sent_when_the_target_moved(shop: Installation, pair: P
     ("text", "said"),
     [
         ("[]", "This is no plan: provisor plan NAME -o FILE writes one."),
+        ("{}", "This is no plan: provisor plan NAME -o FILE writes one."),
         (
             '{"provisorPlan": 1, "application": "app", "applicationId": "x"}',
-            "This is a plan of another application than app",
+            "This plan was changed after it was made",
         ),
         ("{", "is not JSON that can be used"),
     ],
@@ -124,7 +125,7 @@ async def test_approval_asks_with_the_plan_before_it(shop: Installation, pair: P
     await pair.user("ada")
     said = (await run(shop, pair, "sync", "app", "--approve", code=1))[1]
     assert "nobody is there to answer" in said
-    assert "Interrupted" in await _answer(shop, pair, "n", code=130)
+    assert "Nothing was sent." in await _answer(shop, pair, "n", code=1)
     assert await pair.account("ada") is None
     shown = await _answer(shop, pair, "y", code=0)
     assert "create user" in shown and "Do that?" in shown
@@ -142,3 +143,20 @@ async def _answer(shop: Installation, pair: Pair, word: str, *, code: int) -> st
     os.close(ours)
     assert process.returncode == code, (out, err)
     return str(out + err)
+
+
+async def test_a_plan_that_was_edited_or_is_another_applications_is_refused(
+    shop: Installation, pair: Pair, tmp_path: Path
+) -> None:
+    await pair.user("ada", surname="Lovelace")
+    file = tmp_path / "plan.json"
+    plan = await planned(shop, pair, file)
+    await asyncio.to_thread(file.write_text, json.dumps(plan).replace("Lovelace", "Nobody"))
+    _, said = await run(shop, pair, "apply", str(file), code=1)
+    assert "This plan was changed after it was made" in said
+    await asyncio.to_thread(file.write_text, json.dumps(plan))
+    await run(shop, pair, "app", "rename", "app", "old")
+    await run(shop, pair, "app", "create", "app")
+    _, said = await run(shop, pair, "apply", str(file), code=1)
+    assert "This is a plan of another application than app" in said
+    assert await pair.account("ada") is None

@@ -104,7 +104,7 @@ async def test_somebody_is_explained_and_provisioned_on_demand(pair: Pair) -> No
         await visitor.sees("create user: is assigned directly and has no account")
         await visitor.press("Provision now")
         await visitor.heading("Provision on demand")
-        await visitor.sees("is created at the target")
+        await visitor.sees("was created at the target")
         await visitor.sees("is theirs.")
         assert await pair.account("eve") is not None
         await visitor.type("Name", "nobody@contoso.com")

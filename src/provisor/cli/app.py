@@ -96,6 +96,7 @@ def show(ctx: typer.Context, name: Name) -> None:
         job, cycles = await ledger.job(), await ledger.cycles(1, "cycle")
         return {
             **application.to_json(),
+            "policies": application.policies.to_json(),
             "assigned": [f"{row['principal_type']} {row['name']}" for row in assigned],
             "owners": [row["upn"] for row in owners],
             "quarantine": job.quarantine,

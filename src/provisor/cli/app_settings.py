@@ -78,6 +78,7 @@ def configure(
         from provisor.directory.applications import with_guard
         from provisor.provisioning.policies import changed
 
+        _refuse_unmapped(current, policies["drift"])
         guarded = with_guard(current, percent=guard_percent, most=guard_most)
         return replace(guarded, scope=scope or current.scope, policies=changed(guarded.policies, **policies))
 
@@ -122,12 +123,24 @@ async def _save(
         lambda item: desk.house.target(item, read_only=True),
         force=force,
     )
+    owner = str(saved.capabilities.get("owner_name") or "")
+    if saved.policies.token_owner and owner and saved.policies.token_owner.casefold() != owner.casefold():
+        session.note(f"the target says that the token is {owner}'s, and that counts")
     if application.tenant_url and saved.tenant_url and application.tenant_url != saved.tenant_url:
         session.note(
             f"{name} remembers which accounts are whose at the old address: if this is another system, "
             f"provisor app restart {name} --clear full"
         )
     return "" if saved.sealed_token or not saved.tenant_url else " It has no secret token (yet)."
+
+
+def _refuse_unmapped(application: Any, drift: Any) -> None:
+    from provisor.provisioning.edit import rows
+
+    known = {row["target"] for kind in ("User", "Group") for row in rows(application.schema, kind)}
+    for path in drift or ():
+        if path not in known | {"*", "members"}:
+            raise Invalid(f"--drift {path}: no mapping has this target attribute; * stands for all others.")
 
 
 def _drift(given: list[str]) -> dict[str, str]:

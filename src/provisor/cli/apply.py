@@ -32,14 +32,11 @@ def apply(
 
     session: Session = ctx.obj
     value = json_file(file, most=_MOST_BYTES)
-    name = str(value.get("application")) if isinstance(value, dict) else ""
+    name = str(value["application"]) if isinstance(value, dict) and value.get("application") else ""
 
     async def work(desk: Desk) -> tuple[Any, list[dict[str, Any]]]:
-        if name:
-            application = await found(desk, name, "provisioning.run")
-            plan_file.read(value, str(application.id), name)
-        else:
-            plan_file.read(value, "", "")
+        application = await found(desk, name, "provisioning.run") if name else None
+        plan_file.read(value, str(application.id) if application is not None else "", name)
         asked = Asked(release=value["hash"] if release else None, promised=value["hash"], revert=value.get("revert"))
         return await cycle(session, desk, name, asked, adopt=bool(value.get("adopt")))
 

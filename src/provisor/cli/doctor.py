@@ -8,7 +8,7 @@ import typer
 
 from provisor.cli.app import Name, found
 from provisor.cli.session import Desk, Session
-from provisor.refusal import Refusal
+from provisor.refusal import Invalid
 
 _MARKS = {"good": "ok", "look": "look", "bad": "BAD"}
 
@@ -26,10 +26,12 @@ def doctor(
     session: Session = ctx.obj
 
     async def work(desk: Desk) -> list[Any]:
+        from provisor.cli.principals import identity_of
         from provisor.directory import assignments
         from provisor.sync.doctor import Finding, examine
 
         application = await found(desk, name)
+        identity = str(await identity_of(desk, "User", user)) if user is not None else None
         if not application.connected:
             sentence = "There is no Tenant URL with a Secret Token."
             mend = f"provisor app set {name} --tenant-url URL --secret-token-file FILE"
@@ -42,9 +44,9 @@ def doctor(
             async with desk.house.job(desk.tenant, application.id, read_only=True) as job:
                 last = cycles[0] if cycles else None
                 findings = [item async for item in examine(application, job, state, last, assigned)]
-                if user is not None:
-                    findings.append(await _person(desk, job, name, user))
-        except Refusal as error:
+                if identity is not None:
+                    findings.append(await _person(job, name, str(user), identity))
+        except Invalid as error:
             return [Finding("mappings", "bad", str(error), f"provisor app mappings check {name}")]
         return findings
 
@@ -62,19 +64,18 @@ def doctor(
     return 1 if any(item.level == "bad" for item in findings) else 0
 
 
-async def _person(desk: Desk, job: Any, name: str, user: str) -> Any:
-    from provisor.cli.principals import identity_of
+async def _person(job: Any, name: str, user: str, identity: str) -> Any:
     from provisor.sync.doctor import Finding
     from provisor.sync.explain import explain
 
-    told = await explain(job, "User", str(await identity_of(desk, "User", user)))
+    told = await explain(job, "User", identity)
     if told.problem is not None:
         return Finding("user", "bad", told.problem, f"provisor app test {name}")
     if not told.scope.inside:
         not_assigned = "not assigned" in told.scope.reason
         mend = f"provisor app assign {name} --user {user}" if not_assigned else f"provisor explain {name} {user}"
         return Finding("user", "bad", f"{user} is out of scope: {user} {told.scope.reason}.", mend)
-    if told.known is not None and told.known.state == "removed":
+    if told.gone or (told.known is not None and told.known.state == "removed"):
         return Finding("user", "bad", f"{user} was removed at the target.", f"provisor provision {name} {user}")
     change = told.changes[0] if told.changes else None
     if change is not None and change.action == "refuse":

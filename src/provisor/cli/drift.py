@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import typer
@@ -26,7 +27,9 @@ def drift(ctx: typer.Context, name: Name) -> int:
         from provisor.sync.survey import survey
 
         application = await found(desk, name, "provisioning.run")
-        async with desk.house.job(desk.tenant, application.id, read_only=True) as job:
+        async with desk.house.job(desk.tenant, application.id, read_only=True) as found_job:
+            # What was changed is named whatever is done about it.
+            job = replace(found_job, policies=replace(found_job.policies, drift={}))
             result = await dry_run(job, lambda stage, done, total: None, Asked(full=True))
             changes = [row.change async for page in job.ledger.planned(result.cycle, 500) for row in page]
             known = await job.ledger.known([item.source_id for item in changes if item.action != "nothing"])

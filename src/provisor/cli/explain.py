@@ -32,7 +32,9 @@ def explain(
 ) -> None:
     """Explain scope, match and every mapping of somebody, past cycles, and what the next one would do."""
     if sum(item is not None for item in (who, group, attributes)) != 1:
-        raise Invalid("Say whom to explain: a user, --group, or --attributes of somebody who does not exist yet.")
+        raise Invalid(
+            "Say whom to explain, and only one: a user, --group, or --attributes of somebody who does not exist yet."
+        )
     if attributes is not None and cycle is not None:
         raise Invalid("--cycle is about somebody who exists: a user or --group.")
     given = json_value(attributes.encode(), "--attributes") if attributes is not None else None
@@ -97,6 +99,7 @@ def _shown(told: Any, rows: list[Any]) -> tuple[dict[str, Any], str]:
         "filters": filters,
         "account": known.target_id if known is not None and known.linked else None,
         "state": known.state if known is not None else "none",
+        "gone": told.gone,
         "matching": asked,
         "mappings": mappings,
         "next": changes,
@@ -115,7 +118,10 @@ def _lines(value: dict[str, Any], *, enabled: bool) -> list[str]:
             f"  {row['filter']}: {row['clause']}: it is {_json(row['value'])}, {'yes' if row['holds'] else 'no'}"
             for row in item
         ]
-    if value["account"] is not None:
+    if value["gone"]:
+        said = f"the account {value['account']} was theirs and is not there any more; on demand makes another"
+        lines.append(f"Match: {said}.")
+    elif value["account"] is not None:
         lines.append(f"Match: the account {value['account']} ({value['state']}) is theirs.")
     else:
         removed = " It was removed at the target: on demand makes another." if value["state"] == "removed" else ""
@@ -145,7 +151,7 @@ def _past(rows: list[Any], cycle: int) -> tuple[dict[str, Any], str]:
     from provisor.sync.summary import steps_of
 
     if not rows:
-        return {"cycle": cycle, "rows": []}, f"Cycle {cycle} did not look at them."
+        return {"cycle": cycle, "rows": []}, f"Cycle {cycle} did nothing about them, or there is none."
     found, lines = [], []
     for row in rows:
         taken = steps_of(row)

@@ -39,7 +39,9 @@ def settings(
     ctx: typer.Context,
     name: Name,
     object_type: ObjectOption = "user",
-    enabled: Annotated[Flag, typer.Option("--enabled/--disabled", help="Whether groups are provisioned.")] = None,
+    enabled: Annotated[
+        Flag, typer.Option("--enabled/--disabled", help="With --object group: whether they are provisioned.")
+    ] = None,
     create: Annotated[Flag, typer.Option("--create/--no-create", help="Make accounts.")] = None,
     update: Annotated[Flag, typer.Option("--update/--no-update", help="Change and disable accounts.")] = None,
     delete: Annotated[Flag, typer.Option("--delete/--no-delete", help="Delete accounts.")] = None,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Annotated, Any
 
 import typer
@@ -48,23 +49,30 @@ def sync(
     async def work(desk: Desk) -> tuple[Any, list[dict[str, Any]]]:
         from provisor.sync.cycle import Asked
 
-        promised = await _approved(session, desk, name, full=full) if approve else None
-        return await cycle(session, desk, name, Asked(release=release, promised=promised, full=full), adopt=approve)
+        asked = Asked(release=release, full=full)
+        if approve:
+            asked = await _approved(session, desk, name, asked)
+        return await cycle(session, desk, name, asked, adopt=approve)
 
     return report(session, name, *session.run(work))
 
 
-async def _approved(session: Session, desk: Desk, name: str, *, full: bool) -> str:
-    """Show the plan and ask; returns its hash. Raises Abort."""
-    from provisor.sync.cycle import Asked, dry_run
+async def _approved(session: Session, desk: Desk, name: str, asked: Any) -> Any:
+    """Show the plan and ask; returns what to do then. Raises Conflict when somebody says no."""
+    from provisor.sync.cycle import dry_run
     from provisor.sync.plan_file import changes
 
     application = await found(desk, name, "provisioning.run")
     async with desk.house.job(desk.tenant, application.id, read_only=True, adopt=True) as job:
-        planned = await dry_run(job, lambda stage, done, total: None, Asked(full=full))
+        planned = await dry_run(job, lambda stage, done, total: None, asked)
         session.write(as_text(name, planned, await changes(job.ledger, planned.cycle), every=True))
-    typer.confirm("Do that?", abort=True)
-    return str(planned.hash)
+    promised = replace(asked, promised=planned.hash)
+    if planned.empty:
+        return promised
+    question = "The guard holds this plan. Do it all the same?" if planned.held is not None else "Do that?"
+    if not typer.confirm(question):
+        raise Conflict("Nothing was sent.")
+    return replace(promised, release=planned.hash) if planned.held is not None else promised
 
 
 async def cycle(

@@ -12,7 +12,7 @@ import contextlib
 import os
 import ssl
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 from urllib.parse import urlencode, urlsplit
 
@@ -33,18 +33,24 @@ SHOWN_BYTES: Final = 4096
 _SHOWN_HEADERS: Final = frozenset(
     {"content-type", "location", "www-authenticate", "server", "x-request-id", "retry-after"}
 )
+#: Seconds to wait when nobody says how long.
+_SHORTLY: Final = 1.0
 READS: Final = frozenset({"GET"})
 WRITES: Final = frozenset({"GET", "POST", "PATCH", "DELETE"})
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """``data`` is the parsed body, None when there was none; ``text`` the start of one that is not JSON."""
+    """``data`` is the parsed body, None when there was none; ``text`` the start of one that is not JSON.
+
+    ``doubtful``: the request had been sent before, and what came of that is not certain.
+    """
 
     status: int
     data: Any
     exchange: Exchange
     text: str = ""
+    doubtful: bool = False
 
 
 class Http:
@@ -80,6 +86,7 @@ class Http:
         """Send and return the answer, whatever its status. Raises TargetError when there is none."""
         if method not in self._methods:
             raise TargetError(f"This connection may not send {method}: it only reads.")
+        doubtful = False
         for attempt in range(1, TRIES + 1):
             if self.check is not None:
                 await self.check()
@@ -91,9 +98,12 @@ class Http:
                     await asyncio.sleep(0.2 * 2**attempt)
                     continue
                 raise self._no_answer(method, path, error) from None
-            if answer.status not in (429, 503) or last or wait > PATIENCE:
-                return answer
-            await asyncio.sleep(wait)
+            # A gateway says 503 also of what it passed on: without a word when to come back a POST is not repeated.
+            again = answer.status == 429 or (answer.status == 503 and (wait is not None or method != "POST"))
+            if not again or last or (wait or _SHORTLY) > PATIENCE:
+                return replace(answer, doubtful=doubtful)
+            doubtful = doubtful or (answer.status == 503 and method != "GET")
+            await asyncio.sleep(_SHORTLY if wait is None else wait)
         raise AssertionError("the last try returns or raises")
 
     async def close(self) -> None:
@@ -103,7 +113,7 @@ class Http:
 
     async def _once(
         self, method: str, path: str, query: Mapping[str, str] | None, body: bytes | None
-    ) -> tuple[Answer, float]:
+    ) -> tuple[Answer, float | None]:
         if self._session is None:
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(limit=self._connections),
@@ -163,11 +173,11 @@ def _parsed(exchange: Exchange, raw: bytes) -> Answer:
         return Answer(status, None, exchange, raw[:200].decode("utf-8", "replace"))
 
 
-def _retry_after(header: str | None) -> float:
-    """Seconds to wait; one when the header is missing or says no number (RFC 9110 §10.2.3 also allows a date)."""
+def _retry_after(header: str | None) -> float | None:
+    """Seconds to wait; None when the header is missing or says no number (RFC 9110 §10.2.3 also allows a date)."""
     with contextlib.suppress(ValueError):
-        return max(0.0, float(header or "1"))
-    return 1.0
+        return max(0.0, float(header)) if header is not None else None
+    return None
 
 
 def _reason(error: Exception) -> str:

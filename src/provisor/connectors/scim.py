@@ -137,7 +137,9 @@ def _error(answer: Answer, what: str, *, wrote: bool = False) -> TargetError:
     data = answer.data if isinstance(answer.data, Mapping) else {}
     detail = str(data.get("detail") or data.get("message") or answer.text or "").strip().splitlines()
     said = f": {detail[0][:300]}" if detail else ""
-    unclear = wrote and answer.status in (408, 500, 502, 504)
+    # Whoever answers for a server that does not (gateways, proxies) does not know what the server did.
+    broken = answer.status == 408 or (answer.status >= 500 and answer.status != 501)
+    unclear = wrote and (broken or answer.doubtful)
     return TargetError(
         f"{what} was answered {answer.status}{said}",
         status=answer.status,

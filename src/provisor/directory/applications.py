@@ -8,7 +8,7 @@ so that the next cycle looks at everything again.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 from uuid import UUID, uuid4
@@ -30,7 +30,9 @@ from provisor.storage.queries import queries
 
 QUERIES = queries("applications")
 #: What a cycle decides by, beside the directory itself.
-_DECIDING = ("schema", "scope", "tenant_url", "capabilities", "guard_percent", "guard_most", "policies")
+_DECIDING = ("schema", "scope", "tenant_url", "capabilities")
+#: Policies that decide only when somebody looks: they make nobody due.
+_UNHURRIED = ("drift", "full_hours", "wire")
 #: What a SCIM address ends in, in the spellings that people paste.
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
@@ -180,7 +182,7 @@ async def save(
         after.guard_most,
         after.policies.to_json(),
     )
-    if any(getattr(before, name) != getattr(after, name) for name in _DECIDING):
+    if any(getattr(before, name) != getattr(after, name) for name in _DECIDING) or _decides_otherwise(before, after):
         work.touch("Application", after.id)
     old, new = _audited(before), _audited(after)
     names = [name for name in new if old[name] != new[name]]
@@ -193,6 +195,11 @@ async def save(
             after={name: new[name] for name in names},
         )
     )
+
+
+def _decides_otherwise(before: Application, after: Application) -> bool:
+    names = [item.name for item in fields(Policies) if item.name not in _UNHURRIED]
+    return any(getattr(before.policies, name) != getattr(after.policies, name) for name in names)
 
 
 def connect(

@@ -73,7 +73,8 @@ class Change:
     * ``redacted``: target paths whose values are sent and shown nowhere;
     * ``scope`` and ``match`` say, as clauses, why the object is in scope or not and how its account was found;
     * ``drift``: what was changed at the target: path → (what it says, what it should say);
-    * ``strangers``: target ids of members that were added at the target and are removed.
+    * ``strangers``: target ids of members that were added at the target and are removed;
+    * ``inherited``: what was applied to the account for whoever had it before.
     """
 
     action: Action
@@ -97,6 +98,7 @@ class Change:
     match: str = ""
     drift: Mapping[str, tuple[Any, Any]] = field(default_factory=dict)
     strangers: tuple[str, ...] = ()
+    inherited: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def sent(self) -> dict[str, Any]:

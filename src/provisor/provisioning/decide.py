@@ -80,16 +80,18 @@ def decide(
     seq: int,
     policies: Policies = DEFAULT,
     comparing: bool = False,
+    anew: bool = False,
 ) -> Change:
     """The change for one object. ``source`` None: it was deleted in the directory for good.
 
-    ``comparing``: what was changed at the target is treated by the policies; otherwise it is put right when it is seen.
+    ``anew``: an account that is not there any more is made again. ``comparing``: what was changed at the target is
+    treated by the policies; otherwise it is put right when it is seen.
     """
     lost = known.intent is not None and not known.linked
     if lost and answer.holder is None:
         known = _found_after_a_lost_create(known, rules, answer)
-    if answer.gone and known.deleting and source is not None and scope.inside:
-        # What is not there any more was taken away by us: this is somebody without an account.
+    if answer.gone and (known.deleting or anew) and source is not None and scope.inside:
+        # What is not there any more was taken away by us, or is wanted again: this is somebody without an account.
         known = replace(known, state="none", target_id=None, last_applied={}, kept={})
     base = Change(
         action="nothing",
@@ -115,7 +117,7 @@ def decide(
         change = _inside(case)
     if lost and change.action == "nothing":
         change = _resolve(change, known)
-    return _spare_the_owner(change, capabilities)
+    return spare_the_owner(change, capabilities)
 
 
 def _found_after_a_lost_create(known: Known, rules: ObjectRules, answer: Answer) -> Known:
@@ -278,6 +280,7 @@ def _adopt(case: _Case, match: Match) -> Change:
         kept=found.kept,
         adopts=True,
         releases=holder.source_id if holder is not None else None,
+        inherited=dict(holder.applied) if holder is not None else {},
     )
 
 
@@ -311,7 +314,7 @@ def _with_kept(case: _Case, reason: str, found: Difference) -> str:
     return f"{reason}; {kept}" if kept else reason
 
 
-def _spare_the_owner(change: Change, capabilities: Capabilities) -> Change:
+def spare_the_owner(change: Change, capabilities: Capabilities) -> Change:
     """The account whose token is used is never disabled, deleted or demoted: that would end provisioning itself."""
     if change.object_type != "User" or not _harms(change) or not _is_owner(change, capabilities):
         return change

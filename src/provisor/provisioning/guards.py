@@ -34,6 +34,7 @@ def harmed(change: Change) -> Iterator[str]:
         yield change.source_id
     elif change.action == "remove members":
         yield from change.members
+        yield from change.strangers
     elif change.action == "update":
         for name, (before, after) in change.attributes.items():
             if (before not in (None, "", []) and after in (None, "", [])) or (name == "active" and after is False):

@@ -57,6 +57,10 @@ class Plan:
             self._hash.update(json.dumps(_hashed(change), sort_keys=True, ensure_ascii=False).encode())
         return change
 
+    def about(self, address: str) -> None:
+        """Where the plan is done, and how that place is spoken to: part of what it hashes to."""
+        self._hash.update(json.dumps(address).encode())
+
     @property
     def hash(self) -> str:
         """The same for two plans that would do the same: SHA-256 in hexadecimal."""
@@ -109,4 +113,5 @@ def _hashed(change: Change) -> list[Any]:
         {name: list(values) for name, values in change.attributes.items()},
         sorted(change.members),
         sorted(change.strangers),
+        [change.adopts, change.closes, change.releases],
     ]

@@ -70,7 +70,7 @@ def changed(policies: Policies, **wanted: Any) -> Policies:
     given = {name: value for name, value in wanted.items() if value is not None}
     for name, choices in CHOICES.items():
         if given.get(name, choices[0]) not in choices:
-            raise Invalid(f"{given[name]!r} is not one of: {', '.join(choices)}.")
+            raise Invalid(f"{name.replace('_', '-')} {given[name]!r} is not one of: {', '.join(choices)}.")
     if not 0 <= given.get("full_hours", 0) <= _MOST_HOURS:
         raise Invalid(f"A full comparison is made every 1 to {_MOST_HOURS} hours; 0 for never.")
     if "token_owner" in given:

@@ -14,17 +14,17 @@ from provisor.provisioning.change import Change
 StepType = Literal["import", "scoping", "matching", "processing", "referenceResolution", "export"]
 Status = Literal["success", "failure", "skipped", "warning"]
 
-#: Action → the end of the step's name, and what is done, as the end of a sentence.
+#: Action → the end of the step's name, what is to be done, and what was, as the ends of sentences.
 _DOING: Final = {
-    "create": ("Add", "is created"),
-    "update": ("Update", "is changed"),
-    "link": ("Update", "is linked"),
-    "disable": ("Update", "is disabled"),
-    "delete": ("Delete", "is deleted"),
-    "unlink": ("Update", "is left where it is"),
-    "add members": ("Update", "gets members"),
-    "remove members": ("Update", "loses members"),
-    "update references": ("Update", "gets another manager"),
+    "create": ("Add", "to be created", "was created"),
+    "update": ("Update", "to be changed", "was changed"),
+    "link": ("Update", "to be linked", "was linked"),
+    "disable": ("Update", "to be disabled", "was disabled"),
+    "delete": ("Delete", "to be deleted", "was deleted"),
+    "unlink": ("Update", "to be left where it is", "was left where it is"),
+    "add members": ("Update", "to get members", "got members"),
+    "remove members": ("Update", "to lose members", "lost members"),
+    "update references": ("Update", "to get another manager", "got another manager"),
 }
 _REFERENCES: Final = frozenset({"add members", "remove members", "update references"})
 _NO_REQUEST: Final = frozenset({"link", "unlink"})
@@ -57,13 +57,13 @@ def _steps(change: Change, status: str | None, message: str | None) -> Iterator[
         yield _processing(change, what)
     if change.action not in _DOING or change.action in _NO_REQUEST:
         return
-    end, done = _DOING[change.action]
+    end, wanted, done = _DOING[change.action]
     if status is None:
         return
     said = f": {message}" if message else ""
     outcome: Status = "failure" if status == "failure" else "skipped" if status == "skipped" else "success"
-    failed = "" if outcome == "success" else "was to be: " if outcome == "failure" else "was left: "
-    yield Step(f"EntryExport{end}", "export", outcome, f"{failed}{what} {done} at the target{said}")
+    told = f"{done} at the target" if outcome == "success" else f"was {wanted} at the target, and was not"
+    yield Step(f"EntryExport{end}", "export", outcome, f"{what} {told}{said}")
 
 
 def _processing(change: Change, what: str) -> Step:
@@ -73,8 +73,8 @@ def _processing(change: Change, what: str) -> Step:
         return Step("EntrySynchronizationSkip", "processing", "warning", f"{what} {change.reason}")
     if change.action not in _DOING:
         return Step("EntrySynchronizationSkip", "processing", "skipped", f"{what} is skipped: {change.reason}")
-    end, done = _DOING[change.action]
-    return Step(f"EntrySynchronization{end}", "processing", "success", f"{what} {done}: {change.reason}")
+    end, wanted, _ = _DOING[change.action]
+    return Step(f"EntrySynchronization{end}", "processing", "success", f"{what} is {wanted}: {change.reason}")
 
 
 def error_code(change: Change, status: str | None, message: str | None) -> str | None:

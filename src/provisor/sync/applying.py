@@ -8,15 +8,17 @@ stops.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 from provisor.connectors.base import Stopped, TargetError
 from provisor.provisioning.capabilities import MEMBERS_PER_REQUEST
 from provisor.provisioning.change import Change, Known
+from provisor.provisioning.guards import harmed
 from provisor.scim.requests import Request
 from provisor.sync import outcomes
-from provisor.sync.answers import gather
+from provisor.sync.answers import gather, owner, probe
 from provisor.sync.job import Job
 from provisor.sync.records import Cycle, Outcome, Planned
 from provisor.sync.stopping import STOPPED
@@ -29,27 +31,44 @@ _STILL_RIGHT = frozenset({"disable", "delete", "unlink", "link", "refuse", "remo
 _MEMBERS = frozenset({"add members", "remove members"})
 #: Answers to adding several members that one of them alone may have caused.
 _ONE_OF_THEM = frozenset({400, 404, 409, 422})
+#: An answer that may be about an account that is protected, or about whoever asks; how many of it are believed to be
+#: the former as long as nothing else was taken.
+_FORBIDDEN, _MOST_FORBIDDEN = 403, 10
 #: Called with the number of rows that are done.
 Report = Callable[[int], None]
 
 
-async def apply(job: Job, cycle: Cycle, epoch: int, report: Report) -> int:
-    """Do the whole plan and return how many of its rows failed.
+@dataclass(slots=True)
+class Done:
+    """What came of a plan so far, also when it is not finished.
 
-    Raises TargetError when the target refuses everybody or is not there, LeaseLost when another worker took over.
+    * ``harmed``: source ids (of strangers target ids) of those from whom something was taken;
+    * ``keep_due``: objects of which the plan did a part only, so that they stay due;
+    * ``only_opened``: references that were due before the plan stay due, because it was not made from them.
     """
-    await job.ledger.open_references(epoch, cycle)
-    done = failures = 0
+
+    keep_due: frozenset[str] = frozenset()
+    only_opened: bool = False
+    failures: int = 0
+    harmed: set[str] = field(default_factory=set)
+
+
+async def apply(job: Job, cycle: Cycle, epoch: int, report: Report, done: Done) -> None:
+    """Do the whole plan, keeping count in ``done``.
+
+    Raises TargetError when the target refuses everybody or is not there, Stopped when somebody said so, LeaseLost when
+    another worker took over.
+    """
+    opened = await job.ledger.open_references(epoch, cycle)
+    count = 0
     async for page in job.ledger.planned(cycle, PAGE):
-        settled = await _apply_page(job, cycle, epoch, page)
-        done += len(page)
-        failures += sum(outcome.status == "failure" for outcome in settled)
-        report(done)
-    await job.ledger.settle_references(epoch, cycle)
-    return failures
+        await _apply_page(job, cycle, epoch, page, done)
+        count += len(page)
+        report(count)
+    await job.ledger.settle_references(epoch, cycle, opened if done.only_opened else None, done.keep_due)
 
 
-async def _apply_page(job: Job, cycle: Cycle, epoch: int, page: list[Planned]) -> list[Outcome]:
+async def _apply_page(job: Job, cycle: Cycle, epoch: int, page: list[Planned], done: Done) -> None:
     ids = [row.change.source_id for row in page]
     known = await job.ledger.known(ids)
     seqs = await _now(job, page)
@@ -61,12 +80,16 @@ async def _apply_page(job: Job, cycle: Cycle, epoch: int, page: list[Planned]) -
     known = {**known, **await job.ledger.known(handed)} if handed else known
     worker = _Worker(job, epoch, known, seqs)
     settled: list[Outcome] = await gather(worker.do(row) for row in page)
+    for row, outcome in zip(page, settled, strict=True):
+        outcome.settled = outcome.settled and outcome.source_id not in done.keep_due
+        done.failures += outcome.status == "failure"
+        if outcome.status == "success":
+            done.harmed.update(harmed(row.change))
     await job.ledger.settle(epoch, cycle, settled)
     if worker.stopped:
         raise Stopped
     if worker.stopped_by is not None:
         raise worker.stopped_by
-    return settled
 
 
 async def _now(job: Job, page: list[Planned]) -> dict[str, int]:
@@ -100,6 +123,8 @@ class _Worker:
         self._seqs = seqs
         self.stopped_by: TargetError | None = None
         self.stopped = False
+        self._taken = self._forbidden = 0
+        self._welcome: asyncio.Task[bool] | None = None
 
     async def do(self, row: Planned) -> Outcome:
         change = row.change
@@ -116,18 +141,41 @@ class _Worker:
                 return outcomes.failed(row, known, TargetError("members that were added are still in the group"))
             return outcomes.without_request(row, known, exists=change.source_id in self._seqs)
         if self.stopped_by is not None:
-            return outcomes.failed(row, known, self.stopped_by)
+            return outcomes.put_off(row, known, f"was not sent: {self.stopped_by}")
         try:
-            return await self._send(row, known)
+            outcome = await self._send(row, known)
+            self._taken += outcome.status == "success"
+            return outcome
         except Stopped:
             self.stopped = True
             return outcomes.put_off(row, known, STOPPED)
         except TargetError as error:
-            if error.hopeless:
+            if error.hopeless and not await self._concerns_this_one_alone(error):
                 self.stopped_by = error
             if error.status == 404 and change.action != "create" and await self._is_gone(change, known):
                 return outcomes.lost(row, known)
             return outcomes.failed(row, known, error)
+
+    async def _concerns_this_one_alone(self, error: TargetError) -> bool:
+        """Whether a refusal is about an account that the target protects, and not about whoever asks."""
+        if error.status != _FORBIDDEN:
+            return False
+        self._forbidden += 1
+        if self._forbidden > _MOST_FORBIDDEN and not self._taken:
+            return False
+        if self._welcome is None:
+            self._welcome = asyncio.create_task(self._is_welcome())
+        return await self._welcome
+
+    async def _is_welcome(self) -> bool:
+        job = self._job
+        try:
+            await probe(job.target, job.rules, job.wire)
+            if job.capabilities.owner_id and job.wire.lists:
+                await owner(job.target)
+        except (TargetError, Stopped):
+            return False
+        return True
 
     async def _send(self, row: Planned, known: Known) -> Outcome:
         change, target = row.change, self._job.target
@@ -180,10 +228,17 @@ class _Worker:
             had = (await self._job.ledger.members([change.source_id]))[change.source_id]
             await self._job.ledger.doubt_members(self._epoch, change.source_id, change.members)
             ids = [*(had[member].target_id for member in change.members if member in had), *change.strangers]
-            for request in self._job.wire.remove_members(known.target_id, ids, MEMBERS_PER_REQUEST):
-                await self._job.target.send(request)
-            outcome = Outcome(row.ordinal, change.source_id, change.seq, "success", known, settled=False)
-            outcome.members_gone = [(change.source_id, member) for member in change.members]
+            refused = await self._remove(known.target_id, ids)
+            if refused:
+                error = TargetError(f"{len(refused)} members could not be removed: {next(iter(refused.values()))}")
+                outcome = outcomes.failed(row, known, error)
+            else:
+                outcome = Outcome(row.ordinal, change.source_id, change.seq, "success", known, settled=False)
+            outcome.members_gone = [
+                (change.source_id, member)
+                for member in change.members
+                if member not in had or had[member].target_id not in refused
+            ]
             return outcome
         return await self._add_members(row, known, known.target_id)
 
@@ -226,6 +281,38 @@ class _Worker:
                 refused[item["value"]] = error
         return refused
 
+    async def _remove(self, group: str, ids: list[str]) -> dict[str, TargetError]:
+        """Remove members by target id; those that the target does not let go, with its answer. One who is not in the
+        group any more keeps nobody else in it."""
+        refused: dict[str, TargetError] = {}
+        for start in range(0, len(ids), MEMBERS_PER_REQUEST):
+            part = ids[start : start + MEMBERS_PER_REQUEST]
+            (request,) = self._job.wire.remove_members(group, part, MEMBERS_PER_REQUEST)
+            try:
+                await self._job.target.send(request)
+            except TargetError as error:
+                if error.status not in _ONE_OF_THEM:
+                    raise
+                refused |= await self._remove_one_by_one(group, part, error)
+        if refused:
+            there = set(await self._job.target.members(group) or ())
+            refused = {identity: error for identity, error in refused.items() if identity in there}
+        return refused
+
+    async def _remove_one_by_one(self, group: str, ids: list[str], first: TargetError) -> dict[str, TargetError]:
+        if len(ids) == 1:
+            return {ids[0]: first}
+        refused: dict[str, TargetError] = {}
+        for identity in ids:
+            (single,) = self._job.wire.remove_members(group, [identity], 1)
+            try:
+                await self._job.target.send(single)
+            except TargetError as error:
+                if error.status not in _ONE_OF_THEM:
+                    raise
+                refused[identity] = error
+        return refused
+
     async def _still_right(self, row: Planned) -> Planned:
         """The part of a row of members that its group, as it is now, still asks for."""
         change = row.change
@@ -241,7 +328,7 @@ class _Worker:
         target_id = known.target_id or change.target_id
         try:
             return target_id is not None and await self._job.target.get(change.object_type, target_id) is None
-        except TargetError:
+        except (TargetError, Stopped):
             return False
 
 

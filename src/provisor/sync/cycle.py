@@ -23,7 +23,7 @@ from provisor.provisioning.guards import verdict
 from provisor.provisioning.plan import Plan
 from provisor.provisioning.schema import OBJECT_TYPES
 from provisor.sync.answers import probe
-from provisor.sync.applying import apply
+from provisor.sync.applying import Done, apply
 from provisor.sync.intake import intake
 from provisor.sync.job import Job
 from provisor.sync.ledger import LeaseLost, Ledger
@@ -86,6 +86,11 @@ class Asked:
     revert: int | None = None
 
     @property
+    def keep_due(self) -> frozenset[str]:
+        """Groups of which only some members are looked at: what else there is to do for them stays due."""
+        return frozenset(self.only.groups) if self.only is not None and self.only.members is not None else frozenset()
+
+    @property
     def order(self) -> tuple[str, Mapping[str, Any]] | None:
         """What somebody has to answer for, for the audit log; None for what cycles do by themselves."""
         if self.only is not None:
@@ -111,8 +116,9 @@ class _Run:
     cycle: Cycle
     plan: Plan = field(default_factory=Plan)
     failures: int = 0
+    comparing: bool = False
     held: str | None = None
-    applied: bool = False
+    harmed: set[str] = field(default_factory=set)
     released: bool = False
 
 
@@ -132,7 +138,7 @@ async def dry_run(job: Job, report: Report, asked: Asked | None = None, *, every
     except TargetError as error:
         await _end(job, run, "failed", error=str(error))
         raise
-    await _end(job, run, "planned", error=_sentence(job, run) if run.held is not None else None)
+    await _end(job, run, "planned", error=_sentence(job, run, asked) if run.held is not None else None)
     return _result(job, run, "planned", started)
 
 
@@ -169,12 +175,13 @@ async def _cycle(job: Job, epoch: int, report: Report, asked: Asked) -> Result:
         released = asked.release is not None and run.plan.hash.startswith(asked.release)
         run.released = run.held is not None and released
         if run.held is not None and not run.released:
-            error = _sentence(job, run)
+            error = _sentence(job, run, asked)
             await _end(job, run, "quarantined", error=error, epoch=epoch)
             return _result(job, run, "quarantined", started, error=error)
-        run.applied = True
         rows = sum(run.plan.counts.values())
-        run.failures = await apply(job, run.cycle, epoch, lambda done: report("applying", done, max(done, rows)))
+        done = Done(keep_due=asked.keep_due, only_opened=asked.revert is not None, harmed=run.harmed)
+        await apply(job, run.cycle, epoch, lambda count: report("applying", count, max(count, rows)), done)
+        run.failures = done.failures
     except Stopped:
         await _end(job, run, "stopped", error=STOP, epoch=epoch)
         return _result(job, run, "stopped", started, error=STOP)
@@ -197,7 +204,8 @@ async def _begin(job: Job, mode: Mode, asked: Kind | None, only: Only | None = N
         wanted = [(kind, item) for kind in OBJECT_TYPES for item in only.ids(kind)]
         await job.ledger.mark([SourceChange(item, kind, job.as_of) for kind, item in wanted], watermark=None)
     kind: Kind = asked or ("initial" if state.initial else "full" if _compare(job, state) else "incremental")
-    return _Run(await job.ledger.begin(kind, mode, state.generation, job.as_of))
+    cycle = await job.ledger.begin(kind, mode, state.generation, job.as_of)
+    return _Run(cycle, comparing=kind == "full" or (kind == "initial" and not (state.forced and asked is None)))
 
 
 def _compare(job: Job, state: JobState) -> bool:
@@ -210,11 +218,12 @@ def _compare(job: Job, state: JobState) -> bool:
 
 async def _plan(job: Job, run: _Run, asked: Asked, report: Report, *, everything: bool = False) -> None:
     kind = run.cycle.kind
+    run.plan.about(f"{job.address} {job.wire.name}")
     planning = Planning(
         job, run.cycle, kind == "initial", asked.backed_off, lambda done: report("planning", done, None), run.plan
     )
-    planning.comparing, planning.only = kind == "full", asked.only
-    planning.everything = everything or planning.comparing
+    planning.comparing, planning.only = run.comparing, asked.only
+    planning.everything = everything or kind == "full"
     if asked.revert is not None:
         await probe(job.target, job.rules, job.wire)
         await plan_revert(planning, asked.revert)
@@ -230,11 +239,15 @@ async def _verdict(job: Job, run: _Run) -> str | None:
     return verdict(job.guard, len(run.plan.harmed), earlier, accounts)
 
 
-def _sentence(job: Job, run: _Run) -> str:
-    return (
-        f"The guard against accidental deletion holds the plan: {run.held}. Nothing was sent. "
-        f"provisor plan {job.name} shows it; if it is meant: provisor sync {job.name} --release {run.plan.hash[:12]}"
-    )
+def _sentence(job: Job, run: _Run, asked: Asked) -> str:
+    """What to do about a plan that the guard holds, by how it was asked for."""
+    said = f"The guard against accidental deletion holds the plan: {run.held}. Nothing was sent. "
+    if asked.promised is not None or asked.revert is not None:
+        return f"{said}If it is meant: provisor apply FILE --release"
+    if asked.only is not None:
+        return f"{said}If it is meant, plan and release it: provisor plan {job.name} -o FILE"
+    release = f"provisor sync {job.name} --release {run.plan.hash[:12]}"
+    return f"{said}provisor plan {job.name} shows it; if it is meant: {release}"
 
 
 async def _end(job: Job, run: _Run, status: str, *, error: str | None = None, epoch: int | None = None) -> None:
@@ -247,7 +260,7 @@ async def _end(job: Job, run: _Run, status: str, *, error: str | None = None, ep
         error=error,
         epoch=epoch,
         quarantine=error if status == "quarantined" else None,
-        harmed=len(run.plan.harmed) if run.applied else 0,
+        harmed=len(run.harmed),
         released=run.released,
     )
 

@@ -116,14 +116,16 @@ async def _matching(application: Application, job: Job, last: Row | None) -> Fin
         said = f", like {first['source_name']}: {first['reason']}" if first is not None else ""
         sentence = f"The last cycle refused {refused}{said}."
         return Finding("matching", "look", sentence, f"provisor log {name} --cycle {last['number']}")
-    return Finding("matching", "good", "The last cycle refused nobody.")
+    return Finding("matching", "good", "The last cycle refused nobody." if last is not None else "No cycle ran yet.")
 
 
 def _quarantine(application: Application, state: JobState) -> Finding:
     if state.quarantine is None:
         return Finding("quarantine", "good", "The application is not in quarantine.")
     sentence = f"It is in quarantine: {state.quarantine}"
-    return Finding("quarantine", "bad", sentence, f"provisor app restart {application.name}")
+    held = "guard against accidental deletion" in state.quarantine
+    mend = f"provisor plan {application.name}" if held else f"provisor app test {application.name}"
+    return Finding("quarantine", "bad", sentence, mend)
 
 
 def _schedule(application: Application, state: JobState) -> Finding:

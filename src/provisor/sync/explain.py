@@ -29,7 +29,8 @@ from provisor.sync.planning import Only
 class Explanation:
     """``asked``: each matching question with the ids that answer it (None: not asked, there is a link already).
 
-    ``changes``: what the next cycle would do, references included. ``problem``: why the target could not be asked.
+    ``changes``: what the next cycle would do, references included. ``problem``: why the target could not be asked;
+    ``gone``: the account of the link is not there any more.
     """
 
     source: SourceObject
@@ -41,6 +42,7 @@ class Explanation:
     changes: Sequence[Change] = ()
     problem: str | None = None
     enabled: bool = True
+    gone: bool = False
 
 
 async def explain(job: Job, object_type: str, identity: str) -> Explanation:
@@ -103,7 +105,8 @@ async def _told(job: Job, source: SourceObject, known: Known | None) -> Explanat
     soft_deleted = not scope.inside
     tried = try_out(rules, source, account, known, job.capabilities, soft_deleted=soft_deleted, inputs=job.inputs)
     filters = judge(rules.filters, source.attributes)
-    return Explanation(source, scope, filters, known, asked, tried, problem=problem, enabled=rules.enabled)
+    gone = known is not None and known.linked and account is None and problem is None
+    return Explanation(source, scope, filters, known, asked, tried, problem=problem, enabled=rules.enabled, gone=gone)
 
 
 async def _matched(

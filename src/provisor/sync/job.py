@@ -20,7 +20,7 @@ class Job:
 
     ``as_of``: the source's head, read before the application's configuration was. A cycle takes in nothing later, so
     what changes while it runs, rules included, is left for the next one. ``inputs``: what mappings are evaluated with
-    besides the object.
+    besides the object. ``address`` says where the target is.
     """
 
     application: str
@@ -36,3 +36,4 @@ class Job:
     guard: Guard
     policies: Policies
     wire: Wire
+    address: str

@@ -7,7 +7,7 @@ needs no lease, so a dry run can go on beside a cycle.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Literal
 from uuid import UUID, uuid4
@@ -36,6 +36,7 @@ _FIRST = UUID(int=0)
 #: Cycles whose plans and log rows are kept.
 CYCLES_KEPT = 1000
 DRY_RUNS_KEPT = 20
+NOT_SENT = "was planned and not sent"
 #: Days for which they are kept unless a setting says otherwise.
 LOG_DAYS = 365
 
@@ -80,6 +81,7 @@ class Ledger:
             quarantine=row["quarantine"],
             held=bool(row["held"]),
             compared=row["compared"],
+            forced=row["forced"],
         )
 
     async def restart(self, tx: Tx, *, full: bool) -> None:
@@ -253,6 +255,7 @@ class Ledger:
                     *self._key,
                     [UUID(change.source_id) for change in adopting],
                     [change.target_id for change in adopting],
+                    [dict(change.inherited) for change in adopting],
                 )
 
     async def promise_members(self, epoch: int, group: str, members: Mapping[str, str]) -> None:
@@ -279,14 +282,30 @@ class Ledger:
             await put_members(tx, self._key, [row for outcome in outcomes for row in outcome.members_put])
             await drop_members(tx, self._key, [row for outcome in outcomes for row in outcome.members_gone])
 
-    async def open_references(self, epoch: int, cycle: Cycle) -> None:
-        """Objects whose members or manager the plan changes stay due until :meth:`settle_references`."""
-        async with self._fenced(epoch) as tx:
-            await tx.execute(QUERIES.references_open, *self._key, cycle.id)
+    async def open_references(self, epoch: int, cycle: Cycle) -> list[UUID]:
+        """Objects whose members or manager the plan changes stay due until :meth:`settle_references`.
 
-    async def settle_references(self, epoch: int, cycle: Cycle) -> None:
+        Returns those that were not due before.
+        """
         async with self._fenced(epoch) as tx:
-            await tx.execute(QUERIES.references_settle, *self._key, cycle.id)
+            return [row["source_id"] for row in await tx.fetch(QUERIES.references_open, *self._key, cycle.id)]
+
+    async def settle_references(
+        self, epoch: int, cycle: Cycle, opened: Sequence[UUID] | None = None, keep_due: Collection[str] = ()
+    ) -> None:
+        """Whoever had every row of the cycle done is not due any more.
+
+        Of those ``opened`` by it (None: of all), and not ``keep_due``, of which it did a part only.
+        """
+        async with self._fenced(epoch) as tx:
+            kept = [UUID(item) for item in keep_due]
+            await tx.execute(QUERIES.references_settle, *self._key, cycle.id, opened, kept)
+
+    async def applied(self, ids: Sequence[str]) -> dict[str, int]:
+        """Source id → up to which number it was brought."""
+        async with self._database.reading() as tx:
+            rows = await tx.fetch(QUERIES.known, *self._key, [UUID(item) for item in ids])
+        return {str(row["source_id"]): row["applied_seq"] for row in rows}
 
     async def end(
         self,
@@ -309,6 +328,8 @@ class Ledger:
             await tx.execute(QUERIES.cycle_end, *self._key, cycle.id, *values)
             if epoch is not None:
                 await self._check(tx, epoch)
+                if status != "done":
+                    await tx.execute(QUERIES.cycle_left, *self._key, cycle.id, NOT_SENT)
                 done = status == "done" and cycle.kind == "initial"
                 compared = status == "done" and cycle.kind in ("initial", "full")
                 await tx.execute(QUERIES.job_done, *self._key, quarantine, done, cycle.generation, compared)

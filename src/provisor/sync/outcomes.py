@@ -11,11 +11,11 @@ from dataclasses import replace
 from typing import Any, Final
 
 from provisor.connectors.base import Resource, TargetError
-from provisor.provisioning.change import REMOVED, Change, Known, shown
+from provisor.provisioning.change import ADDITIONS, REFERENCES, REMOVALS, REMOVED, Change, Known, shown
 from provisor.provisioning.diff import same
 from provisor.provisioning.schema import ObjectRules
 from provisor.scim.resource import value_at
-from provisor.sync.records import Outcome, Planned
+from provisor.sync.records import Outcome, Planned, Status
 
 #: Seconds until an object that failed is tried again: one failure, two, three and so on.
 #: Whoever should lose access is tried at least this often.
@@ -24,12 +24,17 @@ LEAVERS_EVERY: Final = 300.0
 _CONCLUSIVE: Final = frozenset({400, 404, 405, 413, 415, 422, 501})
 _TAKES_AWAY: Final = frozenset({"disable", "delete", "remove members", "unlink"})
 BACKOFF: Final = (60.0, 300.0, 1800.0, 7200.0, 21600.0, 86400.0)
+_ABOUT_REFERENCES: Final = frozenset({REMOVALS, ADDITIONS, REFERENCES})
 MOVED: Final = "changed since it was planned: the next cycle decides again"
 
 
 def without_request(row: Planned, known: Known, *, exists: bool) -> Outcome:
     """The outcome of a change that needs no request. ``exists``: the source still has the object."""
     change = row.change
+    if change.phase in _ABOUT_REFERENCES:
+        # What is only said about members settles nothing of the object itself, and forgives it no failure.
+        status: Status = "skipped" if change.action == "refuse" else "success"
+        return Outcome(row.ordinal, change.source_id, change.seq, status, known, settled=False)
     if change.action == "refuse" or change.retry:
         return _refused(row, known)
     after: Known | None = replace(known, intent=None, failures=0, error=None)
@@ -39,7 +44,7 @@ def without_request(row: Planned, known: Known, *, exists: bool) -> Outcome:
         # What is only reported changes nothing that is known.
         after = replace(known, failures=0, error=None)
     elif change.action == "removed":
-        after = replace(known, state="removed", failures=0, error=change.reason)
+        after = _removed(known, change.reason)
     elif change.action == "link" or (change.action == "nothing" and known.linked and change.wanted):
         after = _linked(change, known, dict(change.wanted), {})
     return Outcome(row.ordinal, change.source_id, change.seq, "success", after, releases=change.releases)
@@ -76,8 +81,13 @@ def deleted(row: Planned) -> Outcome:
 
 def lost(row: Planned, known: Known) -> Outcome:
     """The account of a link is not there any more: it stays removed."""
-    after = replace(known, state="removed", intent=None, failures=0, error=REMOVED)
+    after = _removed(replace(known, intent=None), REMOVED)
     return Outcome(row.ordinal, row.change.source_id, row.change.seq, "failure", after, REMOVED)
+
+
+def _removed(known: Known, why: str) -> Known:
+    """Whatever was applied to an account that is not there any more says nothing of another one."""
+    return replace(known, state="removed", failures=0, error=why, last_applied={}, kept={})
 
 
 def failed(row: Planned, known: Known, error: TargetError) -> Outcome:

@@ -6,9 +6,12 @@ the document needs no secret and can do no more than the plan that it names.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
+
+import orjson
 
 from provisor.provisioning.change import Change, shown
 from provisor.refusal import Invalid
@@ -48,7 +51,7 @@ def _row(change: Change, *, whole: bool) -> dict[str, Any]:
         "target": change.target_id,
         "reason": change.reason,
         "attributes": _pairs(change, change.attributes),
-        "members": len(change.members),
+        "members": len(change.members) + len(change.strangers),
     }
     if not whole:
         return row
@@ -56,6 +59,7 @@ def _row(change: Change, *, whole: bool) -> dict[str, Any]:
         **row,
         "sourceId": change.source_id,
         "members": list(change.members),
+        "strangers": list(change.strangers),
         "kept": _pairs(change, change.kept),
         "adopts": change.adopts,
     }
@@ -71,7 +75,7 @@ def _pairs(change: Change, pairs: Mapping[str, tuple[Any, Any]]) -> dict[str, di
 async def document(job: Job, result: Result, *, adopt: bool, revert: int | None = None) -> dict[str, Any]:
     """The plan that a dry run of ``job`` has made. ``adopt``: it merges accounts that were there before, whatever the
     policy; ``revert``: the cycle that it undoes."""
-    return {
+    made: dict[str, Any] = {
         "provisorPlan": FORMAT,
         "application": job.name,
         "applicationId": job.application,
@@ -86,6 +90,13 @@ async def document(job: Job, result: Result, *, adopt: bool, revert: int | None 
         "guard": {"percent": job.guard.percent, "most": job.guard.most, "holds": result.held},
         "changes": await changes(job.ledger, result.cycle, whole=True),
     }
+    return {**made, "seal": _seal(made)}
+
+
+def _seal(value: Mapping[str, Any]) -> str:
+    """A document's hash, by which an edit is noticed: whoever approves must see what is done."""
+    rest = {name: item for name, item in value.items() if name != "seal"}
+    return hashlib.sha256(orjson.dumps(rest, option=orjson.OPT_SORT_KEYS)).hexdigest()
 
 
 def seconds(requests: int) -> int:
@@ -97,10 +108,10 @@ def read(value: Any, application: str, name: str) -> Mapping[str, Any]:
     """A document that says what to apply to the application with this id. Raises Invalid."""
     if not isinstance(value, Mapping) or value.get("provisorPlan") != FORMAT:
         raise Invalid("This is no plan: provisor plan NAME -o FILE writes one.")
+    if value.get("seal") != _seal(value):
+        raise Invalid("This plan was changed after it was made: make it again with provisor plan NAME -o FILE.")
     if value.get("applicationId") != application:
         raise Invalid(f"This is a plan of another application than {name}, though it has its name.")
-    if not isinstance(value.get("hash"), str) or not isinstance(value.get("changes"), list):
-        raise Invalid("This plan has lost its hash or its changes: make it again with provisor plan NAME -o FILE.")
     return value
 
 
@@ -112,9 +123,12 @@ def moved(promised: Sequence[Mapping[str, Any]], now: Sequence[Mapping[str, Any]
     found += [
         f"{_named(item)} is planned otherwise"
         for key, item in after.items()
-        if key in before and any(before[key].get(part) != item[part] for part in ("attributes", "members", "target"))
+        if key in before and any(before[key].get(part) != item[part] for part in _COMPARED)
     ]
     return found[:NAMED] + ([f"and {len(found) - NAMED} more"] if len(found) > NAMED else [])
+
+
+_COMPARED: Final = ("attributes", "members", "strangers", "target", "adopts")
 
 
 def _key(item: Mapping[str, Any]) -> tuple[Any, ...]:

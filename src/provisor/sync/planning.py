@@ -231,7 +231,7 @@ def _read(planning: Planning, rules: ObjectRules, due: Due, source: SourceObject
     deletes = source is None and "Delete" in rules.flow
     reads = planning.reads or known.unsettled or (planning.job.wire.reads_first and due.objects)
     compare = known.linked and reads and not deletes and problem is None
-    again = questions(rules, desired) if known.deleting and scope.inside else ()
+    again = questions(rules, desired) if (known.deleting or planning.only is not None) and scope.inside else ()
     return _Read(due, source, scope, desired, tuple(dict.fromkeys(asked)), compare, problem, again)
 
 
@@ -243,7 +243,7 @@ async def _answer(answers: Answers, read: _Read) -> Answer | TargetError:
             return Answer(match=pick([question for question in read.asked if question in found], found))
         if read.compare:
             snapshot: Resource | None = await answers.get(str(read.due.known.target_id))
-            if snapshot is not None or not read.due.known.deleting:
+            if snapshot is not None or not read.again:
                 return Answer(snapshot=snapshot, gone=snapshot is None)
             found = await answers.find(read.again)
             match = pick([question for question in read.again if question in found], found)
@@ -315,6 +315,7 @@ def _change(
         seq=seq,
         policies=job.policies,
         comparing=planning.comparing,
+        anew=planning.only is not None,
     )
 
 

@@ -22,7 +22,8 @@ Mode = Literal["cycle", "plan", "draft"]
 class JobState:
     """``quarantine`` is the reason why cycles do not go through; ``held``: a cycle is running.
 
-    ``generation`` counts how often ``initial`` was set; ``compared`` is when every account was last read.
+    ``generation`` counts how often ``initial`` was set; ``compared`` is when every account was last read;
+    ``forced``: the initial cycle puts right all that differs, also what was changed at the target.
     """
 
     watermark: int
@@ -33,6 +34,7 @@ class JobState:
     quarantine: str | None
     held: bool
     compared: datetime | None = None
+    forced: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +112,7 @@ def detail_of(change: Change) -> Mapping[str, Any]:
         "match": change.match,
         "drift": {name: list(pair) for name, pair in change.drift.items()},
         "strangers": list(change.strangers),
+        "inherited": dict(change.inherited),
     }
 
 
@@ -147,6 +150,7 @@ def change_from(row: Mapping[str, Any]) -> Change:
         match=detail.get("match", ""),
         drift={name: (pair[0], pair[1]) for name, pair in detail.get("drift", {}).items()},
         strangers=tuple(detail.get("strangers", ())),
+        inherited=detail.get("inherited", {}),
     )
 
 

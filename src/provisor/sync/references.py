@@ -155,7 +155,7 @@ async def _present(
         return confirmed, set(had)
     there = set(await planning.job.target.members(group.target_id) or ())
     if planning.comparing and not group.adopts:
-        return await _compared(planning, group, known, had, there)
+        return await _compared(planning, group, desired, known, had, there)
     found = {
         member: str(known[member].target_id)
         for member in desired
@@ -170,13 +170,20 @@ async def _present(
 
 
 async def _compared(
-    planning: Planning, group: Change, known: Mapping[str, Known], had: Mapping[str, Membership], there: set[str]
+    planning: Planning,
+    group: Change,
+    desired: list[str],
+    known: Mapping[str, Known],
+    had: Mapping[str, Membership],
+    there: set[str],
 ) -> tuple[set[str], set[str]]:
     """As :func:`_present` in a full comparison: what was changed at the target is reported, put right or left alone."""
     policy = planning.job.policies.about(MEMBERS)
     ours = {membership.target_id for membership in had.values()}
     ours |= {str(item.target_id) for item in known.values() if item.target_id is not None}
-    strangers = sorted(there - ours)
+    # Who becomes somebody's account by this very plan is no stranger, and the token's owner is spared.
+    ours |= {str(planning.referring[member].target_id) for member in desired if member in planning.referring}
+    strangers = sorted(there - ours - {str(planning.job.capabilities.owner_id)})
     gone = {member for member, membership in had.items() if membership.confirmed and membership.target_id not in there}
     if policy == "overwrite":
         if strangers:

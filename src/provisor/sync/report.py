@@ -67,7 +67,8 @@ async def report(database: Database, tenant: UUID, application: UUID, days: int)
     for row in done:
         counts = by_day.setdefault(row["day"], {})
         counts[row["status"]] = counts.get(row["status"], 0) + row["count"]
-        actions[row["action"]] = actions.get(row["action"], 0) + row["count"]
+        if row["status"] == "success":
+            actions[row["action"]] = actions.get(row["action"], 0) + row["count"]
     errors: dict[str, int] = {}
     for row in wrong:
         code = error_code(change_from(row), row["status"], row["message"]) or "InternalError"

@@ -6,6 +6,7 @@ deleted for good is gone. The plan goes through guard, approval and log like any
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
 
@@ -21,6 +22,7 @@ from provisor.provisioning.change import (
     Change,
     Known,
 )
+from provisor.provisioning.decide import spare_the_owner
 from provisor.refusal import NotFound
 from provisor.sync.planning import Planning
 from provisor.sync.records import change_from
@@ -40,12 +42,16 @@ async def plan_revert(planning: Planning, number: int) -> None:
     # Backwards: what was done last is undone first.
     done = [change_from(row) for row in reversed(rows) if row["status"] == "success"]
     ids = sorted({change.source_id for change in done})
-    known = await job.ledger.known(ids)
+    known = await job.ledger.known([*ids, *{member for change in done for member in change.members}])
+    applied = await job.ledger.applied(ids)
     missing = [change for change in done if change.source_id not in known]
     if missing and planning.cycle.mode == "cycle":
         changes = [SourceChange(item.source_id, _type(item), job.as_of) for item in missing]
         await job.ledger.mark(changes, watermark=None)
-    undone = [_undone(change, known.get(change.source_id), job.as_of) for change in done]
+    # What waits to be done for somebody is not done by undoing something else: they are left for the next cycle.
+    undone = [
+        _spared(planning, _undone(change, known, applied.get(change.source_id) or job.as_of), known) for change in done
+    ]
     by_type: dict[str, list[Change]] = {}
     for change in undone:
         if change is not None:
@@ -58,8 +64,21 @@ def _type(change: Change) -> Any:
     return change.object_type
 
 
-def _undone(change: Change, known: Known | None, seq: int) -> Change | None:
+def _spared(planning: Planning, change: Change | None, known: Mapping[str, Known]) -> Change | None:
+    """``change``, unless it would take something from the token's owner."""
+    capabilities = planning.job.capabilities
+    if change is None or capabilities.owner_id is None:
+        return change
+    if change.action == "remove members":
+        owners = [item for item in change.members if item in known and known[item].target_id == capabilities.owner_id]
+        if owners:
+            return _refuse(replace(change, members=()), f"{capabilities.owner_name} owns the secret token")
+    return spare_the_owner(change, capabilities)
+
+
+def _undone(change: Change, everybody: Mapping[str, Known], seq: int) -> Change | None:
     """The change that undoes ``change``, a refusal, or None when there is nothing to undo."""
+    known = everybody.get(change.source_id)
     users = change.object_type == "User"
     base = replace(
         change,
@@ -79,14 +98,20 @@ def _undone(change: Change, known: Known | None, seq: int) -> Change | None:
         scope="",
         match="",
     )
+    if change.strangers:
+        return _refuse(base, "members that were added at the target are nobody's in the directory")
     if change.action in _MEMBERS:
         action, phase = _MEMBERS[change.action]
         return replace(base, action=action, phase=phase, members=change.members, reason=f"undoes: {change.action}")  # type: ignore[arg-type]
     if change.action == "create":
-        if known is None or not known.linked:
-            return _refuse(base, "its account is not there any more")
+        if known is None or not known.linked or known.target_id != change.target_id:
+            return _refuse(base, "the account that was created is not there any more")
+        if any(known.last_applied.get(path) != value for path, value in change.sent.items() if path in change.wanted):
+            return _refuse(base, "a later cycle changed it again")
         phase = LEAVERS if users else GONE_GROUPS
         return replace(base, action="delete", phase=phase, target_id=known.target_id, reason="undoes: its creation")
+    if change.action == "delete" and known is not None and known.linked:
+        return _refuse(base, "it has another account since")
     if change.action == "delete":
         return _recreated(change, base) if not users else _refuse(base, "an account that was deleted is gone for good")
     if change.action not in ("update", "disable", "update references"):

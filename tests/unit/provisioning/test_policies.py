@@ -26,7 +26,7 @@ def test_drift_is_said_for_one_attribute_or_for_all_others() -> None:
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        ({"wire": "fat"}, "'fat' is not one of: lean, entra, entra-optscim."),
+        ({"wire": "fat"}, "wire 'fat' is not one of: lean, entra, entra-optscim."),
         ({"full_hours": -1}, "0 for never"),
         ({"drift": {"title": "shout"}}, "'shout' is no policy for drift of title"),
         ({"drift": {"members": "adopt"}}, "adopt is for values"),

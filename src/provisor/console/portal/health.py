@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from starlette.responses import Response
@@ -40,7 +41,9 @@ async def compare(visit: PortalVisit) -> Response:
 
     async def work(preview: Preview) -> Result:
         async with visit.house.job(visit.tenant, visit.app.id, read_only=True) as job:
-            return await dry_run(job, preview.report, Asked(full=True))
+            # What was changed is named whatever is done about it.
+            reporting = replace(job, policies=replace(job.policies, drift={}))
+            return await dry_run(reporting, preview.report, Asked(full=True))
 
     visit.house.previews.start(_key(visit), work)
     await visit.house.previews.wait(_key(visit), drafting.PATIENCE)

@@ -2,7 +2,7 @@
 insert into sync_job (tenant, application) values ($1, $2) on conflict do nothing
 
 -- name: job
-select watermark, epoch, holder, cycles, initial, generation, last_cycle, quarantine, compared, lease_until > now() as held
+select watermark, epoch, holder, cycles, initial, generation, last_cycle, quarantine, compared, forced, lease_until > now() as held
 from sync_job where tenant = $1 and application = $2
 
 -- name: job_lock
@@ -80,7 +80,8 @@ with referring as materialized (
 )
 update sync_object set references_due = true
 from referring
-where tenant = $1 and application = $2 and sync_object.source_id = referring.source_id
+where tenant = $1 and application = $2 and sync_object.source_id = referring.source_id and not references_due
+returning sync_object.source_id
 
 -- name: cycle_begin
 with numbered as (
@@ -103,6 +104,11 @@ update sync_cycle
 set status = $4, ended = now(), hash = $5, counts = $6, requests = $7, error = $8, harmed = $9, released = $10
 where tenant = $1 and application = $2 and id = $3
 
+-- name: cycle_left
+-- Of a cycle that did not come to its end: what was planned and not sent.
+update sync_change set status = 'skipped', message = $4
+where tenant = $1 and application = $2 and cycle = $3 and status is null
+
 -- name: harm
 -- How many accounts and groups there are, and how many cycles of the last day took something from.
 select (select count(*) from sync_object o where o.tenant = $1 and o.application = $2 and o.state = 'linked') as accounts,
@@ -115,12 +121,13 @@ update sync_job
 set last_cycle = case when generation = $5 then now() else last_cycle end,
     quarantine = case when generation = $5 then $3 else quarantine end,
     initial = initial and not ($4 and generation = $5),
+    forced = forced and not ($4 and generation = $5),
     compared = case when $6 and generation = $5 then now() else compared end
 where tenant = $1 and application = $2
 
 -- name: job_restart
 update sync_job
-set quarantine = null, last_cycle = null, initial = true, generation = generation + 1,
+set quarantine = null, last_cycle = null, initial = true, forced = true, generation = generation + 1,
     watermark = case when $3 then 0 else watermark end
 where tenant = $1 and application = $2
 
@@ -163,8 +170,10 @@ where tenant = $1 and application = $2 and source_id = i.id
 
 -- name: adopt
 -- Before an account that was there is changed: whoever is left in doubt about the answer must know whose it is.
-update sync_object set target_id = i.target_id, state = 'linked', adopted = true, unsettled = true
-from unnest($3::uuid[], $4::text[]) as i (id, target_id)
+-- What was applied for whoever had it before is this one's to clear.
+update sync_object
+set target_id = i.target_id, state = 'linked', adopted = true, unsettled = true, last_applied = i.inherited
+from unnest($3::uuid[], $4::text[], $5::jsonb[]) as i (id, target_id, inherited)
 where tenant = $1 and application = $2 and source_id = i.id
 
 -- name: in_groups
@@ -229,6 +238,7 @@ with done as materialized (
 update sync_object set references_due = false
 from done
 where tenant = $1 and application = $2 and references_due and sync_object.source_id = done.source_id
+  and ($4::uuid[] is null or sync_object.source_id = any($4)) and sync_object.source_id <> all($5::uuid[])
 
 -- name: cycles
 select * from sync_cycle where tenant = $1 and application = $2 and ($4::text is null or mode = $4)
@@ -308,7 +318,7 @@ select quarantine from sync_job where tenant = $1 and application = $2
 select application, last_cycle, quarantine, coalesce(lease_until > now(), false) as held from sync_job where tenant = $1
 
 -- name: report_days
-select (c.at at time zone 'UTC')::date as day, c.action, coalesce(c.status, 'not done') as status, count(*) as count
+select (c.at at time zone 'UTC')::date as day, c.action, coalesce(c.status, 'skipped') as status, count(*) as count
 from sync_change c
 join sync_cycle y on y.tenant = c.tenant and y.application = c.application and y.id = c.cycle
 where c.tenant = $1 and c.application = $2 and y.mode = 'cycle' and c.action <> 'nothing'
