@@ -101,3 +101,12 @@ async def test_an_empty_source_is_held_however_small_it_was(pair: Pair) -> None:
     assert result.status == "quarantined" and "5 accounts, all that there are" in str(result.error)
     assert await active(pair) == 5
     assert (await pair.cycle(lambda target: target, release=result.hash)).status == "done" and await active(pair) == 0
+
+
+async def test_whoever_is_in_a_group_that_is_deleted_counts(pair: Pair) -> None:
+    people = await crowd(pair, 24)
+    team = await pair.group("Team", *people[:10])
+    await pair.sync()
+    await pair.unassign(team)
+    plan = await pair.plan()
+    assert plan.counts == {"delete": 1} and "11 accounts, more than 20 % of 25" in str(plan.held)

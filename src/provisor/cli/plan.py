@@ -90,7 +90,7 @@ def as_text(name: str, result: Any, rows: list[dict[str, Any]], *, every: bool =
     from provisor.provisioning.plan import described
     from provisor.sync.plan_file import REQUESTS_PER_SECOND, seconds
 
-    lines = [f"{name}, {result.cycle.kind} cycle: {counted(result.kinds)}; {result.requests} requests would be sent."]
+    lines = [f"{name}, {result.cycle.kind} cycle: {counted(result.kinds)}; {result.requests} writes would be sent."]
     if result.requests > REQUESTS_PER_SECOND:
         lines[0] += f" At {REQUESTS_PER_SECOND} a second that takes {seconds(result.requests)} s."
     shown = rows if every else rows[:SHOWN]

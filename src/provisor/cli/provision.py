@@ -46,6 +46,8 @@ def provision(
             only = Only(users=tuple(people), groups=rooms, members=frozenset(people) if people else None)
         else:
             only = Only(users=(str(await identity_of(desk, "User", str(user))),))
+        if group is not None and people:
+            await _say_who_is_no_member(session, desk, only.groups[0], people)
         result, _ = await cycle(session, desk, name, Asked(only=only), adopt=True)
         ledger = desk.house.ledger(desk.tenant, application.id)
         asked = [UUID(item) for item in (*only.users, *only.groups)]
@@ -57,6 +59,16 @@ def provision(
 
     result, rows = session.run(work)
     return _report(session, name, result, rows)
+
+
+async def _say_who_is_no_member(session: Session, desk: Desk, group: str, people: list[str]) -> None:
+    from provisor.directory import groups
+
+    async with desk.house.database.reading() as tx:
+        there = {str(row["member_id"]) for row in await groups.members(tx, desk.tenant, UUID(group))}
+    others = sum(person not in there for person in people)
+    if others:
+        session.note(f"{others} of those whom --members names are not in the group, and do not come into it")
 
 
 def _report(session: Session, name: str, result: Any, rows: list[Any]) -> int:

@@ -52,7 +52,7 @@ def try_out(
     found = []
     for rule in rules.attributes:
         name = rule.target.name
-        names = sorted(rule.compiled.attributes) if rule.compiled else []
+        names = sorted(rule.compiled.attributes) if rule.compiled and not rule.reference else []
         reads = {item: offered.attributes.get(item) for item in names}
         result: Any = None
         if rule.reference:

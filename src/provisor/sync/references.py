@@ -24,6 +24,9 @@ MEMBERS: Final = "members"
 
 async def plan_references(planning: Planning) -> None:
     """Plan members and managers of everything that was planned, and of whatever refers to it."""
+    gone = await planning.job.ledger.members(sorted(planning.leaving))
+    # Whoever is in a group that is deleted loses it.
+    planning.plan.harmed.update(member for members in gone.values() for member in members)
     await _include(planning, "Group", await planning.job.source.groups_of(_moving(planning)))
     reports = await planning.job.source.reports_of(sorted(planning.linking["User"])) if _managed(planning) else []
     await _include(planning, "User", reports)
