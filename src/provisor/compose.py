@@ -40,6 +40,7 @@ from provisor.workspace.edit import Workspace
 if TYPE_CHECKING:
     from provisor.connectors.scim import ScimTarget
     from provisor.sync.cycle import Asked, Report, Result
+    from provisor.sync.notices import Notifier
     from provisor.sync.schedule import Key, Scheduler
 
 #: What the first command makes when nobody ran ``provisor init``.
@@ -215,6 +216,26 @@ def scheduler(house: House) -> Scheduler:
         return await house.cycle(tenant, key.application, lambda stage, done, total: None, Asked(backed_off=False))
 
     return Scheduler(house.database, cycle, house.settings.cycle_minutes)
+
+
+def notifier(house: House) -> Notifier:
+    """Delivers notices over the channels of the settings. Raises Invalid for ones that cannot work."""
+    from provisor.connectors.base import Channel
+    from provisor.connectors.notify import Mail, Webhook
+    from provisor.sync.notices import Notifier
+
+    settings, channels = house.settings, list[Channel]()
+    if settings.notify_url is not None:
+        secret = settings.notify_secret.get_secret_value() if settings.notify_secret is not None else None
+        channels.append(Webhook(str(settings.notify_url), secret))
+    if settings.notify_mail:
+        if settings.smtp_url is None:
+            raise Invalid("notify_mail names addresses, and smtp_url no mail server: set both, or neither.")
+        url = settings.smtp_url.get_secret_value()
+        if not url.startswith(("smtp://", "smtps://")):
+            raise Invalid("smtp_url is not like smtp://host:587 or smtps://user:password@host.")
+        channels.append(Mail(url, settings.notify_from, sorted(settings.notify_mail)))
+    return Notifier(house.database, channels)
 
 
 async def announce(house: House, listening: str) -> None:

@@ -58,6 +58,13 @@ class Settings(BaseSettings):
     requests_at_once: int = Field(
         100, ge=1, le=1_000_000, description="SCIM requests under way at a time with one access token"
     )
+    notify_url: AnyHttpUrl | None = Field(None, description="a webhook that hears of quarantines")
+    notify_secret: SecretStr | None = Field(None, description="what the webhook's requests are signed with")
+    notify_mail: frozenset[str] = Field(frozenset(), description="addresses that hear of quarantines by mail")
+    notify_from: str = Field("provisor@localhost", description="whom those mails come from")
+    smtp_url: SecretStr | None = Field(
+        None, description="the mail server: smtp://host:port or smtps://user:password@host"
+    )
     log_days: int = Field(365, ge=1, le=36_600, description="days for which provisioning logs are kept")
     cycle_minutes: float = Field(30, gt=0, le=1440, description="minutes between safety cycles")
 

@@ -49,6 +49,7 @@ async def _serve(session: Session, **flags: object) -> None:
             if link:
                 print(f"Set a password for the portal, once: {link}", flush=True)
 
+        notifying = asyncio.create_task(compose.notifier(house).run())
         scheduler = asyncio.create_task(compose.scheduler(house).run())
         sealing = asyncio.create_task(keep_sealed(house.database))
         serving = asyncio.create_task(
@@ -61,9 +62,9 @@ async def _serve(session: Session, **flags: object) -> None:
                 scheduler.result()
             await serving
         finally:
-            for task in (scheduler, sealing, serving):
+            for task in (scheduler, sealing, notifying, serving):
                 task.cancel()
-            await asyncio.gather(scheduler, sealing, serving, return_exceptions=True)
+            await asyncio.gather(scheduler, sealing, notifying, serving, return_exceptions=True)
 
 
 def _log(level: str) -> None:

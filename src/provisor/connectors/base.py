@@ -1,12 +1,14 @@
-"""The two contracts of a provisioning cycle.
+"""The contracts of a provisioning cycle with the world.
 
-A cycle reads from a :class:`Source` and writes to a :class:`Target`, and knows nothing else of either side.
+A cycle reads from a :class:`Source` and writes to a :class:`Target`, and knows nothing else of either side; who is to
+hear of it is told over a :class:`Channel`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Literal, Protocol
 
 from provisor.provisioning.scope import SourceObject
@@ -146,3 +148,33 @@ class Target(Protocol):
 
     async def close(self) -> None:
         """Give the connections back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """``kind``: quarantine or recovered; ``reason`` of the quarantine that began or ended."""
+
+    id: int
+    tenant: str
+    application: str
+    name: str
+    kind: str
+    reason: str
+    created: datetime
+
+    @property
+    def sentence(self) -> str:
+        if self.kind == "recovered":
+            return f"Provisioning of {self.name} goes through again. It was in quarantine: {self.reason}"
+        return f"Provisioning of {self.name} is in quarantine: {self.reason}"
+
+
+class Undelivered(Exception):
+    """The sentence says why, without secrets."""
+
+
+class Channel(Protocol):
+    """A way to somebody."""
+
+    async def tell(self, notice: Notice) -> None:
+        """Deliver it. Raises Undelivered."""

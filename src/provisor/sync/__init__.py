@@ -12,6 +12,7 @@
     explain      one object from scope to the next cycle; ``doctor`` the whole application, ``survey`` the whole target
     summary      rows of the log, step by step and in files; ``report`` counts them
     connection   *Test Connection*, and what the target can do
+    notices      somebody hears of a quarantine, when it begins and when it ends
     schedule     which application's cycle is due; run by the server
 
 A cycle knows its two ends only as the Source and Target contracts of ``connectors.base``.

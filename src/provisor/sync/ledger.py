@@ -32,6 +32,7 @@ from provisor.sync.records import (
 from provisor.sync.settling import drop_members, put_members, write_log, write_objects
 
 QUERIES = queries("sync")
+NOTICES = queries("notices")
 _FIRST = UUID(int=0)
 #: Cycles whose plans and log rows are kept.
 CYCLES_KEPT = 1000
@@ -87,6 +88,7 @@ class Ledger:
     async def restart(self, tx: Tx, *, full: bool) -> None:
         """*Clear current state*: the next cycle is initial and retries everything; ``full`` forgets all links."""
         await tx.execute(QUERIES.job_make, *self._key)
+        await tx.execute(NOTICES.changed, *self._key, None, None)
         await tx.execute(QUERIES.job_restart, *self._key, full)
         if full:
             await tx.execute(QUERIES.forget_members, *self._key)
@@ -96,6 +98,7 @@ class Ledger:
 
     async def mended(self, tx: Tx) -> None:
         """Whatever the quarantine was for is mended: the next cycle is due."""
+        await tx.execute(NOTICES.changed, *self._key, None, None)
         await tx.execute(QUERIES.job_mended, *self._key)
 
     # ── the lease ────────────────────────────────────────────────────────────────────────────────────────────
@@ -332,6 +335,7 @@ class Ledger:
                     await tx.execute(QUERIES.cycle_left, *self._key, cycle.id, NOT_SENT)
                 done = status == "done" and cycle.kind == "initial"
                 compared = status == "done" and cycle.kind in ("initial", "full")
+                await tx.execute(NOTICES.changed, *self._key, quarantine, cycle.generation)
                 await tx.execute(QUERIES.job_done, *self._key, quarantine, done, cycle.generation, compared)
 
     async def harm(self) -> tuple[int, int]:
