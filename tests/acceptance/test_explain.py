@@ -63,6 +63,9 @@ async def test_somebody_who_does_not_exist_yet_is_explained(shop: Installation, 
     assert "city IS NOT NULL (no value)" in found["scope"]
     _, said = await run(shop, pair, "explain", "app", code=1)
     assert "Say whom to explain" in said
+    _, said = await run(shop, pair, "explain", "app", "--attributes", '{"Department": "Sales"}', code=1)
+    assert "Department is no attribute of a user. Did you mean department?" in said
+    assert "nothing is logged of that" in (await run(shop, pair, "log", "app", "--cycle", "99"))[1]
 
 
 async def test_what_a_cycle_did_about_somebody_is_told_step_by_step(shop: Installation, pair: Pair) -> None:

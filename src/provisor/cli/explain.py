@@ -40,6 +40,12 @@ def explain(
     given = json_value(attributes.encode(), "--attributes") if attributes is not None else None
     if given is not None and not isinstance(given, dict):
         raise Invalid('--attributes is a JSON object, like {"userPrincipalName": "ada@contoso.com"}.')
+    if given is not None:
+        from provisor.provisioning.source_names import unknown_attribute
+
+        unknown = unknown_attribute(given, "User")
+        if unknown is not None:
+            raise Invalid(f"--attributes: {unknown}")
     session: Session = ctx.obj
     object_type = "Group" if group is not None else "User"
 

@@ -67,6 +67,8 @@ def log(
     if export is not None:
         session.show({"exported": str(export), "rows": len(rows)}, f"{export} has {len(rows)} rows of the log.")
     else:
+        if not rows:
+            session.note(f"nothing is logged of that: provisor log {name} shows what is")
         session.table([_row(row) for row in rows], columns)
 
 
