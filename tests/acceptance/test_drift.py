@@ -10,6 +10,7 @@ from test_wire_profiles import policies
 
 from installation import Installation
 from pair import Pair, members
+from provisor.directory import groups
 from provisor.provisioning import edit
 from provisor.sync.cycle import Result
 
@@ -153,3 +154,18 @@ async def test_drift_is_shown_whatever_is_done_about_it(pair: Pair, shop: Instal
     await _change(pair, "ada", displayName="By hand")
     ended = await asyncio.to_thread(shop.command, "--tenant", pair.tenant.name, "drift", "app")
     assert ended.code == 2 and "it says 'By hand'" in ended.out
+
+
+async def test_a_groups_own_drift_is_told_once_whatever_happens_to_its_members(standard: Pair) -> None:
+    pair = standard
+    ada, bob = await pair.user("ada"), await pair.user("bob")
+    group = await pair.group("Eng", ada)
+    await pair.sync()
+    path = f"/Groups/{(await pair.team('Eng'))['id']}"
+    await pair.call("PATCH", path, {"Operations": [{"op": "replace", "path": "displayName", "value": "By hand"}]})
+    async with pair.edit() as work:
+        await groups.add_members(work, [(group, bob, "User")])
+    result = await _compare(pair)
+    assert result.counts == {"drift": 1, "add members": 1}
+    rows = [row for row in await pair.log(group) if row["detail"]["drift"]]
+    assert [row["action"] for row in rows] == ["drift"]

@@ -12,7 +12,7 @@ from aiohttp import web
 
 from pair import Pair
 from provisor.connectors import http
-from provisor.connectors.base import TargetError
+from provisor.connectors.base import Stopped, TargetError
 from provisor.connectors.scim import ScimTarget
 from provisor.provisioning.schema import compile_schema
 from provisor.provisioning.templates import template
@@ -243,3 +243,21 @@ async def test_a_disable_that_is_answered_but_not_done_is_a_failure(pair: Pair, 
     row = (await pair.log(ada))[0]
     assert "the target answered with success, but the target keeps active True instead of False" in row["message"]
     assert (await pair.known(ada)).state == "linked"
+
+
+async def test_a_stop_does_not_cut_short_what_may_have_been_done_already(foreign: Foreign, target: ScimTarget) -> None:
+    answers = [
+        web.json_response({}, status=503, headers={"Retry-After": "0"}),
+        web.json_response({"id": "7"}, status=201),
+    ]
+    foreign.answer = lambda _: answers.pop(0)
+
+    async def stop_after_the_first() -> None:
+        if foreign.seen:
+            raise Stopped
+
+    target.before_each(stop_after_the_first)
+    made = await target.send(requests.create("User", {"userName": "ada"}))
+    assert made is not None and made["id"] == "7", "nobody would know of an account whose answer was not waited for"
+    with pytest.raises(Stopped):
+        await target.send(requests.delete("User", "7"))

@@ -88,7 +88,8 @@ class Http:
             raise TargetError(f"This connection may not send {method}: it only reads.")
         doubtful = False
         for attempt in range(1, TRIES + 1):
-            if self.check is not None:
+            # What may have been done already is asked to its end: without an answer nobody would know of it.
+            if self.check is not None and not doubtful:
                 await self.check()
             last = attempt == TRIES
             try:

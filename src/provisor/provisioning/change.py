@@ -100,6 +100,19 @@ class Change:
     strangers: tuple[str, ...] = ()
     inherited: Mapping[str, Any] = field(default_factory=dict)
 
+    def anew(self, action: Action, reason: str, *, phase: int, **more: Any) -> Change:
+        """Another change of the same object: nothing of this one is taken over but who it is."""
+        return Change(
+            action,
+            self.object_type,
+            self.source_id,
+            self.source_name,
+            reason,
+            self.seq,
+            phase,
+            **{"target_id": self.target_id, "redacted": self.redacted, **more},
+        )
+
     @property
     def sent(self) -> dict[str, Any]:
         """Target path → what it should be after."""

@@ -50,7 +50,7 @@ class Result:
     * ``counts`` by action, ``kinds`` by action and object type;
     * ``requests``: writes that the plan takes; ``sent``: every request, reads and the probe included;
     * ``status``: planned, done, or quarantined with ``error`` (the target refuses or is not there, or the guard holds
-      the plan), or failed; ``held``: why the guard holds it, or would.
+      the plan), failed, or stopped by an administrator; ``held``: why the guard holds it, or would.
     """
 
     cycle: Cycle

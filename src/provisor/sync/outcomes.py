@@ -17,12 +17,12 @@ from provisor.provisioning.schema import ObjectRules
 from provisor.scim.resource import value_at
 from provisor.sync.records import Outcome, Planned, Status
 
-#: Seconds until an object that failed is tried again: one failure, two, three and so on.
 #: Whoever should lose access is tried at least this often.
 LEAVERS_EVERY: Final = 300.0
 #: Answers after which it is certain that a create was not done.
 _CONCLUSIVE: Final = frozenset({400, 404, 405, 413, 415, 422, 501})
 _TAKES_AWAY: Final = frozenset({"disable", "delete", "remove members", "unlink"})
+#: Seconds until an object that failed is tried again: one failure, two, three and so on.
 BACKOFF: Final = (60.0, 300.0, 1800.0, 7200.0, 21600.0, 86400.0)
 _ABOUT_REFERENCES: Final = frozenset({REMOVALS, ADDITIONS, REFERENCES})
 MOVED: Final = "changed since it was planned: the next cycle decides again"
@@ -40,9 +40,6 @@ def without_request(row: Planned, known: Known, *, exists: bool) -> Outcome:
     after: Known | None = replace(known, intent=None, failures=0, error=None)
     if change.action == "unlink" or (not exists and not known.linked):
         after = None
-    elif change.action == "drift":
-        # What is only reported changes nothing that is known.
-        after = replace(known, failures=0, error=None)
     elif change.action == "removed":
         after = _removed(known, change.reason)
     elif change.action == "link" or (change.action == "nothing" and known.linked and change.wanted):

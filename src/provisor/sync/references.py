@@ -1,8 +1,8 @@
 """References: members of groups and managers of users, once both ends have (or will have) an account.
 
-A group's members are a set of source ids; the target's ids are looked up when the requests are made. What a group
-that existed before has as members by hand is never touched: only memberships that the directory has, or that
-Provisor once added, are its business.
+A group's members are a set of source ids; the target's ids are looked up when the requests are made. Members that
+were made by hand at the target are left alone: only memberships that the directory has, or that Provisor once added,
+are its business, unless the drift policy of members is to overwrite.
 """
 
 from __future__ import annotations
@@ -92,7 +92,9 @@ async def _plan_managers(planning: Planning) -> None:
                 reason = "has another manager" if after else "has no manager with an account any more"
                 if before == after:
                     reason = "was sent and never answered, so the manager is said again"
-                changes.append(_reference(change, "update references", reason, attributes={name: (before, after)}))
+                changes.append(
+                    change.anew("update references", reason, phase=REFERENCES, attributes={name: (before, after)})
+                )
         await planning.accept(changes, planning.job.rules.users)
 
 
@@ -129,14 +131,14 @@ async def _plan_members_of(planning: Planning, rules: ObjectRules, groups: list[
         if spared:
             owner = planning.job.capabilities.owner_name
             reason = f"{owner} owns the secret token and stays in the group: use another admin's token"
-            changes.append(_reference(group, "refuse", reason, members=tuple(spared), phase=REMOVALS))
+            changes.append(group.anew("refuse", reason, phase=REMOVALS, members=tuple(spared)))
             extra = [member for member in extra if member not in spared]
         if extra:
             reason = f"{_count(extra)} in the directory's group any more"
-            changes.append(_reference(group, "remove members", reason, members=tuple(extra), phase=REMOVALS))
+            changes.append(group.anew("remove members", reason, phase=REMOVALS, members=tuple(extra)))
         if missing:
             reason = f"{_count(missing)} in the target's group yet"
-            changes.append(_reference(group, "add members", reason, members=tuple(missing), phase=ADDITIONS))
+            changes.append(group.anew("add members", reason, phase=ADDITIONS, members=tuple(missing)))
     await planning.accept(changes, rules)
 
 
@@ -191,8 +193,8 @@ async def _compared(
     if policy == "overwrite":
         if strangers:
             reason = f"{len(strangers)} added at the target, and not in the directory's group"
-            removal = _reference(group, "remove members", reason, phase=REMOVALS)
-            await planning.accept([replace(removal, strangers=tuple(strangers))], planning.job.rules.groups)
+            removal = group.anew("remove members", reason, phase=REMOVALS, strangers=tuple(strangers))
+            await planning.accept([removal], planning.job.rules.groups)
         confirmed = {member for member, membership in had.items() if membership.confirmed}
         return confirmed - gone, set(had)
     if policy == "report" and (strangers or gone):
@@ -200,7 +202,7 @@ async def _compared(
         said += [f"{len(gone)} removed"] if gone else []
         reason = f"members were changed at the target: {', '.join(said)}"
         drift = {MEMBERS: (strangers, sorted(gone))}
-        changed = replace(_reference(group, "drift", reason), drift=drift, members=tuple(sorted(gone)))
+        changed = group.anew("drift", reason, phase=REFERENCES, drift=drift, members=tuple(sorted(gone)))
         await planning.accept([changed], planning.job.rules.groups)
     return {member for member, membership in had.items() if membership.confirmed}, set(had)
 
@@ -211,30 +213,6 @@ def _has_account(planning: Planning, identity: str, known: Mapping[str, Known]) 
     if identity in planning.linking["User"] or identity in planning.linking["Group"]:
         return True
     return identity in known and known[identity].linked
-
-
-def _reference(
-    group: Change,
-    action: str,
-    reason: str,
-    *,
-    members: tuple[str, ...] = (),
-    attributes: Mapping[str, tuple[object, object]] | None = None,
-    phase: int = REFERENCES,
-) -> Change:
-    return replace(
-        group,
-        action=action,  # type: ignore[arg-type]
-        reason=reason,
-        phase=phase,
-        members=members,
-        attributes=attributes or {},
-        kept={},
-        adopts=False,
-        closes=False,
-        releases=None,
-        retry=False,
-    )
 
 
 def _count(members: list[str]) -> str:

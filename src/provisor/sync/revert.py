@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, Final
+from typing import Final
 
 from provisor.connectors.base import SourceChange
 from provisor.provisioning.change import (
@@ -23,6 +23,7 @@ from provisor.provisioning.change import (
     Known,
 )
 from provisor.provisioning.decide import spare_the_owner
+from provisor.provisioning.schema import OBJECT_TYPES
 from provisor.refusal import NotFound
 from provisor.sync.planning import Planning
 from provisor.sync.records import change_from
@@ -46,7 +47,12 @@ async def plan_revert(planning: Planning, number: int) -> None:
     applied = await job.ledger.applied(ids)
     missing = [change for change in done if change.source_id not in known]
     if missing and planning.cycle.mode == "cycle":
-        changes = [SourceChange(item.source_id, _type(item), job.as_of) for item in missing]
+        changes = [
+            SourceChange(item.source_id, kind, job.as_of)
+            for kind in OBJECT_TYPES
+            for item in missing
+            if item.object_type == kind
+        ]
         await job.ledger.mark(changes, watermark=None)
     # What waits to be done for somebody is not done by undoing something else: they are left for the next cycle.
     undone = [
@@ -58,10 +64,6 @@ async def plan_revert(planning: Planning, number: int) -> None:
             by_type.setdefault(change.object_type, []).append(change)
     for object_type, changes_of in by_type.items():
         await planning.accept(changes_of, job.rules.of(object_type))
-
-
-def _type(change: Change) -> Any:
-    return change.object_type
 
 
 def _spared(planning: Planning, change: Change | None, known: Mapping[str, Known]) -> Change | None:
@@ -80,24 +82,7 @@ def _undone(change: Change, everybody: Mapping[str, Known], seq: int) -> Change 
     """The change that undoes ``change``, a refusal, or None when there is nothing to undo."""
     known = everybody.get(change.source_id)
     users = change.object_type == "User"
-    base = replace(
-        change,
-        action="nothing",
-        reason="",
-        seq=seq,
-        attributes={},
-        kept={},
-        wanted={},
-        members=(),
-        adopts=False,
-        closes=False,
-        releases=None,
-        retry=False,
-        drift={},
-        strangers=(),
-        scope="",
-        match="",
-    )
+    base = replace(change.anew("nothing", "", phase=change.phase), seq=seq)
     if change.strangers:
         return _refuse(base, "members that were added at the target are nobody's in the directory")
     if change.action in _MEMBERS:
