@@ -24,6 +24,8 @@ from provisor.directory.edit import Tenant, edit
 from provisor.directory.source import DirectorySource
 from provisor.expressions import Inputs
 from provisor.provisioning.guards import Guard
+from provisor.provisioning.retries import POLICIES as RETRIES
+from provisor.provisioning.retries import Retries
 from provisor.provisioning.schema import compile_schema
 from provisor.refusal import Conflict, Invalid
 from provisor.scim.wires import WIRES
@@ -126,6 +128,7 @@ class House:
                 wire=WIRES[application.policies.wire],
                 address=str(application.tenant_url),
                 guard=Guard(application.guard_percent, application.guard_most),
+                retries=Retries(RETRIES[application.policies.retries], SystemRandom().random),
                 inputs=self.inputs(tenant),
             )
         finally:

@@ -27,16 +27,11 @@ def configure(
     ] = None,
     guard_most: Annotated[int | None, typer.Option(help="Or from so many accounts; 0: none.")] = None,
     wire: Annotated[str | None, typer.Option(help="How the target is spoken to: lean, entra or entra-optscim.")] = None,
-    adoption: Annotated[
-        str | None, typer.Option(help="Accounts that were there before: merge, or hold for an approved plan.")
-    ] = None,
-    merged_groups: Annotated[
-        str | None, typer.Option(help="A group that was there before and leaves: keep or delete.")
-    ] = None,
-    nested: Annotated[
-        str | None, typer.Option(help="Members of assigned groups: direct, or flatten with everybody below.")
-    ] = None,
+    adoption: Annotated[str | None, typer.Option(help="Accounts that were there before: merge or hold.")] = None,
+    merged_groups: Annotated[str | None, typer.Option(help="Groups that were there before: keep or delete.")] = None,
+    nested: Annotated[str | None, typer.Option(help="Members of assigned groups: direct or flatten.")] = None,
     cleared: Annotated[str | None, typer.Option(help="A value that the source has no more: clear or keep.")] = None,
+    retry_policy: Annotated[str | None, typer.Option(help="When failures are tried again: provisor or entra.")] = None,
     allow_reserved: Annotated[
         list[str] | None,
         typer.Option(help="A reserved group that may be managed, like admins; repeatable; '' for none."),
@@ -60,6 +55,7 @@ def configure(
         "merged_groups": merged_groups,
         "nested": nested,
         "cleared": cleared,
+        "retries": retry_policy,
         "reserved": allow_reserved,
         "token_owner": token_owner,
         "full_hours": full_hours,

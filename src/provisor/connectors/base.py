@@ -74,6 +74,7 @@ class Stopped(Exception):
 
 class TargetError(Exception):
     """The target did not do it. ``unclear``: it may have. ``reached``: there was an answer, with this ``status``.
+    ``rest``: for so long (seconds) it wants to be left in peace.
 
     The message is a sentence without secrets; ``exchange`` is the request that it is about, when there was one.
     """
@@ -85,12 +86,14 @@ class TargetError(Exception):
         status: int | None = None,
         unclear: bool = False,
         reached: bool = True,
+        rest: float | None = None,
         exchange: Exchange | None = None,
     ) -> None:
         super().__init__(message)
         self.status = status
         self.unclear = unclear
         self.reached = reached
+        self.rest = rest
         self.exchange = exchange
 
     @property
@@ -100,8 +103,8 @@ class TargetError(Exception):
 
     @property
     def hopeless(self) -> bool:
-        """Nothing else will succeed either: the target is not there, or it refuses whoever asks."""
-        return self.credentials or not self.reached
+        """Nothing else will succeed either: the target is not there, refuses whoever asks, or wants a rest."""
+        return self.credentials or not self.reached or self.rest is not None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import os
+import random
 import ssl
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
+from email.utils import parsedate_to_datetime
 from typing import Any, Final
 from urllib.parse import urlencode, urlsplit
 
@@ -33,8 +36,9 @@ SHOWN_BYTES: Final = 4096
 _SHOWN_HEADERS: Final = frozenset(
     {"content-type", "location", "www-authenticate", "server", "x-request-id", "retry-after"}
 )
-#: Seconds to wait when nobody says how long.
-_SHORTLY: Final = 1.0
+#: Seconds to wait before the first repetition when nobody says how long; twice as long before each that follows, and
+#: somewhat longer by chance, so that requests which were refused together do not come back together.
+_SHORTLY: Final = 0.5
 READS: Final = frozenset({"GET"})
 WRITES: Final = frozenset({"GET", "POST", "PATCH", "DELETE"})
 
@@ -43,7 +47,8 @@ WRITES: Final = frozenset({"GET", "POST", "PATCH", "DELETE"})
 class Answer:
     """``data`` is the parsed body, None when there was none; ``text`` the start of one that is not JSON.
 
-    ``doubtful``: the request had been sent before, and what came of that is not certain.
+    ``doubtful``: the request had been sent before, and what came of that is not certain. ``rest``: the other side wants
+    to be left in peace for longer (seconds) than a request waits.
     """
 
     status: int
@@ -51,12 +56,13 @@ class Answer:
     exchange: Exchange
     text: str = ""
     doubtful: bool = False
+    rest: float | None = None
 
 
 class Http:
     """A session with ``base`` (an address without trailing slash), bearer ``token`` and allowed ``methods``.
 
-    ``encode`` writes a query; ``anonymous``: no user agent is named.
+    ``encode`` writes a query; ``anonymous``: no user agent is named; ``draw`` gives numbers from 0 up to 1, by chance.
     """
 
     def __init__(
@@ -68,8 +74,10 @@ class Http:
         connections: int = 16,
         encode: Callable[[Mapping[str, str]], str] = urlencode,
         anonymous: bool = False,
+        draw: Callable[[], float] = random.random,
     ) -> None:
         self._base = base
+        self._draw = draw
         self._token = token
         self._headers = {"Authorization": f"Bearer {token}", "Accept": "application/scim+json, application/json"}
         self._methods = methods
@@ -96,16 +104,20 @@ class Http:
                 answer, wait = await self._once(method, path, query, body)
             except (aiohttp.ClientError, TimeoutError, OSError) as error:
                 if method == "GET" and not last:
-                    await asyncio.sleep(0.2 * 2**attempt)
+                    await asyncio.sleep(self._shortly(attempt))
                     continue
                 raise self._no_answer(method, path, error) from None
             # A gateway says 503 also of what it passed on: without a word when to come back a POST is not repeated.
             again = answer.status == 429 or (answer.status == 503 and (wait is not None or method != "POST"))
-            if not again or last or (wait or _SHORTLY) > PATIENCE:
-                return replace(answer, doubtful=doubtful)
+            rest = wait if again and wait is not None and wait > PATIENCE else None
+            if not again or last or rest is not None:
+                return replace(answer, doubtful=doubtful, rest=rest)
             doubtful = doubtful or (answer.status == 503 and method != "GET")
-            await asyncio.sleep(_SHORTLY if wait is None else wait)
+            await asyncio.sleep(self._shortly(attempt) if wait is None else wait)
         raise AssertionError("the last try returns or raises")
+
+    def _shortly(self, attempt: int) -> float:
+        return _SHORTLY * float(2 ** (attempt - 1)) * (1 + self._draw())
 
     async def close(self) -> None:
         if self._session is not None:
@@ -129,7 +141,7 @@ class Http:
         url = URL(f"{self._base}{path}?{self._encode(query)}" if query else self._base + path, encoded=True)
         async with self._session.request(method, url, data=body, headers=headers, allow_redirects=False) as response:
             raw = await _limited(response)
-            return _parsed(self._exchange(response, raw), raw), _retry_after(response.headers.get("Retry-After"))
+            return _parsed(self._exchange(response, raw), raw), _retry_after(response.headers)
 
     def _exchange(self, response: aiohttp.ClientResponse, raw: bytes) -> Exchange:
         """What may be shown of it; a target that says the token back is not repeated."""
@@ -174,10 +186,20 @@ def _parsed(exchange: Exchange, raw: bytes) -> Answer:
         return Answer(status, None, exchange, raw[:200].decode("utf-8", "replace"))
 
 
-def _retry_after(header: str | None) -> float | None:
-    """Seconds to wait; None when the header is missing or says no number (RFC 9110 §10.2.3 also allows a date)."""
+def _retry_after(headers: Mapping[str, str]) -> float | None:
+    """Seconds to wait, from a number or a date (RFC 9110 §10.2.3); None when the header is missing or says neither.
+
+    A date is compared with the one of the answer itself: the clocks of two machines are never.
+    """
+    text = headers.get("Retry-After")
+    if text is None:
+        return None
     with contextlib.suppress(ValueError):
-        return max(0.0, float(header)) if header is not None else None
+        seconds = float(text)
+        return max(0.0, seconds) if math.isfinite(seconds) else None
+    with contextlib.suppress(ValueError, TypeError):
+        wait = parsedate_to_datetime(text) - parsedate_to_datetime(headers.get("Date", ""))
+        return max(0.0, wait.total_seconds())
     return None
 
 

@@ -144,5 +144,6 @@ def _error(answer: Answer, what: str, *, wrote: bool = False) -> TargetError:
         f"{what} was answered {answer.status}{said}",
         status=answer.status,
         unclear=unclear,
+        rest=answer.rest,
         exchange=answer.exchange,
     )

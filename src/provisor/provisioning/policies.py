@@ -8,6 +8,8 @@ nested          direct: only direct members of an assigned group are in scope; f
 cleared         a value that the source has no more: clear it at the target, or keep it
 reserved        names of groups with rights of their own (admins) that may be managed all the same
 token_owner     the user name of the secret token's owner, where the target does not tell (/Me)
+retries         when failures are tried again and put the application in quarantine: as Provisor does, or with the
+                documented figures of Entra ID (entra)
 full_hours      every account is read and compared so often (hours); 0: only when somebody says so
 drift           target attribute (or ``members``) → what is done about a change made at the target: report,
                 overwrite, adopt or ignore; ``*`` for all others
@@ -19,6 +21,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Final
 
+from provisor.provisioning.retries import POLICIES as RETRIES
 from provisor.refusal import Invalid
 
 #: Values that a policy takes, in the order in which they are named; the first is the default.
@@ -28,6 +31,7 @@ CHOICES: Final[Mapping[str, tuple[str, ...]]] = {
     "merged_groups": ("keep", "delete"),
     "nested": ("direct", "flatten"),
     "cleared": ("clear", "keep"),
+    "retries": tuple(RETRIES),
 }
 DRIFT: Final = ("report", "overwrite", "adopt", "ignore")
 #: Drift of whatever has no policy of its own.
@@ -42,6 +46,7 @@ class Policies:
     merged_groups: str = "keep"
     nested: str = "direct"
     cleared: str = "clear"
+    retries: str = "provisor"
     reserved: tuple[str, ...] = ()
     token_owner: str | None = None
     full_hours: int = 24

@@ -138,8 +138,8 @@ class _Worker:
             change = row.change
         if change.action not in _WITH_REQUEST | _MEMBERS:
             if change.action == "unlink" and await self._has_added_members(change.source_id):
-                return outcomes.failed(row, known, TargetError("members that were added are still in the group"))
-            return outcomes.without_request(row, known, exists=change.source_id in self._seqs)
+                return self._failed(row, known, TargetError("members that were added are still in the group"))
+            return outcomes.without_request(row, known, self._job.retries, exists=change.source_id in self._seqs)
         if self.stopped_by is not None:
             return outcomes.put_off(row, known, f"was not sent: {self.stopped_by}")
         try:
@@ -154,7 +154,10 @@ class _Worker:
                 self.stopped_by = error
             if error.status == 404 and change.action != "create" and await self._is_gone(change, known):
                 return outcomes.lost(row, known)
-            return outcomes.failed(row, known, error)
+            return self._failed(row, known, error)
+
+    def _failed(self, row: Planned, known: Known, error: TargetError) -> Outcome:
+        return outcomes.failed(row, known, error, self._job.retries)
 
     async def _concerns_this_one_alone(self, error: TargetError) -> bool:
         """Whether a refusal is about an account that the target protects, and not about whoever asks."""
@@ -189,7 +192,7 @@ class _Worker:
             return await self._send_members(row, known)
         target_id = known.target_id or change.target_id
         if target_id is None:
-            return outcomes.failed(row, known, TargetError("has no account yet"))
+            return self._failed(row, known, TargetError("has no account yet"))
         if change.action == "delete":
             return await self._delete(row, target_id)
         if change.action == "update references":
@@ -198,7 +201,7 @@ class _Worker:
         if change.action == "disable" and answer is None:
             # A leaver is done only when the target says so itself.
             answer = await target.get(change.object_type, target_id)
-        return outcomes.updated(row, known, rules, answer)
+        return outcomes.updated(row, known, rules, answer, self._job.retries)
 
     async def _delete(self, row: Planned, target_id: str) -> Outcome:
         try:
@@ -212,7 +215,7 @@ class _Worker:
         wanted = [str(after) for _, after in row.change.attributes.values() if after is not None]
         accounts = await self._job.ledger.known(wanted)
         if any(not _account(accounts, item) for item in wanted):
-            return outcomes.failed(row, known, TargetError("the manager has no account yet"))
+            return self._failed(row, known, TargetError("the manager has no account yet"))
         changes = {
             name: (before, _account(accounts, str(after)) if after is not None else None)
             for name, (before, after) in row.change.attributes.items()
@@ -223,7 +226,7 @@ class _Worker:
     async def _send_members(self, row: Planned, known: Known) -> Outcome:
         change = row.change
         if known.target_id is None:
-            return outcomes.failed(row, known, TargetError("the group has no account yet"))
+            return self._failed(row, known, TargetError("the group has no account yet"))
         if change.action == "remove members":
             had = (await self._job.ledger.members([change.source_id]))[change.source_id]
             await self._job.ledger.doubt_members(self._epoch, change.source_id, change.members)
@@ -231,7 +234,7 @@ class _Worker:
             refused = await self._remove(known.target_id, ids)
             if refused:
                 error = TargetError(f"{len(refused)} members could not be removed: {next(iter(refused.values()))}")
-                outcome = outcomes.failed(row, known, error)
+                outcome = self._failed(row, known, error)
             else:
                 outcome = Outcome(row.ordinal, change.source_id, change.seq, "success", known, settled=False)
             outcome.members_gone = [
@@ -258,7 +261,7 @@ class _Worker:
         taken = {member: target for member, target in ids.items() if target not in refused}
         if refused:
             first = next(iter(refused.values()))
-            outcome = outcomes.failed(row, known, TargetError(f"{len(refused)} members were not taken: {first}"))
+            outcome = self._failed(row, known, TargetError(f"{len(refused)} members were not taken: {first}"))
         else:
             missing = len(change.members) - len(ids)
             outcome = Outcome(row.ordinal, change.source_id, change.seq, "success", known, settled=False)

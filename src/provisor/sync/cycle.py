@@ -11,16 +11,17 @@ import asyncio
 import contextlib
 import os
 import socket
-import time
 from collections.abc import Callable, Coroutine, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any, Literal
 
 from provisor.connectors.base import SourceChange, Stopped, TargetError
 from provisor.provisioning.guards import verdict
 from provisor.provisioning.plan import Plan
+from provisor.provisioning.retries import LONGEST_REST
+from provisor.provisioning.retries import verdict as failing
 from provisor.provisioning.schema import OBJECT_TYPES
 from provisor.sync.answers import probe
 from provisor.sync.applying import Done, apply
@@ -49,8 +50,9 @@ class Result:
 
     * ``counts`` by action, ``kinds`` by action and object type;
     * ``requests``: writes that the plan takes; ``sent``: every request, reads and the probe included;
-    * ``status``: planned, done, or quarantined with ``error`` (the target refuses or is not there, or the guard holds
-      the plan), failed, or stopped by an administrator; ``held``: why the guard holds it, or would.
+    * ``status``: planned, done, or quarantined with ``error`` (the target refuses or is not there, the guard holds the
+      plan, or too many objects fail), failed, or stopped by an administrator;
+    * ``held``: why the guard holds it, or would.
     """
 
     cycle: Cycle
@@ -128,7 +130,7 @@ async def dry_run(job: Job, report: Report, asked: Asked | None = None, *, every
 
     ``everything``: as if all were to be looked at again, which is what a job with rules that are not saved yet needs.
     """
-    started = time.monotonic()
+    started = _seconds()
     asked = asked or Asked()
     kind: Kind | None = "initial" if everything else asked.kind
     run = await _begin(job, "plan" if kind is None else "draft", kind)
@@ -163,7 +165,7 @@ async def run(
 
 
 async def _cycle(job: Job, epoch: int, report: Report, asked: Asked) -> Result:
-    started = time.monotonic()
+    started = _seconds()
     run = await _begin(job, "cycle", asked.kind, asked.only)
     job.target.before_each(Stop(job.ledger, epoch).check)
     try:
@@ -182,12 +184,18 @@ async def _cycle(job: Job, epoch: int, report: Report, asked: Asked) -> Result:
         done = Done(keep_due=asked.keep_due, only_opened=asked.revert is not None, harmed=run.harmed)
         await apply(job, run.cycle, epoch, lambda count: report("applying", count, max(count, rows)), done)
         run.failures = done.failures
+        too_many = failing(job.retries.policy, await job.ledger.standing())
+        if too_many is not None:
+            error = f"{too_many} It is tried less often until fewer do; provisor report {job.name} names them."
+            await _end(job, run, "quarantined", error=error, epoch=epoch, finished=True)
+            return _result(job, run, "quarantined", started, error=error)
     except Stopped:
         await _end(job, run, "stopped", error=STOP, epoch=epoch)
         return _result(job, run, "stopped", started, error=STOP)
     except TargetError as error:
-        status: Literal["quarantined", "failed"] = "quarantined" if error.hopeless else "failed"
-        await _end(job, run, status, error=str(error), epoch=epoch)
+        wanted_rest = error.rest is not None
+        status: Literal["quarantined", "failed"] = "quarantined" if error.hopeless and not wanted_rest else "failed"
+        await _end(job, run, status, error=str(error), epoch=epoch, rest=error.rest)
         return _result(job, run, status, started, error=str(error))
     except Exception as error:
         with contextlib.suppress(LeaseLost):
@@ -213,7 +221,7 @@ def _compare(job: Job, state: JobState) -> bool:
     hours = job.policies.full_hours
     if not hours:
         return False
-    return state.compared is None or datetime.now(UTC) - state.compared > timedelta(hours=hours)
+    return state.compared is None or state.now - state.compared > timedelta(hours=hours)
 
 
 async def _plan(job: Job, run: _Run, asked: Asked, report: Report, *, everything: bool = False) -> None:
@@ -250,7 +258,16 @@ def _sentence(job: Job, run: _Run, asked: Asked) -> str:
     return f"{said}provisor plan {job.name} shows it; if it is meant: {release}"
 
 
-async def _end(job: Job, run: _Run, status: str, *, error: str | None = None, epoch: int | None = None) -> None:
+async def _end(
+    job: Job,
+    run: _Run,
+    status: str,
+    *,
+    error: str | None = None,
+    epoch: int | None = None,
+    finished: bool | None = None,
+    rest: float | None = None,
+) -> None:
     await job.ledger.end(
         run.cycle,
         status=status,
@@ -262,6 +279,8 @@ async def _end(job: Job, run: _Run, status: str, *, error: str | None = None, ep
         quarantine=error if status == "quarantined" else None,
         harmed=len(run.harmed),
         released=run.released,
+        finished=finished,
+        rest=min(rest, LONGEST_REST) if rest is not None else None,
     )
 
 
@@ -274,12 +293,16 @@ def _result(job: Job, run: _Run, status: Any, started: float, error: str | None 
         kinds=dict(run.plan.kinds),
         requests=run.plan.writes,
         sent=job.target.requests,
-        seconds=time.monotonic() - started,
+        seconds=_seconds() - started,
         failures=run.failures,
         error=error,
         empty=run.plan.empty,
         held=run.held,
     )
+
+
+def _seconds() -> float:
+    return asyncio.get_running_loop().time()
 
 
 async def _lease(ledger: Ledger, waiting: Callable[[], None]) -> int:

@@ -9,6 +9,7 @@ from provisor.expressions import Inputs
 from provisor.provisioning.capabilities import Capabilities
 from provisor.provisioning.guards import Guard
 from provisor.provisioning.policies import Policies
+from provisor.provisioning.retries import Retries
 from provisor.provisioning.schema import Rules
 from provisor.scim.wires import Wire
 from provisor.sync.ledger import Ledger
@@ -35,5 +36,6 @@ class Job:
     inputs: Inputs
     guard: Guard
     policies: Policies
+    retries: Retries
     wire: Wire
     address: str

@@ -14,6 +14,7 @@ from uuid import UUID, uuid4
 
 from provisor.connectors.base import SourceChange
 from provisor.provisioning.change import Change, Known
+from provisor.provisioning.retries import Standing
 from provisor.storage.pool import Database, Row, Tx
 from provisor.storage.queries import queries
 from provisor.sync.records import (
@@ -81,6 +82,7 @@ class Ledger:
             last_cycle=row["last_cycle"],
             quarantine=row["quarantine"],
             held=bool(row["held"]),
+            now=row["now"],
             compared=row["compared"],
             forced=row["forced"],
         )
@@ -119,9 +121,12 @@ class Ledger:
             await tx.execute(QUERIES.lease_give_back, *self._key, epoch)
 
     async def stopping(self, epoch: int) -> bool:
-        """Whether the cycle that holds this lease was told to stop."""
+        """Whether the cycle that holds this lease was told to stop. Raises LeaseLost when another one holds it."""
         async with self._database.reading() as tx:
-            return bool(await tx.fetchval(QUERIES.stopping, *self._key, epoch))
+            row = await tx.fetchrow(QUERIES.stopping, *self._key, epoch)
+        if not row["mine"]:
+            raise LeaseLost
+        return bool(row["stopping"])
 
     # ── intake ───────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -323,26 +328,38 @@ class Ledger:
         quarantine: str | None = None,
         harmed: int = 0,
         released: bool = False,
+        finished: bool | None = None,
+        rest: float | None = None,
     ) -> None:
-        """Close a cycle; one that held a lease also says how the job stands now. ``harmed``: how many it took something
-        from, ``released``: somebody had said that it may."""
+        """Close a cycle; one that held a lease also says how the job stands now.
+
+        ``harmed``: how many it took something from, ``released``: somebody had said that it may; ``finished``: all that
+        was planned was done or tried (None: by ``status``); ``rest``: for so long (seconds) the target wants none.
+        """
+        finished = status == "done" if finished is None else finished
         async with self._database.transaction() as tx:
             values = (status, plan_hash, dict(counts), requests, error, harmed, released)
             await tx.execute(QUERIES.cycle_end, *self._key, cycle.id, *values)
             if epoch is not None:
                 await self._check(tx, epoch)
-                if status != "done":
+                if not finished:
                     await tx.execute(QUERIES.cycle_left, *self._key, cycle.id, NOT_SENT)
-                done = status == "done" and cycle.kind == "initial"
-                compared = status == "done" and cycle.kind in ("initial", "full")
+                done = finished and cycle.kind == "initial"
+                compared = finished and cycle.kind in ("initial", "full")
                 await tx.execute(NOTICES.changed, *self._key, quarantine, cycle.generation)
-                await tx.execute(QUERIES.job_done, *self._key, quarantine, done, cycle.generation, compared)
+                await tx.execute(QUERIES.job_done, *self._key, quarantine, done, cycle.generation, compared, rest)
 
     async def harm(self) -> tuple[int, int]:
         """How many accounts and groups there are, and how many were harmed in the last 24 hours."""
         async with self._database.reading() as tx:
             row = await tx.fetchrow(QUERIES.harm, *self._key)
         return int(row["accounts"]), int(row["earlier"])
+
+    async def standing(self) -> Standing:
+        """How many objects work and fail."""
+        async with self._database.reading() as tx:
+            row = await tx.fetchrow(QUERIES.standing, *self._key)
+        return Standing(row["working"], row["failing"], row["references"])
 
     async def cycles(self, limit: int = 20, mode: Literal["plan", "cycle"] | None = None) -> list[Row]:
         """The latest cycles, newest first, dry runs (``plan``) among them unless one mode is named."""

@@ -13,22 +13,19 @@ from typing import Any, Final
 from provisor.connectors.base import Resource, TargetError
 from provisor.provisioning.change import ADDITIONS, REFERENCES, REMOVALS, REMOVED, Change, Known, shown
 from provisor.provisioning.diff import same
+from provisor.provisioning.retries import Retries
 from provisor.provisioning.schema import ObjectRules
 from provisor.scim.resource import value_at
 from provisor.sync.records import Outcome, Planned, Status
 
-#: Whoever should lose access is tried at least this often.
-LEAVERS_EVERY: Final = 300.0
 #: Answers after which it is certain that a create was not done.
 _CONCLUSIVE: Final = frozenset({400, 404, 405, 413, 415, 422, 501})
 _TAKES_AWAY: Final = frozenset({"disable", "delete", "remove members", "unlink"})
-#: Seconds until an object that failed is tried again: one failure, two, three and so on.
-BACKOFF: Final = (60.0, 300.0, 1800.0, 7200.0, 21600.0, 86400.0)
 _ABOUT_REFERENCES: Final = frozenset({REMOVALS, ADDITIONS, REFERENCES})
 MOVED: Final = "changed since it was planned: the next cycle decides again"
 
 
-def without_request(row: Planned, known: Known, *, exists: bool) -> Outcome:
+def without_request(row: Planned, known: Known, retries: Retries, *, exists: bool) -> Outcome:
     """The outcome of a change that needs no request. ``exists``: the source still has the object."""
     change = row.change
     if change.phase in _ABOUT_REFERENCES:
@@ -36,7 +33,7 @@ def without_request(row: Planned, known: Known, *, exists: bool) -> Outcome:
         status: Status = "skipped" if change.action == "refuse" else "success"
         return Outcome(row.ordinal, change.source_id, change.seq, status, known, settled=False)
     if change.action == "refuse" or change.retry:
-        return _refused(row, known)
+        return _refused(row, known, retries)
     after: Known | None = replace(known, intent=None, failures=0, error=None)
     if change.action == "unlink" or (not exists and not known.linked):
         after = None
@@ -60,13 +57,14 @@ def created(row: Planned, known: Known, rules: ObjectRules, answer: Resource) ->
     return Outcome(row.ordinal, change.source_id, change.seq, "success", after, message, settled=as_wanted)
 
 
-def updated(row: Planned, known: Known, rules: ObjectRules, answer: Resource | None) -> Outcome:
+def updated(row: Planned, known: Known, rules: ObjectRules, answer: Resource | None, retries: Retries) -> Outcome:
     """A PATCH that was answered with success, with or without the representation."""
     change = row.change
     sent = change.sent
     kept = _not_taken(rules, sent, answer) if answer is not None else {}
     if change.closes and kept:
-        return failed(row, known, TargetError(f"the target answered with success, but {_kept_message(change, kept)}"))
+        error = TargetError(f"the target answered with success, but {_kept_message(change, kept)}")
+        return failed(row, known, error, retries)
     after = _linked(change, known, dict(change.wanted), kept)
     message = _kept_message(change, kept)
     return Outcome(row.ordinal, change.source_id, change.seq, "success", after, message, releases=change.releases)
@@ -87,16 +85,16 @@ def _removed(known: Known, why: str) -> Known:
     return replace(known, state="removed", failures=0, error=why, last_applied={}, kept={})
 
 
-def failed(row: Planned, known: Known, error: TargetError) -> Outcome:
+def failed(row: Planned, known: Known, error: TargetError, retries: Retries) -> Outcome:
     """Tried again later, and read before that: whatever was sent may have been done.
 
     ``known.intent`` is a create that was promised *before* this page. It is given up only when the answer is
     conclusive: a conflict may be with the very account that the first try made.
     """
     change = row.change
-    again = 0.0 if error.status == 409 and known.failures == 0 else backoff(known.failures)
-    if change.action in _TAKES_AWAY:
-        again = min(again, LEAVERS_EVERY)
+    again = 0.0
+    if error.status != 409 or known.failures:
+        again = retries.after(known.failures, leaver=change.action in _TAKES_AWAY, rest=error.rest)
     intent = known.intent
     if change.action == "create":
         promised = change.sent
@@ -133,11 +131,7 @@ def references_updated(row: Planned, known: Known) -> Outcome:
     return Outcome(row.ordinal, row.change.source_id, row.change.seq, "success", after, settled=False)
 
 
-def backoff(failures: int) -> float:
-    return BACKOFF[min(failures, len(BACKOFF) - 1)]
-
-
-def _refused(row: Planned, known: Known) -> Outcome:
+def _refused(row: Planned, known: Known, retries: Retries) -> Outcome:
     """Refused for good, or to be decided again later."""
     change = row.change
     after = replace(
@@ -147,7 +141,7 @@ def _refused(row: Planned, known: Known) -> Outcome:
         # Who could not be looked at now is looked at when the time comes, whatever kind of cycle that is.
         unsettled=known.unsettled or (change.retry and known.linked),
     )
-    again = min(backoff(known.failures), LEAVERS_EVERY if known.linked else BACKOFF[-1]) if change.retry else None
+    again = retries.after(known.failures, leaver=known.linked) if change.retry else None
     return Outcome(
         row.ordinal,
         change.source_id,

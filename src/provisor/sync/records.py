@@ -22,8 +22,9 @@ Mode = Literal["cycle", "plan", "draft"]
 class JobState:
     """``quarantine`` is the reason why cycles do not go through; ``held``: a cycle is running.
 
-    ``generation`` counts how often ``initial`` was set; ``compared`` is when every account was last read;
-    ``forced``: the initial cycle puts right all that differs, also what was changed at the target.
+    ``now`` is the ledger's clock, by which all its times are. ``generation`` counts how often ``initial`` was set;
+    ``compared`` is when every account was last read; ``forced``: the initial cycle puts right all that differs, also
+    what was changed at the target.
     """
 
     watermark: int
@@ -33,6 +34,7 @@ class JobState:
     last_cycle: datetime | None
     quarantine: str | None
     held: bool
+    now: datetime
     compared: datetime | None = None
     forced: bool = False
 

@@ -2,8 +2,8 @@
 
 A cycle is due when the directory has changed since the last one, when an object's next try has come, when the
 application is new or restarted, and in any case every ``cycle_minutes``. A quarantined application is tried less and
-less often. Applications do not wait for each other. A process that stops ends its cycles at once: what was sent and not
-recorded yet is read again by the next one.
+less often, one whose target asked to be left in peace not before that. Applications do not wait for each other. A
+process that stops ends its cycles at once: what was sent and not recorded yet is read again by the next one.
 """
 
 from __future__ import annotations
@@ -98,6 +98,8 @@ def due(row: Row | Mapping[str, Any], interval: timedelta, refused: int) -> bool
     """Whether an application's cycle is due. ``refused``: cycles in a row that did not go through."""
     if row["last_cycle"] is None:
         return True
+    if row["resting"]:
+        return False
     waited = row["now"] - row["last_cycle"]
     if refused or row["quarantine"]:
         return bool(waited >= timedelta(seconds=QUARANTINED[min(max(refused, 1), len(QUARANTINED)) - 1]))

@@ -5,7 +5,7 @@ What was not sent stays due; what was sent is recorded; the next cycle goes on f
 
 from __future__ import annotations
 
-import time
+import asyncio
 from dataclasses import dataclass
 from typing import Final
 
@@ -23,12 +23,12 @@ class Stop:
 
     ledger: Ledger
     epoch: int
-    _asked: float = 0.0
+    _asked: float = -FRESH
     _stopped: bool = False
 
     async def check(self) -> None:
-        """Raises Stopped once somebody has said so."""
-        now = time.monotonic()
+        """Raises Stopped once somebody has said so, LeaseLost when another worker has taken over."""
+        now = asyncio.get_running_loop().time()
         if not self._stopped and now - self._asked >= FRESH:
             self._asked = now
             self._stopped = await self.ledger.stopping(self.epoch)

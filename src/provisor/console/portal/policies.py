@@ -30,6 +30,11 @@ ABOUT: Final = {
         "direct: only direct members are in scope. flatten: everybody below is, and is a member at the target.",
     ),
     "cleared": ("Values that the directory has no more", "clear: cleared at the target. keep: left as they are."),
+    "retries": (
+        "When failures are tried again",
+        "provisor: after 1, 5 and 30 minutes, 2, 6 and 24 hours. entra: after 6, 12 and 24 hours. Whoever should lose "
+        "access is tried every 5 minutes with either.",
+    ),
     "wire": (
         "How the target is spoken to",
         "lean: with the fewest requests. entra, entra-optscim: as Entra ID does, for whoever tests a SCIM server.",

@@ -13,11 +13,12 @@ select * from application where tenant = $1 and id = $2
 select * from application where tenant = $1 order by name_key
 
 -- name: running
-select a.tenant, a.id, a.name, j.initial, j.watermark, j.last_cycle, j.quarantine, t.seq, now() as now,
+select a.tenant, a.id, a.name, j.initial, j.watermark, j.last_cycle, j.quarantine, t.seq, moment() as now,
+       coalesce(j.rest_until > moment(), false) as resting,
        exists (
            select from sync_object o
            where o.tenant = a.tenant and o.application = a.id
-             and (o.desired_seq > o.applied_seq or o.references_due) and (o.next_try is null or o.next_try <= now())
+             and (o.desired_seq > o.applied_seq or o.references_due) and (o.next_try is null or o.next_try <= moment())
        ) as retries
 from application a
 join tenant t on t.id = a.tenant

@@ -2,7 +2,8 @@
 insert into sync_job (tenant, application) values ($1, $2) on conflict do nothing
 
 -- name: job
-select watermark, epoch, holder, cycles, initial, generation, last_cycle, quarantine, compared, forced, lease_until > now() as held
+select watermark, epoch, holder, cycles, initial, generation, last_cycle, quarantine, compared, forced, lease_until > moment() as held,
+       moment() as now
 from sync_job where tenant = $1 and application = $2
 
 -- name: job_lock
@@ -15,12 +16,12 @@ where tenant = $1 and application = $2
 
 -- name: lease_take
 update sync_job
-set epoch = epoch + 1, holder = $3, lease_until = now() + make_interval(secs => $4)
-where tenant = $1 and application = $2 and (lease_until is null or lease_until < now())
+set epoch = epoch + 1, holder = $3, lease_until = moment() + make_interval(secs => $4)
+where tenant = $1 and application = $2 and (lease_until is null or lease_until < moment())
 returning epoch
 
 -- name: lease_keep
-update sync_job set lease_until = now() + make_interval(secs => $4)
+update sync_job set lease_until = moment() + make_interval(secs => $4)
 where tenant = $1 and application = $2 and epoch = $3
 returning epoch
 
@@ -29,10 +30,10 @@ update sync_job set lease_until = null, holder = null where tenant = $1 and appl
 
 -- name: stop
 -- Whatever cycle runs now.
-update sync_job set stopping = epoch where tenant = $1 and application = $2 and lease_until > now()
+update sync_job set stopping = epoch where tenant = $1 and application = $2 and lease_until > moment()
 
 -- name: stopping
-select stopping = $3 from sync_job where tenant = $1 and application = $2
+select epoch = $3 as mine, stopping = $3 as stopping from sync_job where tenant = $1 and application = $2
 
 -- name: fence
 -- Taking the lease over waits for this transaction; if it was taken over before, the epoch has moved.
@@ -56,7 +57,7 @@ where tenant = $1 and application = $2
 -- name: due
 select * from sync_object
 where tenant = $1 and application = $2 and object_type = $3 and source_id > $4
-  and ($7 or desired_seq > applied_seq or references_due) and ($6 or next_try is null or next_try <= now())
+  and ($7 or desired_seq > applied_seq or references_due) and ($6 or next_try is null or next_try <= moment())
 order by source_id limit $5
 
 -- name: known
@@ -89,8 +90,8 @@ with numbered as (
     where tenant = $1 and application = $2 returning cycles
 )
 -- A dry run has the number of the cycle that it foretells.
-insert into sync_cycle (tenant, application, id, number, kind, mode, as_of, status)
-select $1, $2, $3, cycles + ($5 <> 'cycle')::integer, $4, $5, $6, 'running' from numbered
+insert into sync_cycle (tenant, application, id, number, kind, mode, as_of, status, started)
+select $1, $2, $3, cycles + ($5 <> 'cycle')::integer, $4, $5, $6, 'running', moment() from numbered
 returning number
 
 -- name: cycle_planned
@@ -101,7 +102,7 @@ update sync_cycle set done = done + $4 where tenant = $1 and application = $2 an
 
 -- name: cycle_end
 update sync_cycle
-set status = $4, ended = now(), hash = $5, counts = $6, requests = $7, error = $8, harmed = $9, released = $10
+set status = $4, ended = moment(), hash = $5, counts = $6, requests = $7, error = $8, harmed = $9, released = $10
 where tenant = $1 and application = $2 and id = $3
 
 -- name: cycle_left
@@ -113,26 +114,27 @@ where tenant = $1 and application = $2 and cycle = $3 and status is null
 -- How many accounts and groups there are, and how many cycles of the last day took something from.
 select (select count(*) from sync_object o where o.tenant = $1 and o.application = $2 and o.state = 'linked') as accounts,
        (select coalesce(sum(c.harmed), 0) from sync_cycle c
-        where c.tenant = $1 and c.application = $2 and c.started > now() - interval '24 hours' and not c.released) as earlier
+        where c.tenant = $1 and c.application = $2 and c.started > moment() - interval '24 hours' and not c.released) as earlier
 
 -- name: job_done
 -- Whatever was restarted or mended while the cycle ran is not undone by how the cycle ended.
 update sync_job
-set last_cycle = case when generation = $5 then now() else last_cycle end,
+set last_cycle = case when generation = $5 then moment() else last_cycle end,
     quarantine = case when generation = $5 then $3 else quarantine end,
     initial = initial and not ($4 and generation = $5),
     forced = forced and not ($4 and generation = $5),
-    compared = case when $6 and generation = $5 then now() else compared end
+    compared = case when $6 and generation = $5 then moment() else compared end,
+    rest_until = moment() + make_interval(secs => $7)
 where tenant = $1 and application = $2
 
 -- name: job_restart
 update sync_job
-set quarantine = null, last_cycle = null, initial = true, forced = true, generation = generation + 1,
+set quarantine = null, rest_until = null, last_cycle = null, initial = true, forced = true, generation = generation + 1,
     watermark = case when $3 then 0 else watermark end
 where tenant = $1 and application = $2
 
 -- name: job_mended
-update sync_job set quarantine = null, last_cycle = null, generation = generation + 1
+update sync_job set quarantine = null, rest_until = null, last_cycle = null, generation = generation + 1
 where tenant = $1 and application = $2
 
 -- name: retry_all
@@ -158,7 +160,7 @@ order by phase, ordinal limit $6
 
 -- name: change_outcome
 update sync_change set status = o.status, message = o.message, target_id = coalesce(o.target_id, sync_change.target_id),
-    at = now()
+    at = moment()
 from unnest($4::bigint[], $5::text[], $6::text[], $7::text[]) as o (ordinal, status, message, target_id)
 where tenant = $1 and application = $2 and cycle = $3 and sync_change.ordinal = o.ordinal
 
@@ -202,7 +204,7 @@ set applied_seq = greatest(sync_object.applied_seq, s.applied_seq), target_id = 
     error = s.error, unsettled = s.unsettled, deleting = s.deleting,
     -- A row that went well does not end the wait of one that failed before in the same cycle.
     next_try = case when s.failures > 0 and s.retry_seconds is null then sync_object.next_try
-                    else now() + make_interval(secs => s.retry_seconds) end
+                    else moment() + make_interval(secs => s.retry_seconds) end
 from unnest($3::uuid[], $4::bigint[], $5::text[], $6::boolean[], $7::text[], $8::jsonb[], $9::jsonb[],
             $10::jsonb[], $11::integer[], $12::text[], $13::double precision[], $14::boolean[], $15::boolean[])
      as s (id, applied_seq, target_id, adopted, state, intent, last_applied, kept, failures, error, retry_seconds,
@@ -266,11 +268,17 @@ where o.target_id = $1 and o.state in ('linked', 'disabled') order by a.name
 -- name: changes_prune
 -- Old cycles, and all but the latest dry runs of either kind.
 delete from sync_cycle
-where tenant = $1 and application = $2 and (number <= $3 or started < now() - make_interval(days => $5) or mode <> 'cycle' and status <> 'running' and id not in (
+where tenant = $1 and application = $2 and (number <= $3 or started < moment() - make_interval(days => $5) or mode <> 'cycle' and status <> 'running' and id not in (
     select id from (
         select id, row_number() over (partition by mode order by started desc) as place from sync_cycle
         where tenant = $1 and application = $2 and mode <> 'cycle') as dry
     where place <= $4))
+
+-- name: standing
+select count(*) filter (where target_id is not null and failures = 0) as working,
+       count(*) filter (where failures > 0 and desired_seq > applied_seq) as failing,
+       count(*) filter (where failures > 0 and desired_seq <= applied_seq) as "references"
+from sync_object where tenant = $1 and application = $2
 
 -- name: statistics
 select object_type, state, count(*) as count, count(*) filter (where failures > 0) as failing
@@ -315,28 +323,28 @@ where c.tenant = $1 and c.application = $2 and y.mode = 'cycle' and y.number = $
 select quarantine from sync_job where tenant = $1 and application = $2
 
 -- name: states
-select application, last_cycle, quarantine, coalesce(lease_until > now(), false) as held from sync_job where tenant = $1
+select application, last_cycle, quarantine, coalesce(lease_until > moment(), false) as held from sync_job where tenant = $1
 
 -- name: report_days
 select (c.at at time zone 'UTC')::date as day, c.action, coalesce(c.status, 'skipped') as status, count(*) as count
 from sync_change c
 join sync_cycle y on y.tenant = c.tenant and y.application = c.application and y.id = c.cycle
 where c.tenant = $1 and c.application = $2 and y.mode = 'cycle' and c.action <> 'nothing'
-  and y.started > now() - make_interval(days => $3)
+  and y.started > moment() - make_interval(days => $3)
 group by 1, 2, 3 order by 1
 
 -- name: report_seconds
 select (started at time zone 'UTC')::date as day, max(extract(epoch from ended - started))::double precision as seconds
 from sync_cycle
 where tenant = $1 and application = $2 and mode = 'cycle' and ended is not null
-  and started > now() - make_interval(days => $3)
+  and started > moment() - make_interval(days => $3)
 group by 1
 
 -- name: report_errors
 select c.* from sync_change c
 join sync_cycle y on y.tenant = c.tenant and y.application = c.application and y.id = c.cycle
 where c.tenant = $1 and c.application = $2 and y.mode = 'cycle' and (c.status = 'failure' or c.action = 'refuse')
-  and y.started > now() - make_interval(days => $3)
+  and y.started > moment() - make_interval(days => $3)
 order by y.number desc, c.ordinal limit $4
 
 -- name: report_cycles
@@ -344,4 +352,4 @@ select count(*) as cycles, count(*) filter (where status <> 'done') as failed, c
        (percentile_cont(0.5) within group (order by extract(epoch from ended - started)))::double precision as median,
        (max(extract(epoch from ended - started)))::double precision as slowest
 from sync_cycle
-where tenant = $1 and application = $2 and mode = 'cycle' and started > now() - make_interval(days => $3)
+where tenant = $1 and application = $2 and mode = 'cycle' and started > moment() - make_interval(days => $3)
