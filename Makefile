@@ -6,7 +6,7 @@ STAMP := .venv/installed
 CHROMIUM := apt-get install -y -qq --no-install-recommends chromium
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo serve test browser screens check bench fuzz format
+.PHONY: help install demo serve test browser screens check bench fuzz simulate format
 
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -48,6 +48,12 @@ SEED ?= 1
 
 fuzz: $(STAMP) ## CASES (100000) damaged SCIM requests in process, made from SEED (1), each answer examined
 	@$(BIN)/python -m tests.fuzz $(CASES) $(SEED)
+
+SEEDS ?= 100000
+FIRST ?= 0
+
+simulate: $(STAMP) ## the engine with SEEDS (100000) histories and faults from seed FIRST (0) on; SEEDS=1 tells a story
+	@$(BIN)/python -m tests.simulation $(SEEDS) $(FIRST)
 
 bench: $(STAMP) ## what things cost, against a floor in the same run
 	@$(BIN)/python -m tests.bench

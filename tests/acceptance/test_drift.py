@@ -105,6 +105,19 @@ async def test_members_made_by_hand_are_reported_not_removed(pair: Pair) -> None
     assert (await _compare(pair)).empty
 
 
+async def test_one_of_ours_who_was_added_to_another_group_by_hand_is_a_stranger_there(pair: Pair) -> None:
+    ada, bob = await pair.user("ada"), await pair.user("bob")
+    await pair.group("Engineering", ada)
+    await pair.group("Sales", bob)
+    await policies(pair, drift={"members": "overwrite"})
+    await pair.sync()
+    team, account = await pair.team("Engineering"), await pair.account("bob")
+    add = {"op": "add", "path": "members", "value": [{"value": account["id"]}]}
+    await pair.call("PATCH", f"/Groups/{team['id']}", {"Operations": [add]})
+    assert (await _compare(pair)).counts == {"remove members": 1}
+    assert members(await pair.team("Engineering")) == {(await pair.account("ada"))["id"]}
+
+
 async def test_every_account_is_compared_when_it_is_time(pair: Pair) -> None:
     await pair.user("ada")
     assert (await pair.sync()).cycle.kind == "initial"

@@ -184,3 +184,34 @@ async def test_a_retry_after_that_says_nothing_is_as_none(garbage: str) -> None:
         found = await http.ask("GET", "/Users")
         await http.close()
     assert (found.status, found.rest, count) == (429, None, 4)
+
+
+async def test_a_member_who_cannot_be_added_is_tried_less_and_less_often(pair: Pair, clock: Moved) -> None:
+    ada = await pair.user("ada")
+    await pair.sync()
+    team = await pair.group("Engineering", ada)
+    error = TargetError("no such member", status=500)
+
+    def wrap(target: Target) -> Any:
+        return Refusing(target, error, lambda request: request.path.startswith("/Groups/"))
+
+    waits = []
+    for _ in range(4):
+        assert (await pair.cycle(wrap, backed_off=True)).failures == 1
+        async with pair.house.database.reading() as tx:
+            question = "select extract(epoch from next_try - moment())::float from sync_object where source_id = $1"
+            waits.append(await tx.fetchval(question, team))
+    assert [
+        least <= wait <= 1.2 * least for least, wait in zip((60, 300, 1800, 7200), map(round, waits), strict=True)
+    ] == [True] * 4, waits
+    assert (await pair.sync()).counts == {"add members": 1}
+    assert (await pair.known(team)).failures == 0
+
+
+async def test_one_lost_answer_does_not_end_the_cycle(pair: Pair) -> None:
+    for name in ("ada", "bob", "cleo"):
+        await pair.user(name)
+    lost = TargetError("broke the connection", unclear=True, reached=False)
+    result = await pair.cycle(lambda target: Refusing(target, lost, lambda request: _name(request) == "bob@"))
+    assert (result.status, result.failures) == ("done", 1)
+    assert (await pair.account("cleo"))["active"]

@@ -1,17 +1,24 @@
-"""What every ledger must do. An implementation's test makes an empty ``ledger`` and inherits the rest."""
+"""What every ledger must do. An implementation's test makes an empty ``ledger`` and inherits the rest.
+
+Beside the ledger's own methods it has ``clear``, ``mended`` and ``stop``, each in a transaction of its own, and
+``later``: so much time passes. What follows from smaller rules is in ``ledger_corners``.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
+import asyncpg
 import pytest
 
 from provisor.connectors.base import SourceChange
 from provisor.provisioning.change import ADDITIONS, LEAVERS, USERS, Change, Known
 from provisor.sync.ledger import LeaseLost
-from provisor.sync.records import Membership, Outcome, Planned
+from provisor.sync.records import Cycle, Membership, Outcome, Planned, Status
 
 
 def create(identity: str, seq: int = 1, **more: Any) -> Change:
@@ -34,6 +41,37 @@ async def marked(ledger: Any, *ids: str, seq: int = 1, kind: str = "User") -> No
 async def dirty(ledger: Any, kind: str = "User", **more: Any) -> list[str]:
     found = await ledger.due(kind, None, 100, backed_off=more.get("backed_off", False))
     return [due.known.source_id for due in found]
+
+
+def ids(count: int) -> list[str]:
+    return sorted(str(uuid4()) for _ in range(count))
+
+
+async def begun(ledger: Any, *changes: Change, kind: str = "incremental") -> Cycle:
+    """A cycle with this plan."""
+    cycle: Cycle = await ledger.begin(kind, "cycle", (await ledger.job()).generation, 0)
+    await ledger.append(cycle, [Planned(ordinal, change) for ordinal, change in enumerate(changes, 1)])
+    return cycle
+
+
+async def settled(ledger: Any, epoch: int, *afters: Known, seq: int = 1, **more: Any) -> None:
+    """A cycle that found out this of everybody."""
+    cycle = await begun(ledger, *(create(after.source_id, seq) for after in afters))
+    rows = [Outcome(place, after.source_id, seq, "success", after, **more) for place, after in enumerate(afters, 1)]
+    await ledger.settle(epoch, cycle, rows)
+
+
+async def ended(ledger: Any, cycle: Cycle, status: str = "done", **more: Any) -> None:
+    await ledger.end(cycle, status=status, plan_hash="", counts={}, requests=0, **more)
+
+
+def group(identity: str, action: Any, phase: int = ADDITIONS, **more: Any) -> Change:
+    return Change(action, "Group", identity, "g", "", 1, phase, **more)
+
+
+async def known(ledger: Any, identity: str) -> Known:
+    found: Known = (await ledger.known([identity]))[identity]
+    return found
 
 
 class LedgerConformance:
@@ -73,16 +111,57 @@ class LedgerConformance:
         cycle = await ledger.begin("initial", "cycle", 0, 0)
         await ledger.append(cycle, [Planned(1, create(ada))])
         known = Known(ada, "User", "linked", "42")
-        for write in (
+        writes: tuple[Callable[[], Any], ...] = (
             lambda: ledger.promise(old, [create(ada)]),
             lambda: ledger.settle(old, cycle, [Outcome(1, ada, 1, "success", known)]),
             lambda: ledger.open_references(old, cycle),
+            lambda: ledger.settle_references(old, cycle),
+            lambda: ledger.promise_members(old, ada, {ada: "42"}),
+            lambda: ledger.doubt_members(old, ada, [ada]),
+            lambda: ledger.stopping(old),
             lambda: ledger.end(cycle, status="done", plan_hash="", counts={}, requests=0, epoch=old),
-        ):
+        )
+        for write in writes:
             with pytest.raises(LeaseLost):
                 await write()
         assert (await ledger.known([ada]))[ada] == Known(ada, "User")
         assert await dirty(ledger) == [ada]
+        assert await ledger.members([ada]) == {ada: {}}
+        (row,) = await ledger.cycles()
+        assert (row["status"], row["done"], row["ended"]) == ("running", 0, None)
+
+    async def test_a_lease_lasts_as_long_as_it_is_kept(self, ledger: Any) -> None:
+        epoch = await leased(ledger)
+        ledger.later(timedelta(seconds=20))
+        await ledger.keep(epoch, 30)
+        ledger.later(timedelta(seconds=20))
+        assert (await ledger.job()).held is True
+        assert await ledger.take("other", 30) is None
+        ledger.later(timedelta(seconds=11))
+        assert (await ledger.job()).held is False
+        await ledger.settle_references(epoch, await begun(ledger))  # Nobody has taken it over.
+        assert await ledger.take("other", 30) == epoch + 1
+        await ledger.give_back(epoch)
+        assert (await ledger.job()).held is True
+        await ledger.give_back(epoch + 1)
+        assert (await ledger.job()).held is False
+
+    async def test_a_stop_is_meant_for_the_cycle_that_runs(self, ledger: Any) -> None:
+        await ledger.job()
+        await ledger.stop()
+        first = await leased(ledger)
+        ledger.later(timedelta(seconds=31))
+        await ledger.stop()
+        assert await ledger.stopping(first) is False, "its lease had run out"
+        await ledger.keep(first, 30)
+        await ledger.stop()
+        assert await ledger.stopping(first) is True
+        await ledger.give_back(first)
+        await ledger.stop()
+        second = await leased(ledger)
+        assert await ledger.stopping(second) is False
+        with pytest.raises(LeaseLost):
+            await ledger.stopping(first)
 
     async def test_what_is_settled_is_known_and_not_due(self, ledger: Any) -> None:
         ada = str(uuid4())
@@ -157,6 +236,27 @@ class LedgerConformance:
         assert pages[1][0].change == create(ada)
         assert pages[2][0].change.members == (ada, bob)
 
+    async def test_a_plan_is_read_page_by_page(self, ledger: Any) -> None:
+        people = ids(5)
+        await ledger.job()
+        cycle = await begun(ledger, *(create(item) for item in people), replace(create(people[0]), phase=LEAVERS))
+        pages = [[row.ordinal for row in page] async for page in ledger.planned(cycle, 2)]
+        assert pages == [[6], [1, 2], [3, 4], [5]]
+        for ordinals in ((7, 6), (7, 7)):
+            with pytest.raises(asyncpg.UniqueViolationError):
+                await ledger.append(cycle, [Planned(ordinal, create(people[0])) for ordinal in ordinals])
+        assert (await ledger.cycles())[0]["planned"] == 6
+
+    async def test_a_plan_that_was_done_says_whose_account_it_was(self, ledger: Any) -> None:
+        ada, bob = ids(2)
+        await marked(ledger, ada, bob)
+        epoch = await leased(ledger)
+        cycle = await begun(ledger, create(ada), replace(create(bob), target_id="43"))
+        await ledger.settle(epoch, cycle, [Outcome(1, ada, 1, "success", Known(ada, "User", "linked", "42"))])
+        await ledger.settle(epoch, cycle, [Outcome(2, bob, 1, "success", Known(bob, "User"))])
+        pages = [[row.change.target_id for row in page] async for page in ledger.planned(cycle, 9)]
+        assert pages == [["42", "43"]]
+
     async def test_members_are_remembered_with_who_added_them(self, ledger: Any) -> None:
         team, ada, bob = (str(uuid4()) for _ in range(3))
         await marked(ledger, ada)
@@ -175,7 +275,8 @@ class LedgerConformance:
         eve = str(uuid4())
         await ledger.promise_members(epoch, team, {eve: "44", bob: "43"})
         found = (await ledger.members([team]))[team]
-        assert (found[eve], found[bob]) == (Membership("44", True, False), Membership("43", False))
+        # Whoever is added although they are known to be in the group was taken out of it by others.
+        assert (found[eve], found[bob]) == (Membership("44", True, False), Membership("43", False, False))
         await ledger.found_members(team, {eve: "44"}, [])
         assert (await ledger.members([team]))[team][eve] == Membership("44", True)
         outcome.members_put, outcome.members_gone = [], [(team, bob), (team, eve)]
@@ -191,7 +292,8 @@ class LedgerConformance:
         epoch = await leased(ledger)
         known = Known(team, "Group", "linked", "7")
         members = Change("add members", "Group", team, "g", "", 1, ADDITIONS, members=())
-        for status, expected in (("failure", [team]), ("success", [])):
+        cases: tuple[tuple[Status, list[str]], ...] = (("failure", [team]), ("success", []))
+        for status, expected in cases:
             cycle = await ledger.begin("incremental", "cycle", 0, 0)
             await ledger.append(cycle, [Planned(1, replace(members, action="link", phase=USERS)), Planned(2, members)])
             await ledger.open_references(epoch, cycle)

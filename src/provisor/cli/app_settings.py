@@ -27,7 +27,7 @@ def configure(
     ] = None,
     guard_most: Annotated[int | None, typer.Option(help="Or from so many accounts; 0: none.")] = None,
     wire: Annotated[str | None, typer.Option(help="How the target is spoken to: lean, entra or entra-optscim.")] = None,
-    adoption: Annotated[str | None, typer.Option(help="Accounts that were there before: merge or hold.")] = None,
+    adoption: Annotated[str | None, typer.Option(help="Accounts that were there before: merge, hold or take.")] = None,
     merged_groups: Annotated[str | None, typer.Option(help="Groups that were there before: keep or delete.")] = None,
     nested: Annotated[str | None, typer.Option(help="Members of assigned groups: direct or flatten.")] = None,
     cleared: Annotated[str | None, typer.Option(help="A value that the source has no more: clear or keep.")] = None,

@@ -118,8 +118,9 @@ class Page:
 class Target(Protocol):
     """Where accounts are written. Every method raises TargetError."""
 
-    def before_each(self, check: Callable[[], Awaitable[None]]) -> None:
-        """Do ``check`` before each request; what it raises keeps the request from being sent."""
+    def before_each(self, check: Callable[[bool], Awaitable[None]]) -> None:
+        """Do ``check`` before each request, and before it is sent again; what it raises keeps it from being sent. It is
+        told whether the request may have been done already."""
 
     @property
     def requests(self) -> int:

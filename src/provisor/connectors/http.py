@@ -1,8 +1,9 @@
 """HTTP to other systems: one session, a list of methods it may use, limits, and retries that cannot do harm.
 
-A request is repeated only when the other side said that it did not take it (429, 503) or when repeating changes
-nothing (GET). Whatever else breaks after a write was sent is *unclear*: it may have been done. Redirects are not
-followed, so that a token stays with the host it was entered for, and it never stands in a message or a log.
+A request is repeated only when the other side said that it did not take it (429, 503) or when doing it twice is doing
+it once: every GET, and a PATCH or DELETE whose connection broke. Whatever else breaks after a write was sent is
+*unclear*: it may have been done. Redirects are not followed, so that a token stays with the host it was entered for,
+and it never stands in a message or a log.
 """
 
 from __future__ import annotations
@@ -86,7 +87,7 @@ class Http:
         self._connections = connections
         self._session: aiohttp.ClientSession | None = None
         self.sent = 0
-        self.check: Callable[[], Awaitable[None]] | None = None
+        self.check: Callable[[bool], Awaitable[None]] | None = None
 
     async def ask(
         self, method: str, path: str, query: Mapping[str, str] | None = None, body: bytes | None = None
@@ -96,17 +97,18 @@ class Http:
             raise TargetError(f"This connection may not send {method}: it only reads.")
         doubtful = False
         for attempt in range(1, TRIES + 1):
-            # What may have been done already is asked to its end: without an answer nobody would know of it.
-            if self.check is not None and not doubtful:
-                await self.check()
+            if self.check is not None:
+                await self.check(doubtful)
             last = attempt == TRIES
             try:
                 answer, wait = await self._once(method, path, query, body)
             except (aiohttp.ClientError, TimeoutError, OSError) as error:
-                if method == "GET" and not last:
+                # A write that took too long is not made longer; a POST that was done would be done twice.
+                if not last and (method == "GET" or (method != "POST" and not isinstance(error, TimeoutError))):
+                    doubtful = doubtful or method != "GET"
                     await asyncio.sleep(self._shortly(attempt))
                     continue
-                raise self._no_answer(method, path, error) from None
+                raise self._no_answer(method, path, error, doubtful) from None
             # A gateway says 503 also of what it passed on: without a word when to come back a POST is not repeated.
             again = answer.status == 429 or (answer.status == 503 and (wait is not None or method != "POST"))
             rest = wait if again and wait is not None and wait > PATIENCE else None
@@ -149,7 +151,7 @@ class Http:
         body = raw[:SHOWN_BYTES].decode("utf-8", "replace").replace(self._token, "(the secret token)")
         return Exchange(response.method, str(response.url), response.status, headers, body)
 
-    def _no_answer(self, method: str, path: str, error: Exception) -> TargetError:
+    def _no_answer(self, method: str, path: str, error: Exception, doubtful: bool) -> TargetError:
         host = urlsplit(self._base).netloc
         refused = isinstance(error, aiohttp.ClientConnectorError)
         if isinstance(error, TimeoutError):
@@ -160,7 +162,7 @@ class Http:
             why = f"broke the connection ({_reason(error)})"
         return TargetError(
             f"{host} {why}.",
-            unclear=method != "GET" and not refused,
+            unclear=doubtful or (method != "GET" and not refused),
             reached=False,
             exchange=Exchange(method, self._base + path),
         )

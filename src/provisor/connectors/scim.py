@@ -36,7 +36,7 @@ class ScimTarget:
             anonymous=wire.anonymous,
         )
 
-    def before_each(self, check: Callable[[], Awaitable[None]]) -> None:
+    def before_each(self, check: Callable[[bool], Awaitable[None]]) -> None:
         self._http.check = check
 
     @property

@@ -74,7 +74,8 @@ class Change:
     * ``scope`` and ``match`` say, as clauses, why the object is in scope or not and how its account was found;
     * ``drift``: what was changed at the target: path → (what it says, what it should say);
     * ``strangers``: target ids of members that were added at the target and are removed;
-    * ``inherited``: what was applied to the account for whoever had it before.
+    * ``references_only``: the object itself was settled before, only what it refers to is due;
+    * ``inherited``: what was applied to the account for whoever had it before, or promised before the object changed.
     """
 
     action: Action
@@ -99,6 +100,7 @@ class Change:
     drift: Mapping[str, tuple[Any, Any]] = field(default_factory=dict)
     strangers: tuple[str, ...] = ()
     inherited: Mapping[str, Any] = field(default_factory=dict)
+    references_only: bool = False
 
     def anew(self, action: Action, reason: str, *, phase: int, **more: Any) -> Change:
         """Another change of the same object: nothing of this one is taken over but who it is."""
@@ -110,13 +112,23 @@ class Change:
             reason,
             self.seq,
             phase,
-            **{"target_id": self.target_id, "redacted": self.redacted, **more},
+            **{
+                "target_id": self.target_id,
+                "redacted": self.redacted,
+                "references_only": self.references_only,
+                **more,
+            },
         )
 
     @property
     def sent(self) -> dict[str, Any]:
         """Target path → what it should be after."""
         return {name: after for name, (_, after) in self.attributes.items()}
+
+    @property
+    def given(self) -> dict[str, Any]:
+        """:attr:`sent`, without what is cleared."""
+        return {name: after for name, (_, after) in self.attributes.items() if after is not None}
 
 
 def shown(redacted: Collection[str], path: str, value: Any) -> Any:

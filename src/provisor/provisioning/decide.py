@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from provisor.provisioning.capabilities import Capabilities
 from provisor.provisioning.change import GONE_GROUPS, GROUPS, LEAVERS, REMOVED, USERS, Answer, Change, Known, shown
-from provisor.provisioning.diff import Difference, differences, drifted
+from provisor.provisioning.diff import Difference, differences, drifted, same
 from provisor.provisioning.map import Desired
 from provisor.provisioning.match import Match, questions
 from provisor.provisioning.policies import DEFAULT, Policies
@@ -24,6 +24,7 @@ from provisor.scim.resource import value_at
 
 #: How often a promised account of a leaver is looked for before it counts as never made.
 LOOKS: Final = 6
+EXTERNAL_ID: Final = "externalId"
 #: Where the attributes begin that make an admin of somebody.
 _RIGHTS: Final = ("roles", "entitlements")
 #: Groups of a Databricks workspace whose members have rights by being members.
@@ -43,6 +44,13 @@ class _Case:
     capabilities: Capabilities
     policies: Policies
     comparing: bool
+
+    @property
+    def wishes(self) -> Mapping[str, Any]:
+        """What the target once did not take. A full comparison asks again: it may have been a bad moment."""
+        if not self.comparing:
+            return self.known.kept
+        return {name: wish for name, wish in self.known.kept.items() if self.policies.about(name) == "adopt"}
 
     def nothing(self, reason: str, **more: Any) -> Change:
         return replace(self.base, reason=reason, **more)
@@ -89,7 +97,7 @@ def decide(
     """
     lost = known.intent is not None and not known.linked
     if lost and answer.holder is None:
-        known = _found_after_a_lost_create(known, rules, answer)
+        known = _found_after_a_lost_create(known, rules, desired, answer)
     if answer.gone and (known.deleting or anew) and source is not None and scope.inside:
         # What is not there any more was taken away by us, or is wanted again: this is somebody without an account.
         known = replace(known, state="none", target_id=None, last_applied={}, kept={})
@@ -120,7 +128,7 @@ def decide(
     return spare_the_owner(change, capabilities)
 
 
-def _found_after_a_lost_create(known: Known, rules: ObjectRules, answer: Answer) -> Known:
+def _found_after_a_lost_create(known: Known, rules: ObjectRules, desired: Desired, answer: Answer) -> Known:
     """A create that was promised, and an account that matches *what was promised*: that account is ours.
 
     One that matches what the object is called by now is somebody else's until it is adopted.
@@ -130,7 +138,14 @@ def _found_after_a_lost_create(known: Known, rules: ObjectRules, answer: Answer)
         return known
     if match.question not in questions(rules, Desired(dict(known.intent or {}))):
         return known
-    return replace(known, state="linked", target_id=str(match.resource["id"]), last_applied=known.intent or {})
+    return replace(
+        known, state="linked", target_id=str(match.resource["id"]), last_applied=_promised(known.intent or {}, desired)
+    )
+
+
+def _promised(intent: Mapping[str, Any], desired: Desired) -> dict[str, Any]:
+    """What of a promised create is ours to keep up: not the defaults, which are said once."""
+    return {name: value for name, value in intent.items() if name not in desired.defaults}
 
 
 def _resolve(change: Change, known: Known) -> Change:
@@ -228,11 +243,12 @@ def _inside(case: _Case) -> Change:
     values = dict(known.intent) if known.intent is not None else {**desired.attributes, **desired.defaults}
     attributes = {name: (None, value) for name, value in values.items() if value is not None}
     reason = f"{case.scope.reason} and has no account"
-    return replace(case.base, action="create", reason=reason, attributes=attributes)
+    inherited = _promised(known.intent or {}, desired)
+    return replace(case.base, action="create", reason=reason, attributes=attributes, inherited=inherited)
 
 
 def _update(case: _Case) -> Change:
-    found = case.compare(case.desired, kept=case.known.kept)
+    found = case.compare(case.desired, kept=case.wishes)
     if case.comparing and case.answer.snapshot is not None and not case.known.unsettled:
         found, drift = drifted(case.rules, found, case.known.last_applied, case.policies)
         case = replace(case, base=replace(case.base, drift=drift))
@@ -260,6 +276,10 @@ def _adopt(case: _Case, match: Match) -> Change:
     reserved = reserved and name not in case.policies.reserved
     if case.rules.object_type == "Group" and reserved:
         return case.refuse(f"matches the reserved group {name}, whose members have rights by being in it")
+    foreign = _foreign(case, resource) if holder is None and case.policies.adoption != "take" else None
+    if foreign is not None:
+        reason = f"{which} is there, but its externalId {foreign!r} is that of another source: it is not taken over"
+        return case.refuse(reason, retry=True)
     if case.policies.adoption == "hold":
         return case.refuse(f"{which} was there before: it is merged by an approved plan only", retry=True)
     # What was given to the one who is gone is not kept by the one who comes.
@@ -282,6 +302,15 @@ def _adopt(case: _Case, match: Match) -> Change:
         releases=holder.source_id if holder is not None else None,
         inherited=dict(holder.applied) if holder is not None else {},
     )
+
+
+def _foreign(case: _Case, resource: Mapping[str, Any]) -> str | None:
+    """The externalId of an account that somebody else has given one (RFC 7643 §3.1: it is the client's own)."""
+    rule = next((rule for rule in case.rules.values if rule.target.name == EXTERNAL_ID), None)
+    has, wanted = resource.get(EXTERNAL_ID), case.desired.attributes.get(EXTERNAL_ID)
+    if rule is None or has in (None, "") or wanted is None or same(rule, wanted, has):
+        return None
+    return str(has)
 
 
 def _matched(known: Known, answer: Answer) -> str:

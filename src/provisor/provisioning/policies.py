@@ -1,7 +1,8 @@
 """What an administrator decided about one application's provisioning beside its mappings: values with a default each.
 
 wire            how the target is spoken to: lean (fewest requests), entra or entra-optscim (as Entra ID does)
-adoption        accounts that were there before are merged (merge), or wait for an approved plan (hold)
+adoption        accounts that were there before are merged (merge), or wait for an approved plan (hold); those with the
+                externalId of another source are refused, or merged as well (take)
 merged_groups   a group that was there before and leaves: keep it, without our members, or delete it
 nested          direct: only direct members of an assigned group are in scope; flatten: everybody below it is, and is
                 its member at the target
@@ -27,7 +28,7 @@ from provisor.refusal import Invalid
 #: Values that a policy takes, in the order in which they are named; the first is the default.
 CHOICES: Final[Mapping[str, tuple[str, ...]]] = {
     "wire": ("lean", "entra", "entra-optscim"),
-    "adoption": ("merge", "hold"),
+    "adoption": ("merge", "hold", "take"),
     "merged_groups": ("keep", "delete"),
     "nested": ("direct", "flatten"),
     "cleared": ("clear", "keep"),

@@ -9,6 +9,7 @@ stops.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
@@ -17,9 +18,11 @@ from provisor.provisioning.capabilities import MEMBERS_PER_REQUEST
 from provisor.provisioning.change import Change, Known
 from provisor.provisioning.guards import harmed
 from provisor.scim.requests import Request
+from provisor.storage.pool import AWAY
 from provisor.sync import outcomes
 from provisor.sync.answers import gather, owner, probe
 from provisor.sync.job import Job
+from provisor.sync.ledger import LeaseLost
 from provisor.sync.records import Cycle, Outcome, Planned
 from provisor.sync.stopping import STOPPED
 
@@ -76,9 +79,25 @@ async def _apply_page(job: Job, cycle: Cycle, epoch: int, page: list[Planned], d
     if sending:
         await job.ledger.promise(epoch, sending)
     # Those whose account is another's by this promise, and those who have one now, are not what they were.
-    handed = [item for change in sending if change.adopts for item in (change.source_id, change.releases) if item]
+    handed = [change.source_id for change in sending if change.target_id and not _linked(known, change.source_id)]
+    handed += [change.releases for change in sending if change.releases is not None]
     known = {**known, **await job.ledger.known(handed)} if handed else known
     worker = _Worker(job, epoch, known, seqs)
+    try:
+        await _send_and_settle(job, cycle, epoch, page, worker, done)
+    except (LeaseLost, asyncio.CancelledError):
+        with contextlib.suppress(*AWAY):
+            await job.ledger.doubt(epoch, [row.change for row in page if row.change.action in _WITH_REQUEST | _MEMBERS])
+        raise
+    if worker.stopped:
+        raise Stopped
+    if worker.stopped_by is not None:
+        raise worker.stopped_by
+
+
+async def _send_and_settle(
+    job: Job, cycle: Cycle, epoch: int, page: list[Planned], worker: _Worker, done: Done
+) -> None:
     settled: list[Outcome] = await gather(worker.do(row) for row in page)
     for row, outcome in zip(page, settled, strict=True):
         outcome.settled = outcome.settled and outcome.source_id not in done.keep_due
@@ -86,10 +105,6 @@ async def _apply_page(job: Job, cycle: Cycle, epoch: int, page: list[Planned], d
         if outcome.status == "success":
             done.harmed.update(harmed(row.change))
     await job.ledger.settle(epoch, cycle, settled)
-    if worker.stopped:
-        raise Stopped
-    if worker.stopped_by is not None:
-        raise worker.stopped_by
 
 
 async def _now(job: Job, page: list[Planned]) -> dict[str, int]:
@@ -151,7 +166,7 @@ class _Worker:
             return outcomes.put_off(row, known, STOPPED)
         except TargetError as error:
             if error.hopeless and not await self._concerns_this_one_alone(error):
-                self.stopped_by = error
+                self.stopped_by = self.stopped_by or error
             if error.status == 404 and change.action != "create" and await self._is_gone(change, known):
                 return outcomes.lost(row, known)
             return self._failed(row, known, error)
@@ -160,7 +175,10 @@ class _Worker:
         return outcomes.failed(row, known, error, self._job.retries)
 
     async def _concerns_this_one_alone(self, error: TargetError) -> bool:
-        """Whether a refusal is about an account that the target protects, and not about whoever asks."""
+        """Whether a refusal is about an account that the target protects, and not about whoever asks; or only this
+        answer was lost, and the target is there."""
+        if not error.reached and error.unclear:
+            return await self._is_welcome()
         if error.status != _FORBIDDEN:
             return False
         self._forbidden += 1
@@ -236,7 +254,7 @@ class _Worker:
                 error = TargetError(f"{len(refused)} members could not be removed: {next(iter(refused.values()))}")
                 outcome = self._failed(row, known, error)
             else:
-                outcome = Outcome(row.ordinal, change.source_id, change.seq, "success", known, settled=False)
+                outcome = outcomes.referred(row, known)
             outcome.members_gone = [
                 (change.source_id, member)
                 for member in change.members
@@ -264,7 +282,7 @@ class _Worker:
             outcome = self._failed(row, known, TargetError(f"{len(refused)} members were not taken: {first}"))
         else:
             missing = len(change.members) - len(ids)
-            outcome = Outcome(row.ordinal, change.source_id, change.seq, "success", known, settled=False)
+            outcome = outcomes.referred(row, known)
             if missing:
                 outcome.status, outcome.message = "skipped", f"{missing} of the members have no account yet"
         outcome.members_put = [(change.source_id, member, target, True) for member, target in taken.items()]
@@ -333,6 +351,10 @@ class _Worker:
             return target_id is not None and await self._job.target.get(change.object_type, target_id) is None
         except (TargetError, Stopped):
             return False
+
+
+def _linked(known: Mapping[str, Known], identity: str) -> bool:
+    return identity in known and known[identity].linked
 
 
 def _account(accounts: Mapping[str, Known], identity: str) -> str | None:

@@ -17,6 +17,7 @@ from provisor.provisioning.change import Change, Known
 from provisor.provisioning.retries import Standing
 from provisor.storage.pool import Database, Row, Tx
 from provisor.storage.queries import queries
+from provisor.sync import promises
 from provisor.sync.records import (
     Cycle,
     Due,
@@ -246,25 +247,7 @@ class Ledger:
     async def promise(self, epoch: int, changes: Sequence[Change]) -> None:
         """Durable before the first request of a page is sent: what is created, touched, deleted or adopted."""
         async with self._fenced(epoch) as tx:
-            await tx.execute(
-                QUERIES.promise,
-                *self._key,
-                [UUID(change.source_id) for change in changes],
-                [change.sent if change.action == "create" else None for change in changes],
-                [change.action == "delete" for change in changes],
-            )
-            adopting = [change for change in changes if change.adopts]
-            released = [UUID(change.releases) for change in adopting if change.releases is not None]
-            if released:
-                await tx.execute(QUERIES.release, *self._key, released)
-            if adopting:
-                await tx.execute(
-                    QUERIES.adopt,
-                    *self._key,
-                    [UUID(change.source_id) for change in adopting],
-                    [change.target_id for change in adopting],
-                    [dict(change.inherited) for change in adopting],
-                )
+            await promises.promise(tx, self._key, changes)
 
     async def promise_members(self, epoch: int, group: str, members: Mapping[str, str]) -> None:
         """Durable before members (id → target id) are added: they may be in the group from now on."""
@@ -281,6 +264,12 @@ class Ledger:
         """Durable before members are removed: they may be in the group or not from now on."""
         async with self._fenced(epoch) as tx:
             await tx.execute(QUERIES.doubt_members, *self._key, UUID(group), [UUID(member) for member in members])
+
+    async def doubt(self, epoch: int, changes: Sequence[Change]) -> None:
+        """What a worker sent that has lost its lease may have been done after its successor looked: it is looked at
+        again. Nothing while the lease is still this worker's."""
+        async with self._database.transaction() as tx:
+            await promises.doubt(tx, self._key, epoch, changes)
 
     async def settle(self, epoch: int, cycle: Cycle, outcomes: Sequence[Outcome]) -> None:
         """Links, log rows and what is done, of one page, in one transaction."""

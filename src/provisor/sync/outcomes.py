@@ -34,7 +34,7 @@ def without_request(row: Planned, known: Known, retries: Retries, *, exists: boo
         return Outcome(row.ordinal, change.source_id, change.seq, status, known, settled=False)
     if change.action == "refuse" or change.retry:
         return _refused(row, known, retries)
-    after: Known | None = replace(known, intent=None, failures=0, error=None)
+    after: Known | None = replace(known, intent=None, **_forgiven(change, known))
     if change.action == "unlink" or (not exists and not known.linked):
         after = None
     elif change.action == "removed":
@@ -49,8 +49,9 @@ def created(row: Planned, known: Known, rules: ObjectRules, answer: Resource) ->
     change = row.change
     sent = change.sent
     kept = _not_taken(rules, sent, answer)
-    # A default value was sent once and is not ours to keep up: what the source does not have is not remembered.
-    applied = {name: value for name, value in sent.items() if name in change.wanted}
+    # A default value was sent once and is not ours to keep up: what the source does not have is not remembered, unless
+    # it was promised when the source had it.
+    applied = {name: value for name, value in sent.items() if name in change.wanted or name in change.inherited}
     after = _linked(change, replace(known, target_id=str(answer["id"]), adopted=False, last_applied={}), applied, kept)
     as_wanted = all(sent.get(name) == value for name, value in change.wanted.items())
     message = _kept_message(change, kept)
@@ -62,7 +63,7 @@ def updated(row: Planned, known: Known, rules: ObjectRules, answer: Resource | N
     change = row.change
     sent = change.sent
     kept = _not_taken(rules, sent, answer) if answer is not None else {}
-    if change.closes and kept:
+    if kept and (change.closes or any(rule.target.name in kept for rule in rules.closing)):
         error = TargetError(f"the target answered with success, but {_kept_message(change, kept)}")
         return failed(row, known, error, retries)
     after = _linked(change, known, dict(change.wanted), kept)
@@ -107,6 +108,8 @@ def failed(row: Planned, known: Known, error: TargetError, retries: Retries) -> 
         intent=intent,
         failures=known.failures + 1,
         error=str(error),
+        # What may have arrived is ours to clear, should the source not have it by then.
+        last_applied={**change.given, **known.last_applied} if known.linked else known.last_applied,
         unsettled=known.linked,
         deleting=change.action == "delete",
     )
@@ -127,7 +130,12 @@ def references_updated(row: Planned, known: Known) -> Outcome:
     applied = {**known.last_applied, **row.change.sent}
     applied = {name: value for name, value in applied.items() if value is not None}
     # Whether the account's own attributes are settled is not known by this.
-    after = replace(known, last_applied=applied)
+    return referred(row, replace(known, last_applied=applied))
+
+
+def referred(row: Planned, known: Known) -> Outcome:
+    """Members or a manager that were set: what failed before, if it was only these, is forgiven."""
+    after = replace(known, failures=0, error=None) if row.change.references_only else known
     return Outcome(row.ordinal, row.change.source_id, row.change.seq, "success", after, settled=False)
 
 
@@ -170,11 +178,15 @@ def _linked(change: Change, known: Known, applied: dict[str, Any], kept: Mapping
         intent=None,
         last_applied={**references, **{name: value for name, value in applied.items() if value is not None}},
         kept={name: wish for name, wish in wishes.items() if change.wanted.get(name) == wish},
-        failures=0,
-        error=None,
+        **_forgiven(change, known),
         unsettled=False,
         deleting=False,
     )
+
+
+def _forgiven(change: Change, known: Known) -> dict[str, Any]:
+    """Failures of the object itself; those of what it refers to stay until that is done."""
+    return {} if change.references_only else {"failures": 0, "error": None}
 
 
 def _wishes(kept: Mapping[str, tuple[Any, Any]]) -> dict[str, Any]:

@@ -304,7 +304,7 @@ def _change(
     if answer.match is not None and answer.match.resource is not None:
         answer = replace(answer, holder=holders.get(str(answer.match.resource["id"])))
     job = planning.job
-    return decide(
+    change = decide(
         known,
         read.source,
         rules,
@@ -317,6 +317,7 @@ def _change(
         comparing=planning.comparing,
         anew=planning.only is not None,
     )
+    return replace(change, references_only=read.due.references and not read.due.objects)
 
 
 def _remember(planning: Planning, read: _Read, change: Change) -> None:
@@ -325,7 +326,7 @@ def _remember(planning: Planning, read: _Read, change: Change) -> None:
         planning.leaving.add(identity)
     elif change.action == "unlink":
         planning.unlinking.add(identity)
-    elif not read.due.known.linked and change.action in ("create", "update", "link"):
+    elif not read.due.known.linked and change.action in ("create", "update", "link", "disable"):
         planning.linking[change.object_type].add(identity)
     has_account = read.due.known.linked or identity in planning.linking[change.object_type]
     if change.action == "unlink" or (has_account and read.scope.inside and identity not in planning.leaving):

@@ -115,6 +115,7 @@ def detail_of(change: Change) -> Mapping[str, Any]:
         "drift": {name: list(pair) for name, pair in change.drift.items()},
         "strangers": list(change.strangers),
         "inherited": dict(change.inherited),
+        "references_only": change.references_only,
     }
 
 
@@ -153,6 +154,7 @@ def change_from(row: Mapping[str, Any]) -> Change:
         drift={name: (pair[0], pair[1]) for name, pair in detail.get("drift", {}).items()},
         strangers=tuple(detail.get("strangers", ())),
         inherited=detail.get("inherited", {}),
+        references_only=detail.get("references_only", False),
     )
 
 

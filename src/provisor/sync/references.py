@@ -54,7 +54,7 @@ async def _include(planning: Planning, object_type: str, ids: list[str]) -> None
     for item in linked:
         source = sources[item]
         base = Change("nothing", object_type, item, source.name, "", source.seq, REFERENCES)
-        planning.referring[item] = replace(base, target_id=known[item].target_id)
+        planning.referring[item] = replace(base, target_id=known[item].target_id, references_only=True)
         if object_type == "User":
             planning.managers[item] = source.manager
 
@@ -185,7 +185,7 @@ async def _compared(
     """As :func:`_present` in a full comparison: what was changed at the target is reported, put right or left alone."""
     policy = planning.job.policies.about(MEMBERS)
     ours = {membership.target_id for membership in had.values()}
-    ours |= {str(item.target_id) for item in known.values() if item.target_id is not None}
+    ours |= {str(known[member].target_id) for member in desired if member in known}
     # Who becomes somebody's account by this very plan is no stranger, and the token's owner is spared.
     ours |= {str(planning.referring[member].target_id) for member in desired if member in planning.referring}
     strangers = sorted(there - ours - {str(planning.job.capabilities.owner_id)})

@@ -29,7 +29,7 @@ async def write_log(tx: Tx, key: tuple[UUID, UUID], cycle: Cycle, outcomes: Sequ
 
 
 async def write_objects(tx: Tx, key: tuple[UUID, UUID], outcomes: Sequence[Outcome]) -> None:
-    kept = [(outcome, outcome.after) for outcome in outcomes if outcome.after is not None]
+    kept = [(outcome, outcome.after) for outcome in each_once(outcomes) if outcome.after is not None]
     gone = [UUID(outcome.source_id) for outcome in outcomes if outcome.after is None]
     released = [UUID(outcome.releases) for outcome in outcomes if outcome.releases is not None]
     unlinked = [UUID(outcome.source_id) for outcome, after in kept if not after.linked]
@@ -58,6 +58,15 @@ async def write_objects(tx: Tx, key: tuple[UUID, UUID], outcomes: Sequence[Outco
         await tx.execute(QUERIES.release, *key, [*gone, *released])
     if gone or released or unlinked:
         await tx.execute(QUERIES.forget_member, *key, [*gone, *released, *unlinked])
+
+
+def each_once(outcomes: Sequence[Outcome]) -> list[Outcome]:
+    """One outcome for each object: of several rows about a group's members one that failed, or its wait is lost."""
+    found: dict[str, Outcome] = {}
+    for outcome in outcomes:
+        if outcome.source_id not in found or outcome.retry_seconds is not None:
+            found[outcome.source_id] = outcome
+    return list(found.values())
 
 
 async def put_members(tx: Tx, key: tuple[UUID, UUID], rows: Sequence[tuple[str, str, str, bool]]) -> None:

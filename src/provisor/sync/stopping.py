@@ -6,7 +6,7 @@ What was not sent stays due; what was sent is recorded; the next cycle goes on f
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from provisor.connectors.base import Stopped
@@ -25,12 +25,18 @@ class Stop:
     epoch: int
     _asked: float = -FRESH
     _stopped: bool = False
+    _asking: asyncio.Lock = field(default_factory=asyncio.Lock)
 
-    async def check(self) -> None:
-        """Raises Stopped once somebody has said so, LeaseLost when another worker has taken over."""
-        now = asyncio.get_running_loop().time()
-        if not self._stopped and now - self._asked >= FRESH:
-            self._asked = now
-            self._stopped = await self.ledger.stopping(self.epoch)
-        if self._stopped:
+    async def check(self, doubtful: bool) -> None:
+        """Raises Stopped once somebody has said so, LeaseLost when another worker has taken over.
+
+        What may have been done already (``doubtful``) is asked to its end: without an answer nobody would know of it.
+        """
+        loop = asyncio.get_running_loop()
+        # One asks, the others wait for that answer: after a pause an old one counts for nobody.
+        async with self._asking:
+            if not self._stopped and loop.time() - self._asked >= FRESH:
+                self._stopped = await self.ledger.stopping(self.epoch)
+                self._asked = loop.time()
+        if self._stopped and not doubtful:
             raise Stopped

@@ -206,6 +206,42 @@ def test_an_unresolved_create_of_a_leaver_is_disabled_when_it_is_found() -> None
     assert (change.action, change.target_id) == ("disable", "42")
 
 
+def test_what_was_promised_and_is_not_wanted_any_more_is_remembered_to_be_cleared() -> None:
+    known = Known("u1", "User", intent={**APPLIED, "displayName": "Ada Lovelace"})
+    change = decided(user({"userPrincipalName": "ada@contoso.com"}), known)
+    assert change.action == "create"
+    assert "displayName" in change.given and "displayName" not in change.wanted
+    assert change.inherited["displayName"] == "Ada Lovelace"
+
+
+def with_external_id() -> Rules:
+    document = edit.add_mapping(template("dataBricks"), "User", "externalId", attribute="objectId")
+    return compile_schema(document)
+
+
+@pytest.mark.parametrize(
+    ("has", "policy", "action"),
+    [
+        (None, "merge", "update"),
+        ("", "merge", "update"),
+        ("u1", "merge", "link"),
+        ("somebody-else", "merge", "refuse"),
+        ("somebody-else", "hold", "refuse"),
+        ("somebody-else", "take", "update"),
+    ],
+)
+def test_an_account_with_the_external_id_of_another_source_is_not_taken_over(
+    has: str | None, policy: str, action: str
+) -> None:
+    rules = with_external_id()
+    account = {**ACCOUNT, "externalId": has} if has is not None else ACCOUNT
+    change = decided(user({**ADA, "objectId": "u1"}), found=account, rules=rules, policies=Policies(adoption=policy))
+    assert change.action == action
+    if action == "refuse" and policy == "merge":
+        assert "its externalId 'somebody-else' is that of another source: it is not taken over" in change.reason
+        assert change.retry
+
+
 def test_no_usable_name_is_refused_and_names_the_attribute() -> None:
     change = decided(user({"givenName": "Ada"}))
     assert change.action == "refuse"

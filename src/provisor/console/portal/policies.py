@@ -19,7 +19,8 @@ PAGE = Page("policies", "/applications/{application:uuid}/policies", action="app
 ABOUT: Final = {
     "adoption": (
         "Accounts that were there before",
-        "merge: they become those of the people whom they match. hold: they wait for an approved plan.",
+        "merge: they become those of the people whom they match, but for those with another source's externalId. take: "
+        "those as well. hold: they wait for an approved plan.",
     ),
     "merged_groups": (
         "Groups that were there before, when they leave",

@@ -165,9 +165,21 @@ from unnest($4::bigint[], $5::text[], $6::text[], $7::text[]) as o (ordinal, sta
 where tenant = $1 and application = $2 and cycle = $3 and sync_change.ordinal = o.ordinal
 
 -- name: promise
--- Before a page is sent: what is to be created, and that whatever is sent may have been done.
-update sync_object set intent = coalesce(i.intent, sync_object.intent), unsettled = true, deleting = i.deleting
-from unnest($3::uuid[], $4::jsonb[], $5::boolean[]) as i (id, intent, deleting)
+-- Before a page is sent: what is to be created, and that whatever is sent may have been done. An account that was found
+-- after a create without an answer is linked before it is changed: by another name it would not be found again. What an
+-- account is to get is ours from now on, or nobody would clear it if the answer is lost and the source has it no more.
+update sync_object
+set intent = coalesce(i.intent, sync_object.intent), unsettled = true, deleting = i.deleting,
+    target_id = case when i.found then i.target_id else sync_object.target_id end,
+    state = case when i.found then 'linked' else sync_object.state end,
+    last_applied = case when i.intent is not null then sync_object.last_applied
+                        else i.given || case when i.found then sync_object.intent else sync_object.last_applied end end
+from (
+    select p.*, o.state = 'none' and o.intent is not null and p.target_id is not null as found
+    from unnest($3::uuid[], $4::jsonb[], $5::boolean[], $6::text[], $7::jsonb[])
+         as p (id, intent, deleting, target_id, given)
+    join sync_object o on o.tenant = $1 and o.application = $2 and o.source_id = p.id
+) as i
 where tenant = $1 and application = $2 and source_id = i.id
 
 -- name: adopt
@@ -185,10 +197,27 @@ select distinct member_id from sync_member where tenant = $1 and application = $
 update sync_member set confirmed = false
 where tenant = $1 and application = $2 and group_id = $3 and member_id = any($4::uuid[])
 
+-- name: doubt
+-- Of a worker whose lease another one has: what it sent may have arrived after that one looked.
+update sync_object
+set unsettled = target_id is not null, references_due = true, next_try = null,
+    applied_seq = least(applied_seq, desired_seq - 1)
+where tenant = $1 and application = $2 and source_id = any($4::uuid[])
+  and exists (select from sync_job j where j.tenant = $1 and j.application = $2 and j.epoch <> $3)
+
+-- name: doubt_late_members
+insert into sync_member (tenant, application, group_id, member_id, target_id, added, confirmed)
+select $1, $2, m.group_id, m.member_id, o.target_id, true, false
+from unnest($4::uuid[], $5::uuid[]) as m (group_id, member_id)
+join sync_object o on o.tenant = $1 and o.application = $2 and o.source_id = m.member_id and o.target_id is not null
+where exists (select from sync_job j where j.tenant = $1 and j.application = $2 and j.epoch <> $3)
+on conflict (tenant, application, group_id, member_id) do update set confirmed = false
+
 -- name: promise_members
 insert into sync_member (tenant, application, group_id, member_id, target_id, added, confirmed)
 select $1, $2, $3, m.*, true, false from unnest($4::uuid[], $5::text[]) as m
-on conflict do nothing
+-- Whoever is added although they were in the group was taken out of it by others.
+on conflict (tenant, application, group_id, member_id) do update set confirmed = false
 
 -- name: release
 -- The account of somebody who is gone becomes another's.
