@@ -134,6 +134,13 @@ class House:
         finally:
             await target.close()
 
+    async def notice_leavers(self, tenant: Tenant, application: UUID) -> None:
+        """Bring the list of leavers of an application up to the directory; nothing is asked of the target."""
+        from provisor.sync.leavers import notice
+
+        async with self.job(tenant, application, read_only=True) as job:
+            await notice(self.database, tenant.id, job)
+
     async def cycle(
         self,
         tenant: Tenant,
@@ -196,12 +203,13 @@ def doors(house: House) -> Any:
     from provisor.api.door import door
     from provisor.api.limits import Limits
 
-    url = house.settings.public_url
+    url, token = house.settings.public_url, house.settings.metrics_token
     return door(
         house.database,
         house.box,
         Limits(house.settings.requests_per_second, house.settings.requests_at_once),
         public_url=str(url) if url else None,
+        metrics_token=token.get_secret_value() if token is not None else None,
         pages=console.routes(house),
         error_page=console.error_page,
     )
@@ -218,7 +226,12 @@ def scheduler(house: House) -> Scheduler:
             tenant = await tenants.by_id(tx, key.tenant)
         return await house.cycle(tenant, key.application, lambda stage, done, total: None, Asked(backed_off=False))
 
-    return Scheduler(house.database, cycle, house.settings.cycle_minutes)
+    async def notice(key: Key) -> None:
+        async with house.database.reading() as tx:
+            tenant = await tenants.by_id(tx, key.tenant)
+        await house.notice_leavers(tenant, key.application)
+
+    return Scheduler(house.database, cycle, notice, house.settings.cycle_minutes)
 
 
 def notifier(house: House) -> Notifier:

@@ -65,6 +65,9 @@ class Settings(BaseSettings):
     smtp_url: SecretStr | None = Field(
         None, description="the mail server: smtp://host:port or smtps://user:password@host"
     )
+    metrics_token: SecretStr | None = Field(
+        None, min_length=32, description="what /metrics asks for, 32 characters at least; unset: there is no /metrics"
+    )
     log_days: int = Field(365, ge=1, le=36_600, description="days for which provisioning logs are kept")
     cycle_minutes: float = Field(30, gt=0, le=1440, description="minutes between safety cycles")
 

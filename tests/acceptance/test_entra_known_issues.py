@@ -120,7 +120,7 @@ async def test_07_stop_means_stop(pair: Pair) -> None:
 def test_08_the_interval_is_configurable() -> None:
     now = datetime.now(UTC)
     row = {"last_cycle": now - timedelta(minutes=6), "now": now, "quarantine": None, "initial": False, "retries": 0}
-    row |= {"seq": 7, "watermark": 7, "resting": False}
+    row |= {"seq": 7, "watermark": 7, "resting": False, "leavers": False}
     assert due(row, timedelta(minutes=5), 0) and not due(row, timedelta(minutes=40), 0)
     # What changed waits for no interval at all.
     assert due({**row, "seq": 8}, timedelta(minutes=40), 0)

@@ -81,7 +81,7 @@ class Scene:
     def portal_pages(self) -> list[str]:
         app = f"/applications/{self.pair.application}"
         people = ("/users", "/users?show=deleted", f"/users/{self.user}", "/groups", f"/groups/{self.group}", "/roles")
-        others = ("/", "/account", "/applications", "/applications/new", "/applications/new/non-gallery")
+        others = ("/", "/leavers", "/account", "/applications", "/applications/new", "/applications/new/non-gallery")
         within = (
             "",
             "/owners",

@@ -47,6 +47,7 @@ class InMemory:
             "initial": state.initial,
             "seq": seq,
             "watermark": state.watermark,
+            "leavers": False,
             "retries": any(
                 row.dirty and (row.next_try is None or row.next_try <= now) for row in self.ledger.objects.values()
             ),

@@ -26,6 +26,7 @@ from provisor.api.databricks.routes import DatabricksApi
 from provisor.api.databricks.well_known import well_known
 from provisor.api.envelope import Envelope, ErrorPage
 from provisor.api.limits import Limits
+from provisor.api.metrics import metrics
 from provisor.api.refusals import Refusals
 from provisor.api.scim.routes import ScimApi
 from provisor.storage.pool import Database
@@ -50,12 +51,14 @@ def door(
     limits: Limits,
     *,
     public_url: str | None = None,
+    metrics_token: str | None = None,
     pages: Sequence[BaseRoute] = (),
     error_page: ErrorPage | None = None,
 ) -> ASGIApp:
     """The application. ``public_url`` is how others reach it, when that is not how requests say they came.
 
-    ``pages`` are the console's routes; ``error_page`` is what a browser gets instead of JSON.
+    ``metrics_token`` is what /metrics asks for. ``pages`` are the console's routes; ``error_page`` is what a browser
+    gets instead of JSON.
     """
     refusals = Refusals(database)
     scim, databricks = ScimApi(database, box, limits, refusals), DatabricksApi(database, limits, refusals)
@@ -65,6 +68,9 @@ def door(
 
     async def ready(_: Request) -> Response:
         return await health.ready(database)
+
+    async def measured(request: Request) -> Response:
+        return await metrics(database, metrics_token, request.headers.get("authorization"))
 
     async def answer_api(request: Request, api: ScimApi | DatabricksApi, found: re.Match[str]) -> Response:
         start = public_url.rstrip("/") if public_url else _origin(request)
@@ -84,6 +90,7 @@ def door(
         routes=[
             Route("/healthz", alive),
             Route("/readyz", ready),
+            Route("/metrics", measured),
             Route("/.well-known/databricks-config", described),
             Route("/w/{workspace}/.well-known/databricks-config", described),
             *pages,

@@ -44,6 +44,7 @@ _MODULES = {
     "revert": "plan",
     "apply": "apply",
     "doctor": "doctor",
+    "leavers": "leavers",
     "report": "report",
     "drift": "drift",
     "explain": "explain",

@@ -18,12 +18,14 @@ QUERIES = queries("sync")
 @dataclass(frozen=True, slots=True)
 class Statistics:
     """Accounts at the target by object type: ``linked`` (active ones of ours), ``disabled``, ``removed`` there by
-    somebody else; ``failing``: objects whose last try failed."""
+    somebody else; ``failing``: objects whose last try failed; ``leavers``: accounts that should be closed and are not
+    known to be."""
 
     linked: Mapping[str, int] = field(default_factory=dict)
     disabled: Mapping[str, int] = field(default_factory=dict)
     removed: Mapping[str, int] = field(default_factory=dict)
     failing: int = 0
+    leavers: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +52,8 @@ class History:
         for row in rows:
             by_state.setdefault(row["state"], {})[row["object_type"]] = row["count"]
         failing = sum(row["failing"] for row in rows)
-        return Statistics(by_state["linked"], by_state["disabled"], by_state["removed"], failing)
+        leavers = sum(row["leavers"] for row in rows)
+        return Statistics(by_state["linked"], by_state["disabled"], by_state["removed"], failing, leavers)
 
     async def summary(self, cycle: UUID) -> list[Row]:
         """What a plan does, counted (``action``, ``object_type``, ``reason``, ``count``), in the order of doing it."""

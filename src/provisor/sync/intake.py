@@ -24,7 +24,7 @@ async def intake(job: Job) -> JobState:
         watermark = page[-1].seq
         configured = configured or any(change.id == job.application for change in page)
         objects = [change for change in page if change.object_type != "Application"]
-        objects = await _with_related(job, objects)
+        objects = await with_related(job, objects)
         # A changed configuration marks everything below: until then the watermark must not pass it.
         await job.ledger.mark(objects, watermark=None if configured else watermark)
     if configured:
@@ -32,7 +32,7 @@ async def intake(job: Job) -> JobState:
     return await job.ledger.job()
 
 
-async def _with_related(job: Job, objects: list[SourceChange]) -> list[SourceChange]:
+async def with_related(job: Job, objects: list[SourceChange]) -> list[SourceChange]:
     """``objects``, and whom a change of the groups among them concerns; each once, at its last change."""
     groups = {change.id: change.seq for change in objects if change.object_type == "Group"}
     found = {change.id: change for change in objects}

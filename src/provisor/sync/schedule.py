@@ -2,8 +2,10 @@
 
 A cycle is due when the directory has changed since the last one, when an object's next try has come, when the
 application is new or restarted, and in any case every ``cycle_minutes``. A quarantined application is tried less and
-less often, one whose target asked to be left in peace not before that. Applications do not wait for each other. A
-process that stops ends its cycles at once: what was sent and not recorded yet is read again by the next one.
+less often, but every five minutes while somebody who left may be active there; one whose target asked to be left in
+peace not before that. Leavers are noticed at once in every application, also in one that is Off. Applications do not
+wait for each other. A process that stops ends its cycles at once: what was sent and not recorded yet is read again by
+the next one.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ from uuid import UUID
 
 import structlog
 
+from provisor.provisioning.retries import LEAVERS_EVERY
 from provisor.storage.pool import AWAY, Database, Row
 from provisor.storage.queries import queries
 from provisor.sync.cycle import Result
@@ -35,16 +38,20 @@ class Key:
 
 #: Runs one cycle of an application.
 RunCycle = Callable[[Key], Awaitable[Result]]
+#: Notices who left an application.
+Notice = Callable[[Key], Awaitable[None]]
 
 
 class Scheduler:
     """Runs cycles until it is cancelled."""
 
-    def __init__(self, database: Database, run_cycle: RunCycle, cycle_minutes: float) -> None:
+    def __init__(self, database: Database, run_cycle: RunCycle, notice: Notice, cycle_minutes: float) -> None:
         self._database = database
         self._run_cycle = run_cycle
+        self._notice = notice
         self._interval = timedelta(minutes=cycle_minutes)
         self._running: dict[Key, asyncio.Task[None]] = {}
+        self._watching: dict[Key, asyncio.Task[None]] = {}
         self._refused: dict[Key, int] = {}
 
     async def run(self) -> None:
@@ -53,22 +60,37 @@ class Scheduler:
                 await self._poll()
                 await asyncio.sleep(POLL_SECONDS)
         finally:
-            for task in self._running.values():
+            tasks = [*self._running.values(), *self._watching.values()]
+            for task in tasks:
                 task.cancel()
-            await asyncio.gather(*self._running.values(), return_exceptions=True)
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _poll(self) -> None:
         try:
             async with self._database.reading() as tx:
                 rows = await tx.fetch(queries("applications").running)
+                unwatched = await tx.fetch(queries("leavers").unwatched)
         except AWAY as error:
             # It comes back, and with it the cycles: this task must not end before the server does.
             _LOG.warning("database_unreachable", error=type(error).__name__)
             return
+        for row in unwatched:
+            key = Key(row["tenant"], row["id"])
+            if key not in self._watching:
+                self._watching[key] = asyncio.create_task(self._watch(key, row["name"]))
         for row in rows:
             key = Key(row["tenant"], row["id"])
             if key not in self._running and due(row, self._interval, self._refused.get(key, 0)):
                 self._running[key] = asyncio.create_task(self._one(key, row["name"]))
+
+    async def _watch(self, key: Key, name: str) -> None:
+        try:
+            await self._notice(key)
+        except Exception as error:
+            _LOG.error("leavers_not_noticed", application=name, error=type(error).__name__, detail=str(error)[:200])
+            await asyncio.sleep(QUARANTINED[0])
+        finally:
+            self._watching.pop(key, None)
 
     async def _one(self, key: Key, name: str) -> None:
         try:
@@ -102,5 +124,6 @@ def due(row: Row | Mapping[str, Any], interval: timedelta, refused: int) -> bool
         return False
     waited = row["now"] - row["last_cycle"]
     if refused or row["quarantine"]:
-        return bool(waited >= timedelta(seconds=QUARANTINED[min(max(refused, 1), len(QUARANTINED)) - 1]))
+        wait = QUARANTINED[min(max(refused, 1), len(QUARANTINED)) - 1]
+        return bool(waited >= timedelta(seconds=min(wait, LEAVERS_EVERY) if row["leavers"] else wait))
     return bool(row["initial"] or row["seq"] != row["watermark"] or row["retries"] or waited >= interval)

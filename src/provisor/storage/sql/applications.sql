@@ -19,7 +19,10 @@ select a.tenant, a.id, a.name, j.initial, j.watermark, j.last_cycle, j.quarantin
            select from sync_object o
            where o.tenant = a.tenant and o.application = a.id
              and (o.desired_seq > o.applied_seq or o.references_due) and (o.next_try is null or o.next_try <= moment())
-       ) as retries
+       ) as retries,
+       exists (
+           select from sync_object o where o.tenant = a.tenant and o.application = a.id and o.leaving is not null
+       ) as leavers
 from application a
 join tenant t on t.id = a.tenant
 left join sync_job j on j.tenant = a.tenant and j.application = a.id

@@ -16,7 +16,7 @@ with numbered as (update tenant set seq = seq + cardinality($2::uuid[]) where id
 insert into directory_change (tenant, object_id, object_type, seq)
 select $1, change.id, change.type, numbered.seq - cardinality($2::uuid[]) + change.place
 from numbered, unnest($2::uuid[], $3::text[]) with ordinality as change (id, type, place)
-on conflict (tenant, object_id) do update set seq = excluded.seq
+on conflict (tenant, object_id) do update set seq = excluded.seq, at = now()
 
 -- name: feed_head
 select seq from tenant where id = $1

@@ -222,7 +222,7 @@ on conflict (tenant, application, group_id, member_id) do update set confirmed =
 -- name: release
 -- The account of somebody who is gone becomes another's.
 update sync_object
-set state = 'none', target_id = null, adopted = false, last_applied = '{}', kept = '{}', intent = null,
+set state = 'none', target_id = null, adopted = false, last_applied = '{}', kept = '{}', intent = null, leaving = null,
     unsettled = false, deleting = false
 where tenant = $1 and application = $2 and source_id = any($3::uuid[])
 
@@ -231,6 +231,9 @@ update sync_object
 set applied_seq = greatest(sync_object.applied_seq, s.applied_seq), target_id = s.target_id, adopted = s.adopted,
     state = s.state, intent = s.intent, last_applied = s.last_applied, kept = s.kept, failures = s.failures,
     error = s.error, unsettled = s.unsettled, deleting = s.deleting,
+    -- Whoever left stays on the list until the account is known to be closed.
+    leaving = case when s.state = 'linked' or s.intent is not null or (s.unsettled and s.state = 'disabled')
+                   then sync_object.leaving end,
     -- A row that went well does not end the wait of one that failed before in the same cycle.
     next_try = case when s.failures > 0 and s.retry_seconds is null then sync_object.next_try
                     else moment() + make_interval(secs => s.retry_seconds) end
@@ -310,7 +313,8 @@ select count(*) filter (where target_id is not null and failures = 0) as working
 from sync_object where tenant = $1 and application = $2
 
 -- name: statistics
-select object_type, state, count(*) as count, count(*) filter (where failures > 0) as failing
+select object_type, state, count(*) as count, count(*) filter (where failures > 0) as failing,
+       count(leaving) as leavers
 from sync_object where tenant = $1 and application = $2 group by object_type, state
 
 -- name: plan_summary

@@ -1,0 +1,53 @@
+"""What a monitoring system reads (``/metrics``, Prometheus' text format): above all, whether a leaver is left inside.
+
+Names of tenants and applications are in it, so it takes a bearer token (the setting ``metrics_token``) and is not there
+without one.
+"""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Iterator
+from typing import Any
+
+from starlette.responses import PlainTextResponse, Response
+
+from provisor.storage.pool import AWAY, Database
+from provisor.storage.queries import queries
+
+QUERIES = queries("leavers")
+_LEAST = {
+    "provisor_leavers_open": "Accounts of people who left, not known to be closed.",
+    "provisor_leaver_age_seconds_max": "How long ago the first of them left.",
+}
+
+
+async def metrics(database: Database, token: str | None, authorization: str | None) -> Response:
+    """The page, for whoever says ``Bearer`` and ``token``."""
+    if token is None:
+        return PlainTextResponse("There are no metrics: the setting metrics_token is not set.\n", status_code=404)
+    said = (authorization or "").removeprefix("Bearer ").encode()
+    if not hmac.compare_digest(said, token.encode()):
+        return PlainTextResponse(
+            "Say the metrics token: Authorization: Bearer …\n",
+            status_code=401,
+            headers={"WWW-Authenticate": "Bearer"},
+        )
+    try:
+        async with database.reading() as tx:
+            rows = await tx.fetch(QUERIES.counted)
+    except AWAY:
+        return PlainTextResponse("The database does not answer.\n", status_code=503)
+    return PlainTextResponse("\n".join(_lines(rows)) + "\n", media_type="text/plain; version=0.0.4")
+
+
+def _lines(rows: list[Any]) -> Iterator[str]:
+    for name, column in zip(_LEAST, ("open", "age"), strict=True):
+        yield f"# HELP {name} {_LEAST[name]}"
+        yield f"# TYPE {name} gauge"
+        for row in rows:
+            yield f'{name}{{tenant="{_quoted(row["tenant"])}",app="{_quoted(row["app"])}"}} {row[column]:g}'
+
+
+def _quoted(text: str) -> str:
+    return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")

@@ -1,0 +1,12 @@
+"""Leavers whose accounts are still open, and since when (the SQL stands beside)."""
+
+from pathlib import Path
+
+from alembic import op
+
+revision = "0016"
+down_revision = "0015"
+
+
+def upgrade() -> None:
+    op.get_bind().exec_driver_sql(Path(__file__).with_suffix(".sql").read_text())
