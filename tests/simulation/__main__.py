@@ -19,7 +19,6 @@ from simulation.world import World
 
 #: Runs that one process is given at a time.
 PORTION = 50
-MOST_SHOWN = 10
 
 
 def several(seeds: range) -> tuple[int, int, list[tuple[int, str]]]:
@@ -65,10 +64,10 @@ def main(seeds: int, first: int) -> int:
         for portion, found in zip(_portions(first, seeds), pool.map(several, _portions(first, seeds)), strict=True):
             done += len(portion)
             cycles, requests, failed = cycles + found[0], requests + found[1], failed + found[2]
+            for seed, what in found[2]:
+                print(f"\nseed {seed}: {what}", flush=True)
             print(f"\r{done} of {seeds} seeds, {len(failed)} fail", end="", file=sys.stderr, flush=True)
     seconds = time.perf_counter() - started
-    for seed, what in failed[:MOST_SHOWN]:
-        print(f"\nseed {seed}: {what}")
     print(
         f"\nsimulate: {seeds} seeds from {first}, {len(failed)} fail: {cycles} cycles, {requests} requests, "
         f"{seconds:.0f} s, {seeds / seconds:.0f} a second"

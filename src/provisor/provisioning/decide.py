@@ -131,10 +131,13 @@ def decide(
 def _found_after_a_lost_create(known: Known, rules: ObjectRules, desired: Desired, answer: Answer) -> Known:
     """A create that was promised, and an account that matches *what was promised*: that account is ours.
 
-    One that matches what the object is called by now is somebody else's until it is adopted.
+    One that matches what the object is called by now is somebody else's until it is adopted, and so is one with the
+    externalId of another source: it was there before, and the search did not show it.
     """
     match = answer.match
     if match is None or match.resource is None:
+        return known
+    if _foreign(rules, (known.intent or {}).get(EXTERNAL_ID), match.resource) is not None:
         return known
     if match.question not in questions(rules, Desired(dict(known.intent or {}))):
         return known
@@ -276,7 +279,11 @@ def _adopt(case: _Case, match: Match) -> Change:
     reserved = reserved and name not in case.policies.reserved
     if case.rules.object_type == "Group" and reserved:
         return case.refuse(f"matches the reserved group {name}, whose members have rights by being in it")
-    foreign = _foreign(case, resource) if holder is None and case.policies.adoption != "take" else None
+    foreign = (
+        _foreign(case.rules, case.desired.attributes.get(EXTERNAL_ID), resource)
+        if holder is None and case.policies.adoption != "take"
+        else None
+    )
     if foreign is not None:
         reason = f"{which} is there, but its externalId {foreign!r} is that of another source: it is not taken over"
         return case.refuse(reason, retry=True)
@@ -304,10 +311,11 @@ def _adopt(case: _Case, match: Match) -> Change:
     )
 
 
-def _foreign(case: _Case, resource: Mapping[str, Any]) -> str | None:
-    """The externalId of an account that somebody else has given one (RFC 7643 §3.1: it is the client's own)."""
-    rule = next((rule for rule in case.rules.values if rule.target.name == EXTERNAL_ID), None)
-    has, wanted = resource.get(EXTERNAL_ID), case.desired.attributes.get(EXTERNAL_ID)
+def _foreign(rules: ObjectRules, wanted: Any, resource: Mapping[str, Any]) -> str | None:
+    """The externalId of an account that somebody else has given one (RFC 7643 §3.1: it is the client's own). ``wanted``
+    is ours, None when we give none."""
+    rule = next((rule for rule in rules.values if rule.target.name == EXTERNAL_ID), None)
+    has = resource.get(EXTERNAL_ID)
     if rule is None or has in (None, "") or wanted is None or same(rule, wanted, has):
         return None
     return str(has)

@@ -206,6 +206,18 @@ def test_an_unresolved_create_of_a_leaver_is_disabled_when_it_is_found() -> None
     assert (change.action, change.target_id) == ("disable", "42")
 
 
+@pytest.mark.parametrize(("has", "ours"), [("u1", True), (None, True), ("somebody-else", False)])
+def test_a_lost_create_is_not_found_in_the_account_of_another_source(has: str | None, ours: bool) -> None:
+    promised = {**APPLIED, "externalId": "u1"}
+    account = {**ACCOUNT, "externalId": has} if has is not None else ACCOUNT
+    for source, ours_then, else_then in (
+        (user({**ADA, "objectId": "u1"}), ("nothing", "link", "update"), "refuse"),
+        (user(assigned=None), ("disable",), "nothing"),
+    ):
+        change = decided(source, Known("u1", "User", intent=promised), found=account, rules=with_external_id())
+        assert change.action in ours_then if ours else change.action == else_then
+
+
 def test_what_was_promised_and_is_not_wanted_any_more_is_remembered_to_be_cleared() -> None:
     known = Known("u1", "User", intent={**APPLIED, "displayName": "Ada Lovelace"})
     change = decided(user({"userPrincipalName": "ada@contoso.com"}), known)
