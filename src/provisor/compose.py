@@ -13,11 +13,13 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from random import SystemRandom
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 from uuid import UUID
 
 from provisor.access.actors import PROVISOR, Actor
 from provisor.access.secrets import SecretBox, key_from_file, key_from_text
 from provisor.config import Settings
+from provisor.connectors.governor import Governor
 from provisor.directory import applications, tenants
 from provisor.directory.applications import Application
 from provisor.directory.edit import Tenant, edit
@@ -59,6 +61,7 @@ class House:
     box: SecretBox
     warning: str | None = None
     previews: Previews = field(default_factory=Previews)
+    governors: dict[str, Governor] = field(default_factory=dict)
 
     def ledger(self, tenant: Tenant, application: UUID) -> Ledger:
         return Ledger(self.database, tenant.id, application, log_days=self.settings.log_days)
@@ -73,7 +76,13 @@ class House:
 
         secret = token if token is not None else applications.token(application, self.box)
         wire = WIRES[application.policies.wire]
-        return ScimTarget(application.tenant_url, secret, read_only=read_only, wire=wire)
+        governor = self.governor(application)
+        return ScimTarget(application.tenant_url, secret, read_only=read_only, governor=governor, wire=wire)
+
+    def governor(self, application: Application) -> Governor:
+        """How much the application's target takes, for all who ask it from this process."""
+        host = urlsplit(str(application.tenant_url)).netloc
+        return self.governors.setdefault(host, Governor(self.settings.target_requests_at_once))
 
     async def public_url(self) -> str:
         """How others reach the server: as set, as last announced, or as it would be by default."""

@@ -69,6 +69,9 @@ class Settings(BaseSettings):
         None, min_length=32, description="what /metrics asks for, 32 characters at least; unset: there is no /metrics"
     )
     log_days: int = Field(365, ge=1, le=36_600, description="days for which provisioning logs are kept")
+    target_requests_at_once: int = Field(
+        16, ge=1, le=1000, description="requests under way at a time at one target, at most"
+    )
     cycle_minutes: float = Field(30, gt=0, le=1440, description="minutes between safety cycles")
 
     @field_validator("data")

@@ -9,6 +9,7 @@ from pair import Pair
 from provisor.connectors.base import Resource, Target
 from provisor.scim.requests import Request
 from provisor.sync import control
+from provisor.sync.answers import CONCURRENT
 
 
 class Slow:
@@ -30,7 +31,7 @@ class Slow:
 
 
 async def test_a_cycle_stops_before_its_next_request_and_goes_on_later(pair: Pair) -> None:
-    for number in range(60):
+    for number in range(90):
         await pair.user(f"p{number}")
     began, slow = asyncio.Event(), []
 
@@ -44,12 +45,12 @@ async def test_a_cycle_stops_before_its_next_request_and_goes_on_later(pair: Pai
         await control.switch(work, pair.application, "Off")
     result = await task
     assert result.status == "stopped"
-    # Those under way when it was said, sixteen at a time, and not one round more.
-    assert slow[0].sent <= 2 * 16
+    # Those under way when it was said, and not one round more.
+    assert slow[0].sent <= CONCURRENT
     done = [row for row in await pair.log() if row["status"] == "success"]
     assert len(done) == slow[0].sent
     result = await pair.sync()
-    assert (result.status, result.counts) == ("done", {"create": 60 - len(done)})
+    assert (result.status, result.counts) == ("done", {"create": 90 - len(done)})
     assert (await pair.sync()).counts == {}
 
 

@@ -293,11 +293,11 @@ class World:
             if not items:
                 continue
             item, what = self.random.choice(items), self.random.random()
-            if what < 0.3:
-                item.body = {
-                    **item.body,
-                    "displayName" if item.kind == "User" else EXTERNAL: f"by hand {self.now():.0f}",
-                }
+            if what < 0.3 and item.kind == "User":
+                item.body = {**item.body, "displayName": f"by hand {self.now():.0f}"}
+            elif what < 0.3 and await self._is_linked(item):
+                # One that is not linked yet would not be known for ours any more, and rightly so.
+                item.body = {**item.body, EXTERNAL: f"by hand {self.now():.0f}"}
             elif what < 0.6 and item.kind == "User":
                 item.body = {**item.body, "active": not item.active}
             elif what < 0.75:
@@ -306,6 +306,10 @@ class World:
             elif item.kind == "Group":
                 item.members ^= {self.random.choice(self.service.accounts()).id} if self.service.accounts() else set()
             self._told(f"by hand: {item.kind} {item.body} {what:.2f}")
+
+    async def _is_linked(self, item: Item) -> bool:
+        known = await self.ledger_of(Process()).known([item.owner] if item.owner else [])
+        return any(found.linked for found in known.values())
 
     async def _settle(self) -> None:
         """Cycles as they come due, until nothing is; then a full comparison, and again until nothing is."""

@@ -25,6 +25,7 @@ from yarl import URL
 
 from provisor import jsongate
 from provisor.connectors.base import Exchange, TargetError
+from provisor.connectors.governor import Governor
 
 #: Seconds to connect, and for a whole answer.
 CONNECT, TOTAL = 10.0, 60.0
@@ -63,7 +64,8 @@ class Answer:
 class Http:
     """A session with ``base`` (an address without trailing slash), bearer ``token`` and allowed ``methods``.
 
-    ``encode`` writes a query; ``anonymous``: no user agent is named; ``draw`` gives numbers from 0 up to 1, by chance.
+    ``governor``: how many requests at a time. ``encode`` writes a query; ``anonymous``: no user agent is named;
+    ``draw`` gives numbers from 0 up to 1, by chance.
     """
 
     def __init__(
@@ -72,7 +74,7 @@ class Http:
         token: str,
         *,
         methods: frozenset[str] = WRITES,
-        connections: int = 16,
+        governor: Governor | None = None,
         encode: Callable[[Mapping[str, str]], str] = urlencode,
         anonymous: bool = False,
         draw: Callable[[], float] = random.random,
@@ -84,7 +86,7 @@ class Http:
         self._methods = methods
         self._encode = encode
         self._silent = ("User-Agent",) if anonymous else ()
-        self._connections = connections
+        self._governor = governor or Governor()
         self._session: aiohttp.ClientSession | None = None
         self.sent = 0
         self.check: Callable[[bool], Awaitable[None]] | None = None
@@ -97,11 +99,15 @@ class Http:
             raise TargetError(f"This connection may not send {method}: it only reads.")
         doubtful = False
         for attempt in range(1, TRIES + 1):
-            if self.check is not None:
-                await self.check(doubtful)
             last = attempt == TRIES
             try:
-                answer, wait = await self._once(method, path, query, body)
+                async with self._governor.turn() as asked:
+                    # Whoever waited for a turn may have been stopped meanwhile.
+                    if self.check is not None:
+                        await self.check(doubtful)
+                    answer, wait = await self._once(method, path, query, body)
+                    busy = answer.status == 429 or (answer.status == 503 and wait is not None)
+                    self._governor.answered(asked, busy=busy, rest=min(wait, PATIENCE) if wait is not None else None)
             except (aiohttp.ClientError, TimeoutError, OSError) as error:
                 # A write that took too long is not made longer; a POST that was done would be done twice.
                 if not last and (method == "GET" or (method != "POST" and not isinstance(error, TimeoutError))):
@@ -131,7 +137,7 @@ class Http:
     ) -> tuple[Answer, float | None]:
         if self._session is None:
             self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=self._connections),
+                connector=aiohttp.TCPConnector(limit=self._governor.most),
                 timeout=aiohttp.ClientTimeout(total=TOTAL, connect=CONNECT),
                 headers=self._headers,
                 cookie_jar=aiohttp.DummyCookieJar(),

@@ -12,6 +12,7 @@ from typing import Any, Final
 import orjson
 
 from provisor.connectors.base import Page, Resource, TargetError
+from provisor.connectors.governor import Governor
 from provisor.connectors.http import READS, WRITES, Answer, Http
 from provisor.scim.requests import ENDPOINTS, Request
 from provisor.scim.resource import value_at
@@ -25,13 +26,13 @@ class ScimTarget:
     spelled."""
 
     def __init__(
-        self, base: str, token: str, *, read_only: bool = False, connections: int = 16, wire: Wire = LEAN
+        self, base: str, token: str, *, read_only: bool = False, governor: Governor | None = None, wire: Wire = LEAN
     ) -> None:
         self._http = Http(
             base,
             token,
             methods=READS if read_only else WRITES,
-            connections=connections,
+            governor=governor,
             encode=wire.encode,
             anonymous=wire.anonymous,
         )

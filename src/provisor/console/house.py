@@ -10,6 +10,7 @@ from uuid import UUID
 from provisor.access.secrets import SecretBox
 from provisor.config import Settings
 from provisor.connectors.base import Target
+from provisor.connectors.governor import Governor
 from provisor.directory.applications import Application
 from provisor.directory.edit import Tenant
 from provisor.expressions import Inputs
@@ -33,6 +34,8 @@ class House(Protocol):
 
     @property
     def previews(self) -> Previews: ...
+
+    def governor(self, application: Application) -> Governor: ...
 
     def ledger(self, tenant: Tenant, application: UUID) -> Ledger: ...
 

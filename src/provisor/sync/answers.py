@@ -19,8 +19,8 @@ from provisor.provisioning.schema import ObjectRules, Rules
 from provisor.scim.resource import value_at
 from provisor.scim.wires import Wire
 
-#: Questions in flight at a time.
-CONCURRENT = 16
+#: What is asked or sent at a time before the target's governor lets a part of it through.
+CONCURRENT = 64
 #: How often a list that moved while it was read is read again.
 ATTEMPTS = 3
 #: What every account shows to whoever may read it.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from starlette.responses import Response
@@ -41,7 +42,11 @@ async def _cycle(visit: PortalVisit) -> dict[str, Any]:
 
 
 async def _statistics(visit: PortalVisit) -> dict[str, Any]:
-    return {"statistics": await _history(visit).statistics()}
+    found: dict[str, Any] = {"statistics": await _history(visit).statistics()}
+    governor = visit.house.governor(visit.app)
+    since = governor.slowed
+    found["slowed_ago"] = asyncio.get_running_loop().time() - since if since is not None else None
+    return {**found, "governor": governor}
 
 
 def _history(visit: PortalVisit) -> History:
