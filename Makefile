@@ -6,7 +6,7 @@ STAMP := .venv/installed
 CHROMIUM := apt-get install -y -qq --no-install-recommends chromium
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo serve test browser screens check bench fuzz simulate format
+.PHONY: help install demo serve test browser screens check bench fuzz simulate kill format
 
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -54,6 +54,11 @@ FIRST ?= 0
 
 simulate: $(STAMP) ## the engine with SEEDS (100000) histories and faults from seed FIRST (0) on; SEEDS=1 tells a story
 	@$(BIN)/python -m tests.simulation $(SEEDS) $(FIRST)
+
+KILLS ?= 200
+
+kill: $(STAMP) ## KILLS (200) cycles hit by kill -9, then PostgreSQL restarted under load, from SEED (1)
+	@$(BIN)/python -m tests.kill $(KILLS) $(SEED)
 
 bench: $(STAMP) ## what things cost, against a floor in the same run
 	@$(BIN)/python -m tests.bench

@@ -11,9 +11,9 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from pathlib import Path
 from random import SystemRandom
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 from uuid import UUID
 
 from provisor.access.actors import PROVISOR, Actor
@@ -26,6 +26,7 @@ from provisor.directory.edit import Tenant, edit
 from provisor.directory.source import DirectorySource
 from provisor.expressions import Inputs
 from provisor.provisioning.guards import Guard
+from provisor.provisioning.policies import Policies
 from provisor.provisioning.retries import POLICIES as RETRIES
 from provisor.provisioning.retries import Retries
 from provisor.provisioning.schema import compile_schema
@@ -50,11 +51,13 @@ if TYPE_CHECKING:
 #: What the first command makes when nobody ran ``provisor init``.
 FIRST_DOMAIN = "{tenant}.localhost"
 _PUBLIC_URL = "public_url"
+_BACKUP = "backup"
 
 
 @dataclass(frozen=True, slots=True)
 class House:
-    """``warning``: something that whoever started this should know, or None."""
+    """``warning``: something that whoever started this should know, or None; ``dsn``: the database, for its own
+    programs."""
 
     settings: Settings
     database: Database
@@ -62,6 +65,7 @@ class House:
     warning: str | None = None
     previews: Previews = field(default_factory=Previews)
     governors: dict[str, Governor] = field(default_factory=dict)
+    dsn: str = field(default="", repr=False)
 
     def ledger(self, tenant: Tenant, application: UUID) -> Ledger:
         return Ledger(self.database, tenant.id, application, log_days=self.settings.log_days)
@@ -81,8 +85,8 @@ class House:
 
     def governor(self, application: Application) -> Governor:
         """How much the application's target takes, for all who ask it from this process."""
-        host = urlsplit(str(application.tenant_url)).netloc
-        return self.governors.setdefault(host, Governor(self.settings.target_requests_at_once))
+        place = str(application.tenant_url)
+        return self.governors.setdefault(place, Governor(self.settings.target_requests_at_once))
 
     async def public_url(self) -> str:
         """How others reach the server: as set, as last announced, or as it would be by default."""
@@ -133,7 +137,7 @@ class House:
                 target=target,
                 ledger=self.ledger(tenant, identity),
                 as_of=as_of,
-                policies=replace(application.policies, adoption="merge") if adopt else application.policies,
+                policies=_adopting(application.policies) if adopt else application.policies,
                 wire=WIRES[application.policies.wire],
                 address=str(application.tenant_url),
                 guard=Guard(application.guard_percent, application.guard_most),
@@ -263,6 +267,47 @@ def notifier(house: House) -> Notifier:
     return Notifier(house.database, channels)
 
 
+def _adopting(policies: Policies) -> Policies:
+    return replace(policies, adoption="merge") if policies.adoption == "hold" else policies
+
+
+async def backup(house: House, file: Path) -> int:
+    """Write everything but the keys to a new ``file``; returns its size in bytes. Raises Conflict, Invalid and
+    Unavailable."""
+    from provisor.storage.backup import dump
+
+    async with house.database.transaction() as tx:
+        await tx.execute(queries("instance").put, _BACKUP, datetime.now(UTC).isoformat())
+    return await dump(house.dsn, file)
+
+
+async def restore(settings: Settings, file: Path, *, replace: bool) -> int:
+    """Make the installation of ``settings`` what a backup says, and hold every application until its first plan is
+    released; returns how many there are. Raises Invalid for a file that is no backup, Conflict when something is there
+    that would be lost (unless ``replace``) or others are at work on the database, Unavailable."""
+    from provisor.storage.backup import check, load
+
+    check(file)
+    async with opened(settings, size=2) as house:
+        async with house.database.reading() as tx:
+            there = await tenants.everyone(tx)
+            others = await tx.fetchval(queries("instance").others)
+        if there and not replace:
+            names = ", ".join(tenant.name for tenant in there[:3])
+            raise Conflict(
+                f"There is something here already (tenants: {names}): restore into an empty data folder (--data), or "
+                "say --replace, and it is lost."
+            )
+        if others:
+            raise Conflict("A server or another command works on this database: stop it first.")
+        await load(house.dsn, file)
+    # Opened again, a backup of an older version is brought up to this one.
+    async with opened(settings, size=2) as house, house.database.transaction() as tx:
+        made = datetime.fromisoformat(await tx.fetchval(queries("instance").get, _BACKUP))
+        await tx.execute(queries("sync").job_make_all)
+        return len(await tx.fetch(queries("sync").job_hold, made))
+
+
 async def announce(house: House, listening: str) -> None:
     """Remember where the server can be reached, for commands that print addresses."""
     url = str(house.settings.public_url).rstrip("/") if house.settings.public_url else listening
@@ -322,7 +367,7 @@ async def _connected(
             if settings.secret_key is not None
             else key_from_file(settings.data / "secret.key")
         )
-        house = House(settings, database, SecretBox(key), warning)
+        house = House(settings, database, SecretBox(key), warning, dsn=dsn)
         try:
             yield house
         finally:

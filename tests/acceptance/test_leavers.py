@@ -18,7 +18,7 @@ from provisor.api.metrics import metrics
 from provisor.connectors.base import Target, TargetError
 from provisor.directory import groups, users
 from provisor.provisioning import edit_object, filters
-from provisor.sync.leavers import Leaver, open_leavers
+from provisor.sync.leavers import Leaver, notice, open_leavers
 from provisor.sync.schedule import due
 
 TOKEN = "a-token-of-at-least-32-characters-yes"
@@ -139,6 +139,44 @@ async def test_leavers_of_an_application_in_quarantine_are_tried_every_five_minu
     moved.ahead = timedelta(seconds=301)
     assert due({**row, "now": moved.ahead, "leavers": True}, timedelta(minutes=30), 9)
     assert not due({**row, "now": moved.ahead, "leavers": False}, timedelta(minutes=30), 9)
+
+
+async def test_whoever_was_let_in_again_by_hand_is_on_it_when_a_cycle_sees_it(pair: Pair) -> None:
+    ada = await pair.user("ada")
+    await pair.sync()
+    await pair.unassign(ada)
+    await pair.sync()
+    assert await listed(pair) == []
+    account = await pair.account("ada")
+    operations = [{"op": "replace", "path": "active", "value": True}]
+    await pair.call("PATCH", f"/Users/{account['id']}", {"Operations": operations})
+    await pair.cycle(Deaf, full=True)
+    assert await names(pair) == ["ada@contoso.com"]
+    await pair.sync()
+    assert await listed(pair) == []
+
+
+async def test_of_two_who_look_at_once_the_second_changes_nothing(pair: Pair) -> None:
+    ada = await pair.user("ada")
+    await pair.sync()
+    assert await listed(pair) == []
+    await pair.unassign(ada)
+    async with pair.house.job(pair.tenant, pair.application, read_only=True) as old:
+        read = old.source.read
+
+        class Late:
+            def __getattr__(self, name: str) -> Any:
+                return getattr(old.source, name)
+
+            async def read(self, *arguments: Any) -> Any:
+                found = await read(*arguments)
+                # Meanwhile she is back, and somebody else has seen that.
+                await pair.assign(ada)
+                await pair.house.notice_leavers(pair.tenant, pair.application)
+                return found
+
+        await notice(pair.house.database, pair.tenant.id, replace(old, source=Late()))  # type: ignore[arg-type]
+    assert await listed(pair) == []
 
 
 async def test_since_when_is_when_the_directory_knew(pair: Pair) -> None:

@@ -18,12 +18,17 @@ from moved import Moved
 from pair import Pair
 from provisor.connectors.base import Target, TargetError
 from provisor.connectors.http import Http
+from provisor.directory import applications
+from provisor.provisioning import edit
+from provisor.provisioning.policies import changed
 from provisor.scim.requests import Request
 from provisor.storage.queries import queries
 from provisor.sync.schedule import due
 from serving import serving
 
 HOUR = timedelta(hours=1)
+_ENTERPRISE = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
+_MANAGER = f"{_ENTERPRISE}:manager"
 
 
 class Refusing:
@@ -206,6 +211,53 @@ async def test_a_member_who_cannot_be_added_is_tried_less_and_less_often(pair: P
     ] == [True] * 4, waits
     assert (await pair.sync()).counts == {"add members": 1}
     assert (await pair.known(team)).failures == 0
+
+
+async def test_a_manager_that_was_not_heard_is_said_again_whatever_comes_between(standard: Pair) -> None:
+    pair = standard
+    await pair.mapping(lambda d: edit.add_mapping(d, "User", _MANAGER, attribute="manager"))
+    boss = await pair.user("boss")
+    bob = await pair.user("bob", manager="boss@contoso.com")
+    lost = TargetError("the line was cut", unclear=True)
+    await pair.cycle(lambda target: Refusing(target, lost, lambda request: request.method == "PATCH"))
+    # The next cycle settles Bob himself and ends before it comes to his manager.
+    tired = TargetError("PATCH was answered 429", status=429, rest=600.0)
+    await pair.cycle(lambda target: Refusing(target, tired, lambda request: request.method == "PATCH"))
+    assert (await pair.sync()).counts == {"update references": 1}
+    assert (await pair.account("bob"))[_ENTERPRISE]["manager"]["value"] == (await pair.account("boss"))["id"]
+    assert (await pair.sync()).counts == {}
+    assert (await pair.known(bob)).unsettled is False and boss != bob
+
+
+async def test_who_waits_for_an_approval_is_no_failure(pair: Pair) -> None:
+    for number in range(20):
+        await pair.call("POST", "/Users", {"userName": f"user{number:02}@contoso.com"})
+        await pair.user(f"user{number:02}")
+    async with pair.edit() as work:
+        before = await applications.locked(work, pair.application)
+        after = replace(before, policies=changed(before.policies, adoption="hold"))
+        await applications.save(work, before, after, "set policies")
+    result = await pair.sync()
+    assert (result.status, result.counts) == ("done", {"refuse": 20})
+
+
+async def test_a_rest_neither_ends_a_quarantine_nor_slows_what_follows(pair: Pair) -> None:
+    await pair.user("ada")
+    await pair.connect(pair.base, "not-the-token", force=True)
+    assert (await pair.sync()).status == "quarantined"
+    ledger = pair.house.ledger(pair.tenant, pair.application)
+    before = (await ledger.job()).quarantine
+
+    class Tired(Refusing):
+        async def page(self, *_: Any) -> Any:
+            raise self._error
+
+        probe = find = page
+
+    tired = TargetError("GET was answered 429", status=429, rest=600.0)
+    result = await pair.cycle(lambda target: Tired(target, tired))
+    assert (result.status, result.rest) == ("failed", 600.0)
+    assert (await ledger.job()).quarantine == before
 
 
 async def test_one_lost_answer_does_not_end_the_cycle(pair: Pair) -> None:

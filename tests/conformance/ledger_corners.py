@@ -131,6 +131,26 @@ class LedgerCorners:
         found = await known(ledger, ada)
         assert (found.linked, found.target_id, found.last_applied) == (True, "42", {"userName": "ada@contoso.com"})
 
+    async def test_harm_of_a_cycle_that_never_ended_counts(self, ledger: Any) -> None:
+        (ada,) = ids(1)
+        await marked(ledger, ada)
+        epoch = await leased(ledger)
+        cycle = await begun(ledger)
+        await ledger.append(cycle, [Planned(1, create(ada))])
+        outcome = Outcome(1, ada, 1, "success", Known(ada, "User", "linked", "42"))
+        await ledger.settle(epoch, cycle, [outcome], harmed=3)
+        assert (await ledger.harm())[1] == 3
+
+    async def test_a_failure_of_somebody_who_was_in_step_is_due_again(self, ledger: Any) -> None:
+        (ada,) = ids(1)
+        await marked(ledger, ada)
+        epoch = await leased(ledger)
+        await settled(ledger, epoch, Known(ada, "User", "disabled", "42"))
+        assert await dirty(ledger) == []
+        failed = Known(ada, "User", "disabled", "42", failures=1, error="no")
+        await settled(ledger, epoch, failed, settled=False, due=True, retry_seconds=60)
+        assert await dirty(ledger, backed_off=True) == [ada]
+
     async def test_what_a_worker_sent_after_it_lost_its_lease_is_looked_at_again(self, ledger: Any) -> None:
         ada, team, eve = ids(3)
         await marked(ledger, ada, eve)

@@ -269,12 +269,13 @@ class MemoryLedger(Tables):
                 if (group, member) in self.memberships:
                     self.memberships[group, member] = replace(self.memberships[group, member], confirmed=False)
 
-    async def settle(self, epoch: int, cycle: Cycle, outcomes: Sequence[Outcome]) -> None:
+    async def settle(self, epoch: int, cycle: Cycle, outcomes: Sequence[Outcome], *, harmed: int = 0) -> None:
         async with self._around("settle"):
             self._check(epoch)
             now, put = self._now(), [row for outcome in outcomes for row in outcome.members_put]
             _once([(group, member) for group, member, _, _ in put])
             self.write_log(cycle, outcomes, now)
+            self.runs[cycle.id].harmed = max(self.runs[cycle.id].harmed, harmed)
             self.write_objects(outcomes, now)
             self.put_members(put)
             self.drop_members([row for outcome in outcomes for row in outcome.members_gone])
@@ -302,7 +303,7 @@ class MemoryLedger(Tables):
                     done[identity] = done.get(identity, True) and change.done
             asked = done.keys() if opened is None else done.keys() & {str(item) for item in opened}
             for row in self.rows(item for item in asked if done[item] and item not in keep_due):
-                row.references_due = False
+                row.references_due = row.unsettled = False
 
     async def end(
         self,
@@ -335,7 +336,9 @@ class MemoryLedger(Tables):
                         change.status, change.message = "skipped", NOT_SENT
             state.rest_until = now + timedelta(seconds=rest) if rest is not None else None
             if state.generation == cycle.generation:
-                state.last_cycle, state.quarantine = now, quarantine
+                state.last_cycle = now
+                if finished or quarantine is not None:
+                    state.quarantine = quarantine
                 if finished and cycle.kind == "initial":
                     state.initial = state.forced = False
                 if finished and cycle.kind in ("initial", "full"):
@@ -351,7 +354,7 @@ class MemoryLedger(Tables):
     async def standing(self) -> Standing:
         async with self._around("standing"):
             rows = self.objects.values()
-            failing = [row for row in rows if row.failures]
+            failing = [row for row in rows if row.failures and not row.refused]
             behind = sum(row.desired_seq > row.applied_seq for row in failing)
             working = sum(row.target_id is not None and not row.failures for row in rows)
             return Standing(working, behind, len(failing) - behind)

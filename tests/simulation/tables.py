@@ -65,6 +65,7 @@ class Row:
     failures: int = 0
     next_try: datetime | None = None
     error: str | None = None
+    refused: bool = False
 
     @property
     def dirty(self) -> bool:
@@ -276,9 +277,17 @@ class Tables:
 def _settle(row: Row, outcome: Outcome, after: Known, now: datetime) -> None:
     if outcome.settled:
         row.applied_seq = max(row.applied_seq, outcome.seq)
+    elif outcome.due:
+        row.applied_seq = min(row.applied_seq, row.desired_seq - 1)
     row.state, row.target_id, row.adopted, row.intent = after.state, after.target_id, after.adopted, after.intent
     row.last_applied, row.kept = after.last_applied, after.kept
-    row.unsettled, row.deleting = after.unsettled, after.deleting
+    # What was said of its manager or members and not heard is not known by how its own attributes are.
+    row.unsettled = after.unsettled or (row.unsettled and row.references_due)
+    row.deleting = after.deleting
+    if after.failures > row.failures:
+        row.refused = outcome.status == "skipped"
+    elif not after.failures:
+        row.refused = False
     row.failures, row.error = after.failures, after.error
     if outcome.retry_seconds is not None:
         row.next_try = now + timedelta(seconds=outcome.retry_seconds)

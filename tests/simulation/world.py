@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from random import Random
@@ -308,7 +308,7 @@ class World:
             self._told(f"by hand: {item.kind} {item.body} {what:.2f}")
 
     async def _is_linked(self, item: Item) -> bool:
-        known = await self.ledger_of(Process()).known([item.owner] if item.owner else [])
+        known = await self.ledgers.reached(lambda name: nullcontext()).known([item.owner] if item.owner else [])
         return any(found.linked for found in known.values())
 
     async def _settle(self) -> None:

@@ -27,9 +27,9 @@ class Server:
     def __post_init__(self) -> None:
         self.turns = asyncio.Semaphore(self.slots)
 
-    async def ask(self, governor: Governor, rest: float | None = None) -> None:
+    async def ask(self, governor: Governor, rest: float | None = None, kind: str = "GET") -> None:
         while True:
-            async with governor.turn() as asked:
+            async with governor.turn(kind) as asked:
                 self.now += 1
                 self.most = max(self.most, self.now)
                 try:
@@ -84,6 +84,17 @@ def test_it_notices_that_answers_become_slow() -> None:
     run(work())
     assert governor.why == "answers became slow"
     assert governor.limit < 32
+
+
+def test_writes_that_take_longer_than_reads_are_not_slow() -> None:
+    reads, writes, governor = Server(seconds=0.05), Server(seconds=1.2), Governor(16)
+
+    async def work() -> None:
+        await reads.ask(governor)
+        await asyncio.gather(*(writes.ask(governor, kind="POST") for _ in range(150)))
+
+    run(work())
+    assert (governor.why, governor.limit) == ("", 16)
 
 
 def test_nobody_is_asked_while_the_target_wants_a_pause() -> None:

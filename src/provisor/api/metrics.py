@@ -26,8 +26,8 @@ async def metrics(database: Database, token: str | None, authorization: str | No
     """The page, for whoever says ``Bearer`` and ``token``."""
     if token is None:
         return PlainTextResponse("There are no metrics: the setting metrics_token is not set.\n", status_code=404)
-    said = (authorization or "").removeprefix("Bearer ").encode()
-    if not hmac.compare_digest(said, token.encode()):
+    scheme, _, said = (authorization or "").partition(" ")
+    if scheme.lower() != "bearer" or not hmac.compare_digest(said.strip().encode(), token.encode()):
         return PlainTextResponse(
             "Say the metrics token: Authorization: Bearer …\n",
             status_code=401,
@@ -46,7 +46,7 @@ def _lines(rows: list[Any]) -> Iterator[str]:
         yield f"# HELP {name} {_LEAST[name]}"
         yield f"# TYPE {name} gauge"
         for row in rows:
-            yield f'{name}{{tenant="{_quoted(row["tenant"])}",app="{_quoted(row["app"])}"}} {row[column]:g}'
+            yield f'{name}{{tenant="{_quoted(row["tenant"])}",app="{_quoted(row["app"])}"}} {row[column]:.15g}'
 
 
 def _quoted(text: str) -> str:

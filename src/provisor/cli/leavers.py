@@ -8,6 +8,7 @@ import typer
 
 from provisor.cli.app import found
 from provisor.cli.session import Desk, Session
+from provisor.refusal import Refusal
 
 
 def register(root: typer.Typer) -> None:
@@ -32,7 +33,10 @@ def leavers(ctx: typer.Context, name: Chosen = None) -> int:
         chosen = [await found(desk, name)] if name is not None else readable
         for application in chosen:
             if application.connected:
-                await desk.house.notice_leavers(desk.tenant, application.id)
+                try:
+                    await desk.house.notice_leavers(desk.tenant, application.id)
+                except Refusal as error:
+                    session.note(f"{application.name} could not be looked at, its leavers are as of before: {error}")
         return [
             {
                 "name": item.name,

@@ -43,6 +43,8 @@ _MODULES = {
     "plan": "plan",
     "revert": "plan",
     "apply": "apply",
+    "backup": "backup",
+    "restore": "backup",
     "doctor": "doctor",
     "leavers": "leavers",
     "report": "report",

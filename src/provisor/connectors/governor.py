@@ -31,9 +31,32 @@ _MEMORY: Final = 300.0
 
 @dataclass(slots=True)
 class Asked:
-    """One request under way: what became of it is said with :meth:`Governor.answered`."""
+    """One request under way of a ``kind`` (its method); what became of it is said with :meth:`Governor.answered`."""
 
-    began: float
+    kind: str
+    began: float = 0.0
+
+    def begin(self) -> None:
+        """It is sent now."""
+        self.began = _time()
+
+
+@dataclass(slots=True)
+class Speed:
+    """How fast answers of one kind are, in seconds: the ``fastest`` and when it was, and what is usual ``now``."""
+
+    fastest: float
+    at: float
+    now: float
+
+    def learn(self, took: float, at: float) -> None:
+        self.now = (1 - _SHARE) * self.now + _SHARE * took
+        if took <= self.fastest or at - self.at > _MEMORY:
+            self.fastest, self.at = took, at
+
+    @property
+    def slow(self) -> bool:
+        return self.now > max(_SLOW, _SLOWER * self.fastest)
 
 
 class Governor:
@@ -50,16 +73,16 @@ class Governor:
         self.why = ""
         self._climbing = True
         self._closed_until = 0.0
-        self._fastest: tuple[float, float] | None = None
-        self._now = 0.0
+        # Writes take longer than reads where nothing is wrong.
+        self._speeds: dict[str, Speed] = {}
         self._line: deque[asyncio.Future[None]] = deque()
 
     @asynccontextmanager
-    async def turn(self) -> AsyncIterator[Asked]:
+    async def turn(self, kind: str = "GET") -> AsyncIterator[Asked]:
         """Wait for a turn, and have it while the block runs."""
         await self._wait()
         try:
-            yield Asked(_time())
+            yield Asked(kind, _time())
         finally:
             self.under_way -= 1
             self._call()
@@ -72,19 +95,15 @@ class Governor:
             self._lower(asked, 0.5, "the target said that it is too much")
             return
         took = now - asked.began
-        self._learn(took, now)
-        fastest = self._fastest[0] if self._fastest is not None else took
-        if self._now > max(_SLOW, _SLOWER * fastest):
+        speed = self._speeds.setdefault(asked.kind, Speed(took, now, took))
+        speed.learn(took, now)
+        if speed.slow:
+            speed.now = speed.fastest
             self._lower(asked, 0.75, "answers became slow")
         else:
             step = 1.0 if self._climbing else 1.0 / (self.limit * _ROUNDS)
             self.limit = min(float(self.most), self.limit + step)
             self._call()
-
-    def _learn(self, took: float, now: float) -> None:
-        self._now = took if self._now == 0.0 else (1 - _SHARE) * self._now + _SHARE * took
-        if self._fastest is None or took <= self._fastest[0] or now - self._fastest[1] > _MEMORY:
-            self._fastest = took, now
 
     def _lower(self, asked: Asked, share: float, why: str) -> None:
         # Of requests that were under way together only the first lowers it: they say the same.
@@ -92,7 +111,6 @@ class Governor:
             return
         self.limit = max(1.0, self.limit * share)
         self.slowed, self.why, self._climbing = _time(), why, False
-        self._now = 0.0
 
     async def _wait(self) -> None:
         while True:

@@ -100,21 +100,15 @@ class Http:
         doubtful = False
         for attempt in range(1, TRIES + 1):
             last = attempt == TRIES
-            try:
-                async with self._governor.turn() as asked:
-                    # Whoever waited for a turn may have been stopped meanwhile.
-                    if self.check is not None:
-                        await self.check(doubtful)
-                    answer, wait = await self._once(method, path, query, body)
-                    busy = answer.status == 429 or (answer.status == 503 and wait is not None)
-                    self._governor.answered(asked, busy=busy, rest=min(wait, PATIENCE) if wait is not None else None)
-            except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            found = await self._in_turn(doubtful, method, path, query, body)
+            if isinstance(found, Exception):
                 # A write that took too long is not made longer; a POST that was done would be done twice.
-                if not last and (method == "GET" or (method != "POST" and not isinstance(error, TimeoutError))):
-                    doubtful = doubtful or method != "GET"
+                if not last and (method == "GET" or (method != "POST" and not isinstance(found, TimeoutError))):
+                    doubtful = doubtful or (method != "GET" and not isinstance(found, aiohttp.ClientConnectorError))
                     await asyncio.sleep(self._shortly(attempt))
                     continue
-                raise self._no_answer(method, path, error, doubtful) from None
+                raise self._no_answer(method, path, found, doubtful)
+            answer, wait = found
             # A gateway says 503 also of what it passed on: without a word when to come back a POST is not repeated.
             again = answer.status == 429 or (answer.status == 503 and (wait is not None or method != "POST"))
             rest = wait if again and wait is not None and wait > PATIENCE else None
@@ -123,6 +117,25 @@ class Http:
             doubtful = doubtful or (answer.status == 503 and method != "GET")
             await asyncio.sleep(self._shortly(attempt) if wait is None else wait)
         raise AssertionError("the last try returns or raises")
+
+    async def _in_turn(
+        self, doubtful: bool, method: str, path: str, query: Mapping[str, str] | None, body: bytes | None
+    ) -> tuple[Answer, float | None] | Exception:
+        """The answer and how long to wait, or how the other side failed to give one. Raises what ``check`` does."""
+        async with self._governor.turn(method) as asked:
+            # Whoever waited for a turn may have been stopped meanwhile.
+            if self.check is not None:
+                await self.check(doubtful)
+            asked.begin()
+            try:
+                answer, wait = await self._once(method, path, query, body)
+            except (aiohttp.ClientError, TimeoutError, OSError) as error:
+                if isinstance(error, TimeoutError):
+                    self._governor.answered(asked, busy=True)
+                return error
+            busy = answer.status == 429 or (answer.status == 503 and wait is not None)
+            self._governor.answered(asked, busy=busy, rest=min(wait, PATIENCE) if wait is not None else None)
+            return answer, wait
 
     def _shortly(self, attempt: int) -> float:
         return _SHORTLY * float(2 ** (attempt - 1)) * (1 + self._draw())

@@ -127,7 +127,9 @@ class Change:
 
     @property
     def given(self) -> dict[str, Any]:
-        """:attr:`sent`, without what is cleared."""
+        """:attr:`sent`, without what is cleared; of references nothing, because they are said again until heard."""
+        if self.action == "update references":
+            return {}
         return {name: after for name, (_, after) in self.attributes.items() if after is not None}
 
 

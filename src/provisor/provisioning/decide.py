@@ -23,7 +23,7 @@ from provisor.provisioning.scope import Scope, SourceObject
 from provisor.scim.resource import value_at
 
 #: How often a promised account of a leaver is looked for before it counts as never made.
-LOOKS: Final = 6
+LOOKS: Final = 24
 EXTERNAL_ID: Final = "externalId"
 #: Where the attributes begin that make an admin of somebody.
 _RIGHTS: Final = ("roles", "entitlements")

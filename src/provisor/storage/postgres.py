@@ -71,6 +71,17 @@ def programs(owner: Account) -> Path:
     return _copy(install, owner)
 
 
+def client(name: str) -> str:
+    """The path of one of PostgreSQL's client programs: the embedded one's, or what is installed. Raises Unavailable."""
+    spec = importlib.util.find_spec(_WHEEL)
+    places = spec.submodule_search_locations if spec is not None else None
+    own = Path(next(iter(places))) / _FOLDER / "bin" / name if places else None
+    found = str(own) if own is not None and own.exists() else shutil.which(name)
+    if found is None:
+        raise Unavailable(f"There is no {name} here: install PostgreSQL's client programs.")
+    return found
+
+
 def unreachable(path: Path, owner: Account) -> Path | None:
     """The first folder above ``path`` that ``owner`` may not enter; None when there is no such one."""
     if not owner.switched:

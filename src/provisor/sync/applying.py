@@ -104,7 +104,7 @@ async def _send_and_settle(
         done.failures += outcome.status == "failure"
         if outcome.status == "success":
             done.harmed.update(harmed(row.change))
-    await job.ledger.settle(epoch, cycle, settled)
+    await job.ledger.settle(epoch, cycle, settled, harmed=len(done.harmed))
 
 
 async def _now(job: Job, page: list[Planned]) -> dict[str, int]:

@@ -13,8 +13,8 @@ import os
 import socket
 from collections.abc import Callable, Coroutine, Mapping
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, field
-from datetime import timedelta
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from provisor.connectors.base import SourceChange, Stopped, TargetError
@@ -52,7 +52,7 @@ class Result:
     * ``requests``: writes that the plan takes; ``sent``: every request, reads and the probe included;
     * ``status``: planned, done, or quarantined with ``error`` (the target refuses or is not there, the guard holds the
       plan, or too many objects fail), failed, or stopped by an administrator;
-    * ``held``: why the guard holds it, or would.
+    * ``held``: why the guard holds it, or would; ``rest``: it ended because the target wants to be left in peace.
     """
 
     cycle: Cycle
@@ -67,6 +67,7 @@ class Result:
     error: str | None = None
     empty: bool = True
     held: str | None = None
+    rest: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +123,7 @@ class _Run:
     held: str | None = None
     harmed: set[str] = field(default_factory=set)
     released: bool = False
+    restored: datetime | None = None
 
 
 async def dry_run(job: Job, report: Report, asked: Asked | None = None, *, everything: bool = False) -> Result:
@@ -196,7 +198,7 @@ async def _cycle(job: Job, epoch: int, report: Report, asked: Asked) -> Result:
         wanted_rest = error.rest is not None
         status: Literal["quarantined", "failed"] = "quarantined" if error.hopeless and not wanted_rest else "failed"
         await _end(job, run, status, error=str(error), epoch=epoch, rest=error.rest)
-        return _result(job, run, status, started, error=str(error))
+        return replace(_result(job, run, status, started, error=str(error)), rest=error.rest)
     except Exception as error:
         with contextlib.suppress(LeaseLost):
             await _end(job, run, "failed", error=f"{type(error).__name__}", epoch=epoch)
@@ -213,7 +215,8 @@ async def _begin(job: Job, mode: Mode, asked: Kind | None, only: Only | None = N
         await job.ledger.mark([SourceChange(item, kind, job.as_of) for kind, item in wanted], watermark=None)
     kind: Kind = asked or ("initial" if state.initial else "full" if _compare(job, state) else "incremental")
     cycle = await job.ledger.begin(kind, mode, state.generation, job.as_of)
-    return _Run(cycle, comparing=kind == "full" or (kind == "initial" and not (state.forced and asked is None)))
+    comparing = kind == "full" or (kind == "initial" and not (state.forced and asked is None))
+    return _Run(cycle, comparing=comparing, restored=state.restored)
 
 
 def _compare(job: Job, state: JobState) -> bool:
@@ -241,6 +244,8 @@ async def _plan(job: Job, run: _Run, asked: Asked, report: Report, *, everything
 
 
 async def _verdict(job: Job, run: _Run) -> str | None:
+    if run.restored is not None and run.plan.writes:
+        return f"it is the first after a restore from the backup of {run.restored:%Y-%m-%d %H:%M} UTC"
     if not run.plan.harmed:
         return None
     accounts, earlier = await job.ledger.harm()
@@ -249,7 +254,8 @@ async def _verdict(job: Job, run: _Run) -> str | None:
 
 def _sentence(job: Job, run: _Run, asked: Asked) -> str:
     """What to do about a plan that the guard holds, by how it was asked for."""
-    said = f"The guard against accidental deletion holds the plan: {run.held}. Nothing was sent. "
+    who = "The guard against accidental deletion holds" if run.restored is None else "A restore holds"
+    said = f"{who} the plan: {run.held}. Nothing was sent. "
     if asked.promised is not None or asked.revert is not None:
         return f"{said}If it is meant: provisor apply FILE --release"
     if asked.only is not None:

@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
+from provisor.connectors.base import SourceChange
 from provisor.provisioning.change import Known
 from provisor.provisioning.scope import evaluate
 from provisor.refusal import Invalid
@@ -23,6 +24,7 @@ from provisor.sync.intake import with_related
 from provisor.sync.job import Job
 
 QUERIES = queries("leavers")
+SYNC = queries("sync")
 PAGE: Final = 1000
 #: The most that a list shows.
 MOST: Final = 10_000
@@ -45,53 +47,85 @@ class Leaver:
 
 
 async def notice(database: Database, tenant: UUID, job: Job) -> None:
-    """Put on the list whoever left since it was looked at, and take off whoever is back."""
-    key = (tenant, UUID(job.application))
+    """Put on the list whoever left since it was looked at, and take off whoever is back.
+
+    Of several who do this at once only the first goes on: what the others have read may not be so any more.
+    """
+    look = _Look(database, (tenant, UUID(job.application)), job)
     async with database.reading() as tx:
-        watched: int = await tx.fetchval(QUERIES.watched, *key)
-    configured = watched == 0
-    while not configured and (page := await job.source.changes(watched, PAGE)):
-        configured = any(change.id == job.application for change in page)
+        look.watched = await tx.fetchval(QUERIES.watched, *look.key)
+    configured = look.watched == 0
+    while page := await look.page():
+        configured = configured or any(change.id == job.application for change in page)
         objects = await with_related(job, [change for change in page if change.object_type != "Application"])
-        await _look(database, key, job, [change.id for change in objects if change.object_type == "User"])
-        watched = page[-1].seq
-    if configured:
-        watched = max(watched, job.as_of)
-        await _look_at_everybody(database, key, job)
-    async with database.transaction() as tx:
-        await tx.execute(QUERIES.advance, *key, watched)
-
-
-async def _look_at_everybody(database: Database, key: tuple[UUID, UUID], job: Job) -> None:
-    after = _FIRST
-    while True:
-        async with database.reading() as tx:
-            rows = await tx.fetch(QUERIES.accounts, *key, after, PAGE)
-        if not rows:
+        people = [change.id for change in objects if change.object_type == "User"]
+        # A changed configuration concerns everybody: until they are looked at the mark must not pass it.
+        if not await look.at(people, page[-1].seq if not configured else look.watched):
             return
-        after = rows[-1]["source_id"]
-        await _look(database, key, job, [str(row["source_id"]) for row in rows])
+        if configured:
+            break
+    if configured:
+        await look.at_everybody(job.as_of)
+    elif look.watched < job.as_of:
+        await look.at([], job.as_of)
 
 
-async def _look(database: Database, key: tuple[UUID, UUID], job: Job, ids: Sequence[str]) -> None:
-    known = await job.ledger.known(ids)
-    open_ = [identity for identity, item in known.items() if _may_be_active(item)]
-    if not open_:
-        return
-    sources = await job.source.read("User", open_)
-    gone, back = list[UUID](), list[UUID]()
-    for identity in open_:
-        source = sources.get(identity)
-        try:
-            inside = source is not None and evaluate(source, job.rules.users, all_objects=job.all_objects).inside
-        except Invalid:
-            # Nobody can tell: the next cycle says so in the log.
-            continue
-        (back if inside else gone).append(UUID(identity))
-    async with database.transaction() as tx:
-        at = {row["object_id"]: row["at"] for row in await tx.fetch(QUERIES.since, key[0], gone)}
-        now = await tx.fetchval("select moment()") if gone else None
-        await tx.execute(QUERIES.mark, *key, gone, [at.get(identity, now) for identity in gone], back)
+@dataclass(slots=True)
+class _Look:
+    """One round; ``watched`` is up to which change it has come."""
+
+    database: Database
+    key: tuple[UUID, UUID]
+    job: Job
+    watched: int = 0
+
+    async def page(self) -> list[SourceChange]:
+        # What changed after the job was made is for a job with the rules of then.
+        changes = await self.job.source.changes(self.watched, PAGE)
+        return [change for change in changes if change.seq <= self.job.as_of]
+
+    async def at_everybody(self, seq: int) -> None:
+        async with self.database.reading() as tx:
+            rows = await tx.fetch(QUERIES.since, self.key[0], [self.key[1]])
+        changed, after = max((row["at"] for row in rows), default=None), _FIRST
+        while True:
+            async with self.database.reading() as tx:
+                rows = await tx.fetch(QUERIES.accounts, *self.key, after, PAGE)
+            if not rows:
+                break
+            after = rows[-1]["source_id"]
+            if not await self.at([str(row["source_id"]) for row in rows], self.watched, changed):
+                return
+        await self.at([], seq)
+
+    async def at(self, ids: Sequence[str], seq: int, changed: datetime | None = None) -> bool:
+        """Mark these people, and that it has come to ``seq``; False when somebody else has come further meanwhile.
+        ``changed``: when the configuration did, which may be why they leave."""
+        job = self.job
+        known = await job.ledger.known(ids)
+        may_be = [identity for identity, item in known.items() if _may_be_active(item)]
+        sources = await job.source.read("User", may_be) if may_be else {}
+        gone, back = list[UUID](), list[UUID]()
+        for identity in may_be:
+            source = sources.get(identity)
+            try:
+                inside = source is not None and evaluate(source, job.rules.users, all_objects=job.all_objects).inside
+            except Invalid:
+                # Nobody can tell: the next cycle says so in the log.
+                continue
+            (back if inside else gone).append(UUID(identity))
+        async with self.database.transaction() as tx:
+            # As everything that writes many of these rows: the job's row first, or two would wait for each other.
+            await tx.fetchrow(SYNC.job_lock, *self.key)
+            if await tx.fetchval(QUERIES.watched, *self.key) != self.watched:
+                return False
+            now = await tx.fetchval("select moment()")
+            at = {row["object_id"]: row["at"] for row in await tx.fetch(QUERIES.since, self.key[0], gone)}
+            since = [max(at.get(identity, now), changed or at.get(identity, now)) for identity in gone]
+            await tx.execute(QUERIES.mark, *self.key, gone, since, back)
+            await tx.execute(QUERIES.advance, *self.key, seq)
+        self.watched = seq
+        return True
 
 
 def _may_be_active(known: Known) -> bool:
@@ -121,7 +155,7 @@ async def open_leavers(
 
 def _why(row: Row | dict[str, Any]) -> str:
     reasons = []
-    if row["failures"] and row["error"]:
+    if row["error"]:
         reasons.append(str(row["error"]).rstrip("."))
     if row["provisioning"] == "Off":
         reasons.append("provisioning is Off")

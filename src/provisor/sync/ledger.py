@@ -86,6 +86,7 @@ class Ledger:
             now=row["now"],
             compared=row["compared"],
             forced=row["forced"],
+            restored=row["restored"],
         )
 
     async def restart(self, tx: Tx, *, full: bool) -> None:
@@ -125,7 +126,7 @@ class Ledger:
         """Whether the cycle that holds this lease was told to stop. Raises LeaseLost when another one holds it."""
         async with self._database.reading() as tx:
             row = await tx.fetchrow(QUERIES.stopping, *self._key, epoch)
-        if not row["mine"]:
+        if row is None or not row["mine"]:
             raise LeaseLost
         return bool(row["stopping"])
 
@@ -271,10 +272,11 @@ class Ledger:
         async with self._database.transaction() as tx:
             await promises.doubt(tx, self._key, epoch, changes)
 
-    async def settle(self, epoch: int, cycle: Cycle, outcomes: Sequence[Outcome]) -> None:
-        """Links, log rows and what is done, of one page, in one transaction."""
+    async def settle(self, epoch: int, cycle: Cycle, outcomes: Sequence[Outcome], *, harmed: int = 0) -> None:
+        """Links, log rows and what is done, of one page, in one transaction; ``harmed``: how many the cycle has taken
+        something from so far, which counts also when it does not come to its end."""
         async with self._fenced(epoch) as tx:
-            await write_log(tx, self._key, cycle, outcomes)
+            await write_log(tx, self._key, cycle, outcomes, harmed)
             await write_objects(tx, self._key, outcomes)
             await put_members(tx, self._key, [row for outcome in outcomes for row in outcome.members_put])
             await drop_members(tx, self._key, [row for outcome in outcomes for row in outcome.members_gone])
@@ -335,8 +337,11 @@ class Ledger:
                     await tx.execute(QUERIES.cycle_left, *self._key, cycle.id, NOT_SENT)
                 done = finished and cycle.kind == "initial"
                 compared = finished and cycle.kind in ("initial", "full")
-                await tx.execute(NOTICES.changed, *self._key, quarantine, cycle.generation)
-                await tx.execute(QUERIES.job_done, *self._key, quarantine, done, cycle.generation, compared, rest)
+                if finished or quarantine is not None:
+                    await tx.execute(NOTICES.changed, *self._key, quarantine, cycle.generation)
+                await tx.execute(
+                    QUERIES.job_done, *self._key, quarantine, done, cycle.generation, compared, rest, finished
+                )
 
     async def harm(self) -> tuple[int, int]:
         """How many accounts and groups there are, and how many were harmed in the last 24 hours."""

@@ -114,7 +114,15 @@ def failed(row: Planned, known: Known, error: TargetError, retries: Retries) -> 
         deleting=change.action == "delete",
     )
     return Outcome(
-        row.ordinal, change.source_id, change.seq, "failure", after, str(error), settled=False, retry_seconds=again
+        row.ordinal,
+        change.source_id,
+        change.seq,
+        "failure",
+        after,
+        str(error),
+        settled=False,
+        due=change.phase not in _ABOUT_REFERENCES,
+        retry_seconds=again,
     )
 
 
@@ -149,7 +157,7 @@ def _refused(row: Planned, known: Known, retries: Retries) -> Outcome:
         # Who could not be looked at now is looked at when the time comes, whatever kind of cycle that is.
         unsettled=known.unsettled or (change.retry and known.linked),
     )
-    again = retries.after(known.failures, leaver=known.linked) if change.retry else None
+    again = retries.after(known.failures, leaver=known.linked or known.intent is not None) if change.retry else None
     return Outcome(
         row.ordinal,
         change.source_id,
@@ -158,6 +166,7 @@ def _refused(row: Planned, known: Known, retries: Retries) -> Outcome:
         after,
         change.reason,
         settled=not change.retry,
+        due=change.retry,
         retry_seconds=again,
     )
 

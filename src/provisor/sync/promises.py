@@ -36,6 +36,7 @@ async def promise(tx: Tx, key: tuple[UUID, UUID], changes: Sequence[Change]) -> 
         [change.action == "delete" for change in changes],
         [change.target_id for change in changes],
         [change.given for change in changes],
+        [change.object_type == "User" and change.action in ("disable", "delete") for change in changes],
     )
 
 

@@ -24,7 +24,7 @@ class JobState:
 
     ``now`` is the ledger's clock, by which all its times are. ``generation`` counts how often ``initial`` was set;
     ``compared`` is when every account was last read; ``forced``: the initial cycle puts right all that differs, also
-    what was changed at the target.
+    what was changed at the target; ``restored``: all this came out of a backup of then, and nobody has let it go on.
     """
 
     watermark: int
@@ -37,6 +37,7 @@ class JobState:
     now: datetime
     compared: datetime | None = None
     forced: bool = False
+    restored: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +71,9 @@ class Membership:
 class Outcome:
     """What came of one planned change.
 
-    ``after`` is what is known of the object now (None: forget it); ``settled``: its ``seq`` is reached. A failure is
-    tried again after ``retry_seconds``. ``releases``: whose account it was before. Member rows are (group, member,
-    target id, added by us).
+    ``after`` is what is known of the object now (None: forget it); ``settled``: its ``seq`` is reached; ``due``: it is
+    not, whatever was reached before. A failure is tried again after ``retry_seconds``. ``releases``: whose account it
+    was before. Member rows are (group, member, target id, added by us).
     """
 
     ordinal: int
@@ -82,6 +83,7 @@ class Outcome:
     after: Known | None
     message: str | None = None
     settled: bool = True
+    due: bool = False
     retry_seconds: float | None = None
     releases: str | None = None
     members_put: list[tuple[str, str, str, bool]] = field(default_factory=list)

@@ -95,7 +95,8 @@ class Scheduler:
     async def _one(self, key: Key, name: str) -> None:
         try:
             result = await self._run_cycle(key)
-            self._refused[key] = 0 if result.status == "done" else self._refused.get(key, 0) + 1
+            through = result.status == "done" or result.rest is not None
+            self._refused[key] = 0 if through else self._refused.get(key, 0) + 1
             log = _LOG.info if result.status == "done" and not result.failures else _LOG.warning
             counts = {"counts": dict(result.counts), "failures": result.failures, "requests": result.sent}
             log(
@@ -108,6 +109,10 @@ class Scheduler:
             )
         except asyncio.CancelledError:
             raise
+        except AWAY as error:
+            # It comes back, and the cycle with it: that is nothing that the target did.
+            _LOG.warning("database_unreachable", application=name, error=type(error).__name__)
+            await asyncio.sleep(POLL_SECONDS)
         except Exception as error:
             failures = self._refused[key] = self._refused.get(key, 0) + 1
             _LOG.error("cycle_failed", application=name, error=type(error).__name__, detail=str(error)[:200])

@@ -15,7 +15,7 @@ from provisor.sync.records import Cycle, Outcome
 QUERIES = queries("sync")
 
 
-async def write_log(tx: Tx, key: tuple[UUID, UUID], cycle: Cycle, outcomes: Sequence[Outcome]) -> None:
+async def write_log(tx: Tx, key: tuple[UUID, UUID], cycle: Cycle, outcomes: Sequence[Outcome], harmed: int) -> None:
     await tx.execute(
         QUERIES.change_outcome,
         *key,
@@ -25,7 +25,7 @@ async def write_log(tx: Tx, key: tuple[UUID, UUID], cycle: Cycle, outcomes: Sequ
         [outcome.message for outcome in outcomes],
         [outcome.after.target_id if outcome.after else None for outcome in outcomes],
     )
-    await tx.execute(QUERIES.cycle_did, *key, cycle.id, len(outcomes))
+    await tx.execute(QUERIES.cycle_did, *key, cycle.id, len(outcomes), harmed)
 
 
 async def write_objects(tx: Tx, key: tuple[UUID, UUID], outcomes: Sequence[Outcome]) -> None:
@@ -40,7 +40,8 @@ async def write_objects(tx: Tx, key: tuple[UUID, UUID], outcomes: Sequence[Outco
             QUERIES.settle,
             *key,
             [UUID(outcome.source_id) for outcome, _ in kept],
-            [outcome.seq if outcome.settled else 0 for outcome, _ in kept],
+            # What failed is due again, also when it was looked at although it was not.
+            [outcome.seq if outcome.settled else -1 if outcome.due else 0 for outcome, _ in kept],
             [after.target_id for _, after in kept],
             [after.adopted for _, after in kept],
             [after.state for _, after in kept],
@@ -52,6 +53,7 @@ async def write_objects(tx: Tx, key: tuple[UUID, UUID], outcomes: Sequence[Outco
             [outcome.retry_seconds for outcome, _ in kept],
             [after.unsettled for _, after in kept],
             [after.deleting for _, after in kept],
+            [outcome.status == "skipped" for outcome, _ in kept],
         )
     if gone or released:
         # Whatever is left of them has no account any more; last, because the page may have settled them too.

@@ -60,7 +60,6 @@ class Portal:
             account,
             home,
             leavers,
-            leavers,
             users,
             user,
             groups,

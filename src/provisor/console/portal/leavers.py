@@ -17,4 +17,4 @@ async def show(visit: PortalVisit) -> Response:
     async with visit.house.database.reading() as tx:
         every = await applications.everyone(tx, visit.tenant)
     seen = [item.id for item in every if visit.may("application.read", item.id)]
-    return visit.render(leavers=await open_leavers(visit.house.database, visit.tenant.id, seen), apps=len(seen))
+    return visit.render(leavers=await open_leavers(visit.house.database, visit.tenant.id, seen))

@@ -2,7 +2,7 @@
 select coalesce((select watched from sync_job where tenant = $1 and application = $2), 0)
 
 -- name: since
--- When each of these objects, or the application itself, changed last.
+-- When each of these objects changed last.
 select object_id, at from directory_change where tenant = $1 and object_id = any($2::uuid[])
 
 -- name: mark

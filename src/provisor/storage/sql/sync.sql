@@ -1,8 +1,11 @@
 -- name: job_make
 insert into sync_job (tenant, application) values ($1, $2) on conflict do nothing
 
+-- name: job_make_all
+insert into sync_job (tenant, application) select tenant, id from application on conflict do nothing
+
 -- name: job
-select watermark, epoch, holder, cycles, initial, generation, last_cycle, quarantine, compared, forced, lease_until > moment() as held,
+select watermark, epoch, holder, cycles, initial, generation, last_cycle, quarantine, compared, forced, restored, lease_until > moment() as held,
        moment() as now
 from sync_job where tenant = $1 and application = $2
 
@@ -98,7 +101,7 @@ returning number
 update sync_cycle set planned = planned + $4 where tenant = $1 and application = $2 and id = $3
 
 -- name: cycle_did
-update sync_cycle set done = done + $4 where tenant = $1 and application = $2 and id = $3
+update sync_cycle set done = done + $4, harmed = greatest(harmed, $5) where tenant = $1 and application = $2 and id = $3
 
 -- name: cycle_end
 update sync_cycle
@@ -120,11 +123,13 @@ select (select count(*) from sync_object o where o.tenant = $1 and o.application
 -- Whatever was restarted or mended while the cycle ran is not undone by how the cycle ended.
 update sync_job
 set last_cycle = case when generation = $5 then moment() else last_cycle end,
-    quarantine = case when generation = $5 then $3 else quarantine end,
+    -- Only a cycle that came to its end shows that things are mended.
+    quarantine = case when generation = $5 and ($8 or $3::text is not null) then $3::text else quarantine end,
     initial = initial and not ($4 and generation = $5),
     forced = forced and not ($4 and generation = $5),
     compared = case when $6 and generation = $5 then moment() else compared end,
-    rest_until = moment() + make_interval(secs => $7)
+    rest_until = moment() + make_interval(secs => $7),
+    restored = case when $8 then null else restored end
 where tenant = $1 and application = $2
 
 -- name: job_restart
@@ -132,6 +137,13 @@ update sync_job
 set quarantine = null, rest_until = null, last_cycle = null, initial = true, forced = true, generation = generation + 1,
     watermark = case when $3 then 0 else watermark end
 where tenant = $1 and application = $2
+
+-- name: job_hold
+-- After a restore: whoever had a lease is not there, everything is compared, and the first plan with writes is held.
+update sync_job
+set restored = $1, initial = true, forced = false, compared = null, generation = generation + 1, holder = null,
+    lease_until = null, last_cycle = null, rest_until = null, epoch = epoch + 1
+returning application
 
 -- name: job_mended
 update sync_job set quarantine = null, rest_until = null, last_cycle = null, generation = generation + 1
@@ -170,14 +182,15 @@ where tenant = $1 and application = $2 and cycle = $3 and sync_change.ordinal = 
 -- account is to get is ours from now on, or nobody would clear it if the answer is lost and the source has it no more.
 update sync_object
 set intent = coalesce(i.intent, sync_object.intent), unsettled = true, deleting = i.deleting,
+    leaving = case when i.leaves then coalesce(sync_object.leaving, moment()) else sync_object.leaving end,
     target_id = case when i.found then i.target_id else sync_object.target_id end,
     state = case when i.found then 'linked' else sync_object.state end,
     last_applied = case when i.intent is not null then sync_object.last_applied
                         else i.given || case when i.found then sync_object.intent else sync_object.last_applied end end
 from (
     select p.*, o.state = 'none' and o.intent is not null and p.target_id is not null as found
-    from unnest($3::uuid[], $4::jsonb[], $5::boolean[], $6::text[], $7::jsonb[])
-         as p (id, intent, deleting, target_id, given)
+    from unnest($3::uuid[], $4::jsonb[], $5::boolean[], $6::text[], $7::jsonb[], $8::boolean[])
+         as p (id, intent, deleting, target_id, given, leaves)
     join sync_object o on o.tenant = $1 and o.application = $2 and o.source_id = p.id
 ) as i
 where tenant = $1 and application = $2 and source_id = i.id
@@ -228,9 +241,13 @@ where tenant = $1 and application = $2 and source_id = any($3::uuid[])
 
 -- name: settle
 update sync_object
-set applied_seq = greatest(sync_object.applied_seq, s.applied_seq), target_id = s.target_id, adopted = s.adopted,
-    state = s.state, intent = s.intent, last_applied = s.last_applied, kept = s.kept, failures = s.failures,
-    error = s.error, unsettled = s.unsettled, deleting = s.deleting,
+set applied_seq = case when s.applied_seq < 0 then least(sync_object.applied_seq, sync_object.desired_seq - 1)
+                       else greatest(sync_object.applied_seq, s.applied_seq) end, target_id = s.target_id, adopted = s.adopted,
+    state = s.state, intent = s.intent,
+    refused = case when s.failures > sync_object.failures then s.refused else sync_object.refused and s.failures > 0 end, last_applied = s.last_applied, kept = s.kept, failures = s.failures,
+    error = s.error, deleting = s.deleting,
+    -- What was said of its manager or members and not heard is not known by how its own attributes are.
+    unsettled = s.unsettled or (sync_object.unsettled and sync_object.references_due),
     -- Whoever left stays on the list until the account is known to be closed.
     leaving = case when s.state = 'linked' or s.intent is not null or (s.unsettled and s.state = 'disabled')
                    then sync_object.leaving end,
@@ -238,9 +255,10 @@ set applied_seq = greatest(sync_object.applied_seq, s.applied_seq), target_id = 
     next_try = case when s.failures > 0 and s.retry_seconds is null then sync_object.next_try
                     else moment() + make_interval(secs => s.retry_seconds) end
 from unnest($3::uuid[], $4::bigint[], $5::text[], $6::boolean[], $7::text[], $8::jsonb[], $9::jsonb[],
-            $10::jsonb[], $11::integer[], $12::text[], $13::double precision[], $14::boolean[], $15::boolean[])
+            $10::jsonb[], $11::integer[], $12::text[], $13::double precision[], $14::boolean[], $15::boolean[],
+            $16::boolean[])
      as s (id, applied_seq, target_id, adopted, state, intent, last_applied, kept, failures, error, retry_seconds,
-           unsettled, deleting)
+           unsettled, deleting, refused)
 where tenant = $1 and application = $2 and source_id = s.id
 
 -- name: forget
@@ -269,7 +287,7 @@ with done as materialized (
     select source_id from sync_change where tenant = $1 and application = $2 and cycle = $3
     group by source_id having bool_and(status = 'success' or action = 'refuse' and not retry)
 )
-update sync_object set references_due = false
+update sync_object set references_due = false, unsettled = false
 from done
 where tenant = $1 and application = $2 and references_due and sync_object.source_id = done.source_id
   and ($4::uuid[] is null or sync_object.source_id = any($4)) and sync_object.source_id <> all($5::uuid[])
@@ -308,8 +326,8 @@ where tenant = $1 and application = $2 and (number <= $3 or started < moment() -
 
 -- name: standing
 select count(*) filter (where target_id is not null and failures = 0) as working,
-       count(*) filter (where failures > 0 and desired_seq > applied_seq) as failing,
-       count(*) filter (where failures > 0 and desired_seq <= applied_seq) as "references"
+       count(*) filter (where failures > 0 and desired_seq > applied_seq and not refused) as failing,
+       count(*) filter (where failures > 0 and desired_seq <= applied_seq and not refused) as "references"
 from sync_object where tenant = $1 and application = $2
 
 -- name: statistics

@@ -1,0 +1,112 @@
+"""Backup and restore: everything but the keys, and no target is written to before somebody has looked."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from installation import Installation, installation
+from pair import Pair
+
+
+@pytest.fixture
+def own() -> Iterator[Installation]:
+    """A directory of its own; its target is the shared server's workspace."""
+    with installation() as made:
+        made.run("init", "--domain", "contoso.com")
+        yield made
+
+
+async def prepared(own: Installation, pair: Pair, *policy: str) -> Path:
+    """Ada and Bob provisioned, then a backup."""
+
+    def work() -> Path:
+        folder = own.folder.parent
+        (folder / "token").write_text(pair.token)
+        own.run("app", "create", "Jira", "--template", "dataBricks")
+        own.run("app", "set", "Jira", "--tenant-url", pair.base, "--secret-token-file", str(folder / "token"), *policy)
+        for name in ("ada", "bob"):
+            own.run(
+                "directory", "user", "create", f"{name}@contoso.com", f"givenName={name}", f"mail={name}@contoso.com"
+            )
+            own.run("app", "assign", "Jira", f"{name}@contoso.com")
+        own.run("sync", "Jira")
+        own.run("backup", str(folder / "file"))
+        return folder / "file"
+
+    return await asyncio.to_thread(work)
+
+
+async def test_a_leaver_of_yesterday_is_not_let_in_by_a_directory_of_last_week(own: Installation, pair: Pair) -> None:
+    file = await prepared(own, pair, "--drift", "*=overwrite")
+    assert (await pair.account("bob"))["active"]
+    await asyncio.to_thread(own.run, "directory", "user", "disable", "bob@contoso.com")
+    await asyncio.to_thread(own.run, "sync", "Jira")
+    assert not (await pair.account("bob"))["active"]
+    said = await asyncio.to_thread(own.run, "restore", str(file), "--replace")
+    assert said.startswith(f"Restored from {file}. Applications held: 1. ")
+    for _ in range(2):
+        refused = await asyncio.to_thread(own.refused, "sync", "Jira")
+        assert "A restore holds the plan: it is the first after a restore from the backup of 20" in refused
+        assert not (await pair.account("bob"))["active"], "nothing was sent"
+    plan = await asyncio.to_thread(own.command, "plan", "Jira", "--json")
+    assert plan.code == 2 and "bob@contoso.com" in plan.out
+    released = refused.split("--release ")[1].split()[0]
+    await asyncio.to_thread(own.run, "sync", "Jira", "--release", released)
+    assert (await pair.account("bob"))["active"], "somebody has looked at it and wanted it so"
+    await asyncio.to_thread(own.run, "directory", "user", "disable", "bob@contoso.com")
+    await asyncio.to_thread(own.run, "sync", "Jira")
+    assert not (await pair.account("bob"))["active"]
+
+
+async def test_what_was_changed_since_is_reported_and_whoever_is_in_step_goes_on(own: Installation, pair: Pair) -> None:
+    file = await prepared(own, pair)
+    await asyncio.to_thread(own.run, "directory", "user", "disable", "bob@contoso.com")
+    await asyncio.to_thread(own.run, "sync", "Jira")
+    await asyncio.to_thread(own.run, "restore", str(file), "--replace")
+    await asyncio.to_thread(own.run, "sync", "Jira")
+    assert not (await pair.account("bob"))["active"]
+    assert "active is False instead of" in await asyncio.to_thread(own.run, "log", "Jira")
+
+
+async def test_into_an_empty_folder_and_the_keys_apart(own: Installation, pair: Pair, tmp_path: Path) -> None:
+    file = await prepared(own, pair)
+    assert file.stat().st_mode & 0o077 == 0
+    key = (own.folder / "secret.key").read_bytes()
+    assert key.strip() not in file.read_bytes()
+
+    def work() -> None:
+        with installation() as other:
+            other.run("restore", str(file))
+            assert other.json("directory", "user", "list") == own.json("directory", "user", "list")
+            assert "secret" in other.refused("plan", "Jira").lower()
+            (other.folder / "secret.key").write_bytes(key)
+            assert other.command("plan", "Jira").code == 0
+            other.run("audit", "verify")
+
+    await asyncio.to_thread(work)
+
+
+def test_what_cannot_be_restored_is_refused_and_nothing_is_lost(own: Installation, tmp_path: Path) -> None:
+    own.run("app", "create", "Jira")
+    file = tmp_path / "file"
+    own.run("backup", str(file))
+    assert own.refused("backup", str(file)) == f"{file} is there already: name a new file."
+    assert "something here already (tenants: default)" in own.refused("restore", str(file))
+    broken = tmp_path / "broken"
+    broken.write_bytes(file.read_bytes()[:2000])
+    assert "pg_restore failed" in own.refused("restore", str(broken), "--replace")
+    (tmp_path / "text").write_text("hello")
+    assert own.refused("restore", str(tmp_path / "text"), "--replace").endswith(
+        "is no backup that provisor backup made."
+    )
+    assert "cannot be read" in own.refused("restore", str(tmp_path / "missing"))
+    assert "cannot be written" in own.refused("backup", str(tmp_path / "no" / "folder"))
+    own.serve()
+    assert own.refused("restore", str(file), "--replace") == (
+        "A server or another command works on this database: stop it first."
+    )
+    assert [row["name"] for row in own.json("app", "list")] == ["Jira"]
