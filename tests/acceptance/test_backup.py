@@ -32,7 +32,7 @@ async def prepared(own: Installation, pair: Pair, *policy: str) -> Path:
             own.run(
                 "directory", "user", "create", f"{name}@contoso.com", f"givenName={name}", f"mail={name}@contoso.com"
             )
-            own.run("app", "assign", "Jira", f"{name}@contoso.com")
+            own.run("app", "assign", "Jira", "--user", f"{name}@contoso.com")
         own.run("sync", "Jira")
         own.run("backup", str(folder / "file"))
         return folder / "file"
@@ -81,7 +81,7 @@ async def test_into_an_empty_folder_and_the_keys_apart(own: Installation, pair: 
     def work() -> None:
         with installation() as other:
             other.run("restore", str(file))
-            assert other.json("directory", "user", "list") == own.json("directory", "user", "list")
+            assert other.json("directory", "users") == own.json("directory", "users")
             assert "secret" in other.refused("plan", "Jira").lower()
             (other.folder / "secret.key").write_bytes(key)
             assert other.command("plan", "Jira").code == 0

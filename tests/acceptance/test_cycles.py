@@ -14,6 +14,7 @@ from pair import OPS, Pair, members
 from provisor.connectors.base import TargetError
 from provisor.directory import groups, users
 from provisor.provisioning import edit as mappings
+from provisor.provisioning.decide import LOOKS
 from provisor.scim.requests import Request
 from provisor.sync import connection
 from provisor.workspace import edit as workspace_edit
@@ -372,7 +373,7 @@ async def test_a_promised_create_of_a_leaver_is_looked_for_again(pair: Pair) -> 
     ada = await pair.user("ada")
     await pair.sync(lambda request: "lost" if request.method == "POST" else None)
     await pair.unassign(ada)
-    for _ in range(7):
+    for _ in range(LOOKS + 1):
         await pair.sync()
     known = await pair.known(ada)
     assert (known.intent, known.target_id) == (None, None)

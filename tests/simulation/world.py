@@ -42,7 +42,7 @@ START = datetime(2026, 1, 1, tzinfo=UTC)
 #: Seconds for which things break, and after that, for which everything must come right.
 TROUBLE, PEACE = 1800.0, 4 * 86400.0
 #: The most cycles that it takes when nothing breaks any more.
-CYCLES = 60
+CYCLES = 200
 INTERVAL = timedelta(minutes=30)
 APPLICATION = "application"
 

@@ -214,6 +214,9 @@ async def _begin(job: Job, mode: Mode, asked: Kind | None, only: Only | None = N
         wanted = [(kind, item) for kind in OBJECT_TYPES for item in only.ids(kind)]
         await job.ledger.mark([SourceChange(item, kind, job.as_of) for kind, item in wanted], watermark=None)
     kind: Kind = asked or ("initial" if state.initial else "full" if _compare(job, state) else "incremental")
+    if state.restored is not None and asked is None:
+        # The ledger is as old as the backup: nothing that it knows is taken for granted.
+        kind = "full"
     cycle = await job.ledger.begin(kind, mode, state.generation, job.as_of)
     comparing = kind == "full" or (kind == "initial" and not (state.forced and asked is None))
     return _Run(cycle, comparing=comparing, restored=state.restored)

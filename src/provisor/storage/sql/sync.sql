@@ -141,8 +141,8 @@ where tenant = $1 and application = $2
 -- name: job_hold
 -- After a restore: whoever had a lease is not there, everything is compared, and the first plan with writes is held.
 update sync_job
-set restored = $1, initial = true, forced = false, compared = null, generation = generation + 1, holder = null,
-    lease_until = null, last_cycle = null, rest_until = null, epoch = epoch + 1
+set restored = $1, generation = generation + 1, holder = null, lease_until = null, last_cycle = null,
+    rest_until = null, epoch = epoch + 1
 returning application
 
 -- name: job_mended
