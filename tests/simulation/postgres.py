@@ -112,10 +112,10 @@ class InPostgres:
         return _Reached(Ledger(self.database, *self.key), around, self.loop)
 
     async def standing(self, seq: int) -> Mapping[str, Any]:
-        text = str(queries("applications").running).replace("a.provisioning = 'On' and ", "")
+        # Of this application alone, On or Off.
+        text = str(queries("applications").running).replace("a.provisioning = 'On'", f"a.id = '{self.key[1]}'")
         async with self.loop.asking(), self.database.reading() as tx:
-            rows = await tx.fetch(text)
-        row = next(row for row in rows if row["id"] == self.key[1])
+            row = await tx.fetchrow(text)
         return {**row, "seq": seq}
 
     async def next_try(self) -> float | None:
