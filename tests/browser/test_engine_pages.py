@@ -56,7 +56,7 @@ async def test_the_guard_is_released_in_the_portal_by_a_word_of_its_own(pair: Pa
         await visitor.press("Approve, and do exactly that")
         await visitor.sees("Nothing was done: The guard")
         await visitor.press("Plan again")
-        await visitor.tick("It is meant: let it through the guard")
+        await visitor.tick("It is meant: let it through")
         await visitor.press("Approve, and do exactly that")
         await visitor.sees("The plan was done as cycle")
         assert (await pair.account("p0"))["active"] is False

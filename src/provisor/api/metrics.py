@@ -16,7 +16,7 @@ from provisor.storage.pool import AWAY, Database
 from provisor.storage.queries import queries
 
 QUERIES = queries("leavers")
-_LEAST = {
+_GAUGES = {
     "provisor_leavers_open": "Accounts of people who left, not known to be closed.",
     "provisor_leaver_age_seconds_max": "How long ago the first of them left.",
 }
@@ -42,8 +42,8 @@ async def metrics(database: Database, token: str | None, authorization: str | No
 
 
 def _lines(rows: list[Any]) -> Iterator[str]:
-    for name, column in zip(_LEAST, ("open", "age"), strict=True):
-        yield f"# HELP {name} {_LEAST[name]}"
+    for name, column in zip(_GAUGES, ("open", "age"), strict=True):
+        yield f"# HELP {name} {_GAUGES[name]}"
         yield f"# TYPE {name} gauge"
         for row in rows:
             yield f'{name}{{tenant="{_quoted(row["tenant"])}",app="{_quoted(row["app"])}"}} {row[column]:.15g}'

@@ -8,6 +8,8 @@
     revert       instead of planning: another cycle, the other way round
     applying     the plan's changes become requests; ``outcomes`` says what each answer means, ``stopping`` when to end
     ledger       the engine's own tables: links, intents, plans, log; every write is fenced by the lease's epoch
+    promises     what is durable before a page is sent; ``settling`` writes what came of it
+    leavers      who left and may still be active; made from the directory's feed, without the target
     plan_file    a plan as a document that is approved and applied
     explain      one object from scope to the next cycle; ``doctor`` the whole application, ``survey`` the whole target
     summary      rows of the log, step by step and in files; ``report`` counts them

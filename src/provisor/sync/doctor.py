@@ -123,8 +123,9 @@ def _quarantine(application: Application, state: JobState) -> Finding:
     if state.quarantine is None:
         return Finding("quarantine", "good", "The application is not in quarantine.")
     sentence = f"It is in quarantine: {state.quarantine}"
-    held = "guard against accidental deletion" in state.quarantine
-    mend = f"provisor plan {application.name}" if held else f"provisor app test {application.name}"
+    held = state.restored is not None or "guard against accidental deletion" in state.quarantine
+    asks = "plan" if held else "report" if "objects fail" in state.quarantine else "app test"
+    mend = f"provisor {asks} {application.name}"
     return Finding("quarantine", "bad", sentence, mend)
 
 

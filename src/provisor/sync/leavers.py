@@ -55,15 +55,14 @@ async def notice(database: Database, tenant: UUID, job: Job) -> None:
     async with database.reading() as tx:
         look.watched = await tx.fetchval(QUERIES.watched, *look.key)
     configured = look.watched == 0
-    while page := await look.page():
-        configured = configured or any(change.id == job.application for change in page)
-        objects = await with_related(job, [change for change in page if change.object_type != "Application"])
-        people = [change.id for change in objects if change.object_type == "User"]
+    while not configured and (page := await look.page()):
         # A changed configuration concerns everybody: until they are looked at the mark must not pass it.
-        if not await look.at(people, page[-1].seq if not configured else look.watched):
-            return
+        configured = any(change.id == job.application for change in page)
         if configured:
             break
+        objects = await with_related(job, [change for change in page if change.object_type != "Application"])
+        if not await look.at([change.id for change in objects if change.object_type == "User"], page[-1].seq):
+            return
     if configured:
         await look.at_everybody(job.as_of)
     elif look.watched < job.as_of:

@@ -8,7 +8,7 @@ select object_id, at from directory_change where tenant = $1 and object_id = any
 -- name: mark
 -- $3 leave, since $4 unless they did before; $5 are back. Whose account was closed meanwhile is not put on the list.
 update sync_object
-set leaving = case when source_id = any($3::uuid[]) and (state = 'linked' or intent is not null or unsettled)
+set leaving = case when source_id = any($3::uuid[]) and (state = 'linked' or intent is not null or (unsettled and state = 'disabled'))
                    then coalesce(leaving, (select at from unnest($3::uuid[], $4::timestamptz[]) as gone (id, at)
                                            where gone.id = source_id)) end
 where tenant = $1 and application = $2 and (source_id = any($3::uuid[]) or source_id = any($5::uuid[]))
@@ -27,11 +27,11 @@ where j.watched <> t.seq and a.tenant_url is not null and a.secret_token is not 
 -- People of whom an account may be open, by id.
 select source_id from sync_object
 where tenant = $1 and application = $2 and object_type = 'User' and source_id > $3
-  and (state = 'linked' or intent is not null or unsettled)
+  and (state = 'linked' or intent is not null or (unsettled and state = 'disabled'))
 order by source_id limit $4
 
 -- name: open
-select o.application, a.name as app, o.source_id, o.target_id, o.state, o.intent, o.leaving, o.error, o.next_try, o.failures,
+select o.application, a.name as app, o.source_id, o.target_id, o.state, o.intent, o.leaving, o.error,
        moment() - o.leaving as age, j.quarantine, a.provisioning,
        coalesce(u.upn, o.last_applied ->> 'userName', o.intent ->> 'userName', o.source_id::text) as name
 from sync_object o

@@ -242,10 +242,10 @@ where tenant = $1 and application = $2 and source_id = any($3::uuid[])
 -- name: settle
 update sync_object
 set applied_seq = case when s.applied_seq < 0 then least(sync_object.applied_seq, sync_object.desired_seq - 1)
-                       else greatest(sync_object.applied_seq, s.applied_seq) end, target_id = s.target_id, adopted = s.adopted,
-    state = s.state, intent = s.intent,
-    refused = case when s.failures > sync_object.failures then s.refused else sync_object.refused and s.failures > 0 end, last_applied = s.last_applied, kept = s.kept, failures = s.failures,
-    error = s.error, deleting = s.deleting,
+                       else greatest(sync_object.applied_seq, s.applied_seq) end,
+    target_id = s.target_id, adopted = s.adopted, state = s.state, intent = s.intent, last_applied = s.last_applied,
+    kept = s.kept, failures = s.failures, error = s.error, deleting = s.deleting,
+    refused = case when s.failures > sync_object.failures then s.refused else sync_object.refused and s.failures > 0 end,
     -- What was said of its manager or members and not heard is not known by how its own attributes are.
     unsettled = s.unsettled or (sync_object.unsettled and sync_object.references_due),
     -- Whoever left stays on the list until the account is known to be closed.
