@@ -106,10 +106,9 @@ class Installation:
 
 
 @contextlib.contextmanager
-def installation() -> Iterator[Installation]:
+def installation(place: Path | None = None) -> Iterator[Installation]:
     """A new data folder, in a place that the database's account can reach; gone at the end, server and all."""
-    place = Path(tempfile.mkdtemp(prefix="provisor-test-"))
-    place.chmod(0o711)
+    place = place or new_place()
     made = Installation(place / "data")
     try:
         yield made
@@ -118,6 +117,13 @@ def installation() -> Iterator[Installation]:
             made.stop()
         end_database(made.folder)
         shutil.rmtree(place, ignore_errors=True)
+
+
+def new_place() -> Path:
+    """A folder for an installation."""
+    place = Path(tempfile.mkdtemp(prefix="provisor-test-"))
+    place.chmod(0o711)
+    return place
 
 
 def end_database(folder: Path) -> None:

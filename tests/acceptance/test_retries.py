@@ -20,9 +20,13 @@ from provisor.connectors.base import Target, TargetError
 from provisor.connectors.http import Http
 from provisor.directory import applications
 from provisor.provisioning import edit
+from provisor.provisioning.change import Change, Known
 from provisor.provisioning.policies import changed
+from provisor.provisioning.retries import LEAVERS_EVERY, POLICIES, Retries
 from provisor.scim.requests import Request
 from provisor.storage.queries import queries
+from provisor.sync.outcomes import without_request
+from provisor.sync.records import Planned
 from provisor.sync.schedule import due
 from serving import serving
 
@@ -267,3 +271,21 @@ async def test_one_lost_answer_does_not_end_the_cycle(pair: Pair) -> None:
     result = await pair.cycle(lambda target: Refusing(target, lost, lambda request: _name(request) == "bob@"))
     assert (result.status, result.failures) == ("done", 1)
     assert (await pair.account("cleo"))["active"]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "known", "most"),
+    [
+        # Somebody who is to have an account: the answer of a create was lost, and the account there is a stranger's.
+        ({"userName": "ada"}, Known("1", "User", intent={"userName": "ada"}, failures=9), 1.2 * 24 * 3600),
+        # Somebody who left: of the same create nobody knows, and of an account it is known that it is open.
+        ({}, Known("1", "User", intent={"userName": "ada"}, failures=9), LEAVERS_EVERY),
+        ({}, Known("1", "User", state="linked", target_id="7", failures=9), LEAVERS_EVERY),
+    ],
+)
+def test_who_is_refused_is_looked_at_again_soon_only_when_they_may_have_to_go(
+    wanted: dict[str, Any], known: Known, most: float
+) -> None:
+    change = Change("refuse", "User", "1", "ada", "somebody else's", 3, 1, wanted=wanted, retry=True)
+    outcome = without_request(Planned(0, change), known, Retries(POLICIES["provisor"], lambda: 1.0), exists=True)
+    assert outcome.retry_seconds == pytest.approx(most)

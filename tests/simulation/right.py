@@ -6,7 +6,7 @@ before the people whom they match, and what its own administrators deleted: that
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -57,8 +57,9 @@ class Facts:
         if not entitled and not shuts and after.get("active") is True and item is not None and not item.active:
             raise Violation(f"{owner} has not been entitled since {since:.2f} and is let in at {now:.2f}")
 
-    def check(self, known: Mapping[str, Known] | None) -> None:
-        """Everything. ``known`` is what the ledger knows of the deleted; None where nobody can have noticed."""
+    def check(self, known: Mapping[str, Known] | None, linked: Collection[str]) -> None:
+        """Everything. ``known`` is what the ledger knows of the deleted; None where nobody can have noticed.
+        ``linked`` are target ids of accounts that were there before and were found to be somebody's."""
         accounts: dict[str, list[Item]] = {}
         for account in self.service.accounts():
             if account.owner in self.since:
@@ -68,8 +69,8 @@ class Facts:
         mine = {identity: found[0] for identity, found in accounts.items()}
         for target_id, identity in self.adoptable.items():
             old = self.service.items.get(target_id)
-            if old is not None and old.owner is None and not old.active:
-                # Merged and closed before it was ever given its externalId.
+            if old is not None and old.owner is None and target_id in linked:
+                # Merged, and its owner left before it was ever given its externalId.
                 mine.setdefault(identity, old)
         self._check_groups(mine)
         self._check_lost(set(mine), known or {})

@@ -198,9 +198,12 @@ class World:
         self.service.away_until = self.service.refusing_until = 0.0
         self._told("peace")
         await self._settle()
-        compares = self._scenario.compares
-        lost = sorted(self.facts.deleted)
-        self.facts.check(await self.ledger_of(Process()).known(lost) if compares else None)
+        compares, ledger = self._scenario.compares, self.ledger_of(Process())
+        matched = await ledger.known(sorted(set(self.facts.adoptable.values())))
+        self.facts.check(
+            await ledger.known(sorted(self.facts.deleted)) if compares else None,
+            {found.target_id for found in matched.values() if found.linked and found.target_id},
+        )
         await self._again()
 
     def _people(self) -> None:

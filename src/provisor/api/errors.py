@@ -14,7 +14,7 @@ from provisor.api.limits import Exceeded
 from provisor.jsongate import JsonError
 from provisor.refusal import Conflict, Forbidden, Invalid, NotFound, Refusal, Unavailable
 from provisor.scim.errors import ScimError
-from provisor.storage.pool import BUSY, UNFIT
+from provisor.storage.pool import BUSY, UNFIT, busy
 from provisor.workspace.refusals import WireRefusal
 
 #: status, scimType and error_code of refusals that are not SCIM's own.
@@ -28,7 +28,6 @@ _TABLE: Final[tuple[tuple[type[Exception], int, str | None, str | None], ...]] =
     *((kind, 503, None, None) for kind in BUSY),
 )
 _UNFIT: Final = "A value here cannot be stored."
-_BUSY: Final = "The database does not answer now: try again."
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +75,7 @@ def problem(error: Exception) -> Problem | None:
         return Problem(error.status, error.scim_type, str(error), error.error_code)
     for kind, status, scim_type, error_code in _TABLE:
         if isinstance(error, kind):
-            detail = str(error) if isinstance(error, Refusal) else _UNFIT if status == 400 else _BUSY
+            detail = str(error) if isinstance(error, Refusal) else _UNFIT if status == 400 else busy(error)
             return Problem(status, scim_type, detail, error_code, 1 if status == 503 else None)
     return None
 

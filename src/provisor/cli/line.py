@@ -142,9 +142,12 @@ def _unexpected(error: Exception) -> str:
     if os.environ.get("PROVISOR_DEBUG"):
         raise error
     from provisor.connectors.base import TargetError
+    from provisor.storage.pool import BUSY, busy
 
     if isinstance(error, TargetError):
         return str(error)
+    if isinstance(error, BUSY):
+        return busy(error)
     return f"Provisor failed ({type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'no detail'})."
 
 

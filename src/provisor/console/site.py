@@ -7,6 +7,7 @@ or, for a script, in the place where the form stands.
 
 from __future__ import annotations
 
+import contextlib
 import hmac
 import ipaddress
 from collections.abc import Iterable
@@ -26,7 +27,7 @@ from provisor.console.page import Act, Page
 from provisor.console.templating import render
 from provisor.console.visit import Visit, current_address, theme
 from provisor.refusal import Conflict, Forbidden, Invalid, NotFound, Refusal, Unavailable
-from provisor.storage.pool import BUSY, UNFIT, Tx
+from provisor.storage.pool import AWAY, BUSY, UNFIT, Tx, busy
 
 HEADERS: Final = {
     "Content-Security-Policy": (
@@ -48,7 +49,6 @@ _STATUS: Final[tuple[tuple[type[Refusal], int], ...]] = (
 )
 #: How long a browser is known again at the next sign-in.
 DEVICE_SECONDS: Final = 365 * 24 * 3600
-_BUSY: Final = "The database does not answer now: try again in a moment."
 
 
 V = TypeVar("V", bound=Visit)
@@ -149,8 +149,8 @@ def _route(house: House, site: Site[V], page: Page, act: Act) -> Route:
             response = error_page(request, status, str(error))
         except UNFIT:
             response = error_page(request, 400, "A value in the address or the form cannot be used.")
-        except BUSY:
-            response = error_page(request, 503, _BUSY)
+        except BUSY as error:
+            response = error_page(request, 503, busy(error))
         for name, value in HEADERS.items():
             response.headers.setdefault(name, value)
         return response
@@ -195,7 +195,10 @@ async def _recognise(house: House, site: Site[V], visit: V, secret: str, act: Ac
         visit.notice = None
     # A part that renews itself is nobody's click: it does not keep a session alive.
     used = stale and not act.part
-    if used or shown:
+    if not used and not shown:
+        return
+    # A database that takes no changes can still be looked at.
+    with contextlib.suppress(*AWAY):
         async with house.database.transaction() as tx:
             await sessions.seen(tx, secret)
             if shown:

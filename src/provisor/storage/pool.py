@@ -30,11 +30,14 @@ BUSY: Final = (
     asyncpg.PostgresConnectionError,
     asyncpg.CannotConnectNowError,
     asyncpg.AdminShutdownError,
-    asyncpg.TooManyConnectionsError,
     asyncpg.InterfaceError,
     asyncpg.InternalClientError,
     OSError,
     TimeoutError,
+    # The database takes no changes, but it can be read.
+    asyncpg.ReadOnlySQLTransactionError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.PostgresSystemError,
 )
 #: What a statement raises for a value that no column takes.
 UNFIT: Final = asyncpg.DataError
@@ -50,6 +53,15 @@ _SETTINGS = {
     # The planner's just-in-time compilation costs more than every statement here takes.
     "jit": "off",
 }
+
+
+def busy(error: Exception) -> str:
+    """What is the matter with the database, for one of :data:`BUSY`, in a sentence with what to do."""
+    if isinstance(error, asyncpg.ReadOnlySQLTransactionError):
+        return "The database is read-only now: it can be read, and takes no changes."
+    if isinstance(error, asyncpg.DiskFullError | asyncpg.PostgresSystemError):
+        return "The database's disk is full or broken: it can be read, and takes no changes until that is mended."
+    return "The database does not answer now: try again."
 
 
 class Database:

@@ -157,7 +157,9 @@ def _refused(row: Planned, known: Known, retries: Retries) -> Outcome:
         # Who could not be looked at now is looked at when the time comes, whatever kind of cycle that is.
         unsettled=known.unsettled or (change.retry and known.linked),
     )
-    again = retries.after(known.failures, leaver=known.linked or known.intent is not None) if change.retry else None
+    # Nobody who is to have what is wanted for them is on the way out, though an account may have been made already.
+    leaver = known.linked or (known.intent is not None and not change.wanted)
+    again = retries.after(known.failures, leaver=leaver) if change.retry else None
     return Outcome(
         row.ordinal,
         change.source_id,

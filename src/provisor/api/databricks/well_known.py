@@ -5,7 +5,7 @@ from __future__ import annotations
 from starlette.responses import JSONResponse, Response
 
 from provisor.refusal import NotFound
-from provisor.storage.pool import AWAY, Database
+from provisor.storage.pool import AWAY, Database, busy
 from provisor.workspace import workspaces
 
 
@@ -16,9 +16,9 @@ async def well_known(database: Database, name: str | None, otherwise: Response) 
             workspace = await workspaces.get(tx, name) if name else await workspaces.first(tx)
     except NotFound:
         return otherwise
-    except AWAY:
+    except AWAY as error:
         return JSONResponse(
-            {"error_code": "TEMPORARILY_UNAVAILABLE", "message": "The database does not answer now: try again."},
+            {"error_code": "TEMPORARILY_UNAVAILABLE", "message": busy(error)},
             status_code=503,
             headers={"Retry-After": "1"},
         )
