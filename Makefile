@@ -6,10 +6,10 @@ STAMP := .venv/installed
 CHROMIUM := apt-get install -y -qq --no-install-recommends chromium
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo serve test browser screens check bench fuzz simulate kill format
+.PHONY: help install demo serve test browser screens check bench bench-engine fuzz simulate kill format
 
 help: ## what can be made
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 install: $(STAMP) ## the virtual environment .venv with everything, and the command .venv/bin/provisor
 
@@ -62,6 +62,11 @@ kill: $(STAMP) ## KILLS (200) cycles hit by kill -9, then PostgreSQL restarted u
 
 bench: $(STAMP) ## what things cost, against a floor in the same run
 	@$(BIN)/python -m tests.bench
+
+SCALE ?= S G
+
+bench-engine: $(STAMP) ## cycles of SCALE ("S G"; also M, L), against the same requests from a bare client; PROFILE=1 profiles
+	@$(BIN)/python -m tests.bench.engine $(SCALE) $(if $(PROFILE),--profile)
 
 format: $(STAMP)
 	@$(BIN)/ruff format --quiet .

@@ -10,12 +10,13 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import SystemRandom
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+from provisor import audit
 from provisor.access.actors import PROVISOR, Actor
 from provisor.access.secrets import SecretBox, key_from_file, key_from_text
 from provisor.config import Settings
@@ -34,7 +35,7 @@ from provisor.refusal import Conflict, Invalid
 from provisor.scim.wires import WIRES
 from provisor.storage import embedded
 from provisor.storage.migrate import migrate
-from provisor.storage.pool import Database, connect
+from provisor.storage.pool import Database, Tx, connect
 from provisor.storage.queries import queries
 from provisor.sync.job import Job
 from provisor.sync.ledger import Ledger, managed_by
@@ -46,7 +47,7 @@ if TYPE_CHECKING:
     from provisor.connectors.scim import ScimTarget
     from provisor.sync.cycle import Asked, Report, Result
     from provisor.sync.notices import Notifier
-    from provisor.sync.schedule import Key, Scheduler
+    from provisor.sync.schedule import Key, Reason
 
 #: What the first command makes when nobody ran ``provisor init``.
 FIRST_DOMAIN = "{tenant}.localhost"
@@ -228,23 +229,27 @@ def doors(house: House) -> Any:
     )
 
 
-def scheduler(house: House) -> Scheduler:
-    """The scheduler that runs the cycles of every application that is On."""
-
+async def work(house: House) -> None:
+    """Run the cycles of every application that is On, together with whoever else works on this database, until
+    cancelled."""
     from provisor.sync.cycle import Asked
-    from provisor.sync.schedule import Scheduler
+    from provisor.sync.jobs import Jobs
+    from provisor.sync.schedule import Dispatcher
 
-    async def cycle(key: Key) -> Result:
+    async def cycle(key: Key, reason: Reason) -> Result:
         async with house.database.reading() as tx:
             tenant = await tenants.by_id(tx, key.tenant)
-        return await house.cycle(tenant, key.application, lambda stage, done, total: None, Asked(backed_off=False))
+        asked = Asked(backed_off=False, quick=reason == "change")
+        return await house.cycle(tenant, key.application, lambda stage, done, total: None, asked)
 
     async def notice(key: Key) -> None:
         async with house.database.reading() as tx:
             tenant = await tenants.by_id(tx, key.tenant)
         await house.notice_leavers(tenant, key.application)
 
-    return Scheduler(house.database, cycle, notice, house.settings.cycle_minutes)
+    safety = timedelta(minutes=house.settings.cycle_minutes)
+    jobs = Jobs(house.database, house.dsn, cycle, notice, safety, house.settings.worker_jobs)
+    await jobs.run(Dispatcher(house.database, jobs.defer, safety).run)
 
 
 def notifier(house: House) -> Notifier:
@@ -278,6 +283,7 @@ async def backup(house: House, file: Path) -> int:
 
     async with house.database.transaction() as tx:
         await tx.execute(queries("instance").put, _BACKUP, datetime.now(UTC).isoformat())
+        await _noted(tx, audit.Entry("backup", f"file {file.name}"))
     return await dump(house.dsn, file)
 
 
@@ -305,7 +311,14 @@ async def restore(settings: Settings, file: Path, *, replace: bool) -> int:
     async with opened(settings, size=2) as house, house.database.transaction() as tx:
         made = datetime.fromisoformat(await tx.fetchval(queries("instance").get, _BACKUP))
         await tx.execute(queries("sync").job_make_all)
+        await _noted(tx, audit.Entry("restore", f"file {file.name}", after={"backup of": made.isoformat()}))
         return len(await tx.fetch(queries("sync").job_hold, made))
+
+
+async def _noted(tx: Tx, entry: audit.Entry) -> None:
+    """In every tenant's audit log: what was done to the whole installation by whoever runs it."""
+    for tenant in await tenants.everyone(tx):
+        await audit.record(tx, f"tenant/{tenant.name}", PROVISOR, [entry])
 
 
 async def announce(house: House, listening: str) -> None:

@@ -6,14 +6,21 @@ file is the one given by ``PROVISOR_CONFIG``, else ``provisor.toml`` in the data
 
 from __future__ import annotations
 
+import json
 import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import AnyHttpUrl, Field, SecretStr, ValidationError, field_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+from pydantic_settings import (
+    BaseSettings,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
 
 from provisor.refusal import Invalid
 
@@ -43,10 +50,10 @@ class Settings(BaseSettings):
     public_url: AnyHttpUrl | None = Field(None, description="how others reach the server; default: host and port")
     tls_cert: Path | None = Field(None, description="certificate chain (PEM)")
     tls_key: Path | None = Field(None, description="private key of the certificate (PEM)")
-    allowed_targets: frozenset[str] = Field(
+    allowed_targets: Annotated[frozenset[str], NoDecode] = Field(
         frozenset(), description="hosts that provisioning may reach over http; loopback is always allowed"
     )
-    trusted_proxies: frozenset[str] = Field(
+    trusted_proxies: Annotated[frozenset[str], NoDecode] = Field(
         frozenset(), description="addresses of proxies whose X-Forwarded-For and X-Forwarded-Proto are believed"
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
@@ -60,7 +67,9 @@ class Settings(BaseSettings):
     )
     notify_url: AnyHttpUrl | None = Field(None, description="a webhook that hears of quarantines")
     notify_secret: SecretStr | None = Field(None, description="what the webhook's requests are signed with")
-    notify_mail: frozenset[str] = Field(frozenset(), description="addresses that hear of quarantines by mail")
+    notify_mail: Annotated[frozenset[str], NoDecode] = Field(
+        frozenset(), description="addresses that hear of quarantines by mail; in a variable with commas between"
+    )
     notify_from: str = Field("provisor@localhost", description="whom those mails come from")
     smtp_url: SecretStr | None = Field(
         None, description="the mail server: smtp://host:port or smtps://user:password@host"
@@ -72,7 +81,18 @@ class Settings(BaseSettings):
     target_requests_at_once: int = Field(
         16, ge=1, le=1000, description="requests under way at a time at one target, at most"
     )
+    worker_jobs: int = Field(32, ge=1, le=1000, description="cycles that one process runs at a time")
     cycle_minutes: float = Field(30, gt=0, le=1440, description="minutes between safety cycles")
+
+    @field_validator("allowed_targets", "trusted_proxies", "notify_mail", mode="before")
+    @classmethod
+    def _listed(cls, value: Any) -> Any:
+        """``a, b`` or, as it was written before, a JSON list."""
+        if not isinstance(value, str):
+            return value
+        if value.strip().startswith("["):
+            return json.loads(value)
+        return [item.strip() for item in value.split(",") if item.strip()]
 
     @field_validator("data")
     @classmethod

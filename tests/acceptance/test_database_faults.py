@@ -149,8 +149,8 @@ async def faulty(request: pytest.FixtureRequest) -> AsyncIterator[tuple[Any, Pai
 
 
 async def _eventually(ask: Callable[[], Any]) -> Any:
-    """Ask until it goes well; it has thirty seconds."""
-    async with asyncio.timeout(30):
+    """Ask until it goes well; it has a minute."""
+    async with asyncio.timeout(60):
         while True:
             with contextlib.suppress(*AWAY, AssertionError):
                 return await ask()

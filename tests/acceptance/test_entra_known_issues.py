@@ -120,10 +120,10 @@ async def test_07_stop_means_stop(pair: Pair) -> None:
 def test_08_the_interval_is_configurable() -> None:
     now = datetime.now(UTC)
     row = {"last_cycle": now - timedelta(minutes=6), "now": now, "quarantine": None, "initial": False, "retries": 0}
-    row |= {"seq": 7, "watermark": 7, "resting": False, "leavers": False}
-    assert due(row, timedelta(minutes=5), 0) and not due(row, timedelta(minutes=40), 0)
+    row |= {"seq": 7, "watermark": 7, "resting": False, "leavers": False, "refused": 0, "schedule": None}
+    assert due(row, timedelta(minutes=5)) == "time" and due(row, timedelta(minutes=40)) is None
     # What changed waits for no interval at all.
-    assert due({**row, "seq": 8}, timedelta(minutes=40), 0)
+    assert due({**row, "seq": 8}, timedelta(minutes=40)) == "change"
 
 
 async def test_09_changes_at_the_target_are_noticed_and_named(pair: Pair) -> None:

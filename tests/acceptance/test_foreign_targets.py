@@ -221,7 +221,7 @@ async def test_a_target_that_is_away_quarantines_and_changes_nothing(pair: Pair,
     result = await pair.sync()
     assert result.status == "failed"
     assert await pair.known(ada) == before
-    await pair.connect(pair.base, pair.token)
+    await pair.connect(pair.base, pair.token, force=True)
     assert (await pair.sync()).counts == {"disable": 1}
 
 

@@ -18,9 +18,11 @@ from provisor.compose import House
 from provisor.connectors.base import TargetError
 from provisor.directory import applications, assignments, groups, importer, users
 from provisor.provisioning import edit as mappings
+from provisor.refusal import Conflict
 from provisor.scim.requests import Request
 from provisor.storage.queries import queries
 from provisor.sync import cycle
+from provisor.sync.leavers import how_many
 from provisor.sync.schedule import due
 from provisor.workspace import edit as workspace_edit
 from provisor.workspace import groups as teams
@@ -246,12 +248,12 @@ async def test_a_dry_run_hides_nobody_from_the_scheduler(pair: Pair) -> None:
         await pair.unassign(ada)
         await pair.plan()
         async with pair.house.database.reading() as tx:
-            rows = await tx.fetch(queries("applications").running)
-        assert due(next(row for row in rows if row["id"] == pair.application), timedelta(minutes=30), 0)
+            row = await tx.fetchrow(queries("applications").running, pair.application)
+        assert due(row, timedelta(minutes=30)) is not None
         await pair.sync()
         async with pair.house.database.reading() as tx:
-            rows = await tx.fetch(queries("applications").running)
-        assert not due(next(row for row in rows if row["id"] == pair.application), timedelta(minutes=30), 0)
+            row = await tx.fetchrow(queries("applications").running, pair.application)
+        assert due(row, timedelta(minutes=30)) is None
     finally:
         await set_application(pair, provisioning="Off")
 
@@ -536,8 +538,8 @@ async def would_be_due(pair: Pair) -> bool:
     sql = queries("applications").running
     text = str(sql).replace("a.provisioning = 'On' and ", "")
     async with pair.house.database.reading() as tx:
-        rows = await tx.fetch(text)
-    return due(next(row for row in rows if row["id"] == pair.application), timedelta(minutes=30), 0)
+        row = await tx.fetchrow(text, pair.application)
+    return due(row, timedelta(minutes=30)) is not None
 
 
 async def test_a_manager_that_is_set_does_not_hide_an_unheard_re_enable(standard: Pair) -> None:
@@ -899,9 +901,48 @@ async def test_another_target_is_said_to_need_a_full_clear(pair: Pair, shop: Ins
     await pair.sync()
     other = await Pair.make(shop, house)
     try:
-        await pair.connect(other.base, other.token)
+        with pytest.raises(Conflict, match=r"app knows 1 accounts by .* --clear full\. Nothing was saved"):
+            await pair.connect(other.base, other.token)
         await pair.restart(full=True)
+        await pair.connect(other.base, other.token)
         await pair.sync()
         assert await other.account("ada") is not None
     finally:
         await other.close()
+
+
+async def test_another_target_behind_the_links_takes_nobody_off_the_list(
+    pair: Pair, shop: Installation, house: House
+) -> None:
+    """Ids of the old target are nobody at the new one: that everybody is gone there is no news of anybody."""
+    people = [await pair.user(f"p{number}") for number in range(6)]
+    await pair.sync()
+    other = await Pair.make(shop, house)
+    try:
+        await pair.set_user(people[0], accountEnabled=False)
+        await pair.house.notice_leavers(pair.tenant, pair.application)
+        # Somebody says that it is the same system, and is wrong.
+        await pair.connect(other.base, other.token, force=True)
+        result = await pair.cycle(lambda target: target, full=True)
+        assert (result.status, result.counts) == ("quarantined", {"removed": 6})
+        assert "finds gone 6 accounts" in str(result.error)
+        async with house.database.reading() as tx:
+            assert await how_many(tx, pair.tenant.id, pair.application) == 1
+        assert (await pair.known(people[1])).linked
+    finally:
+        await other.close()
+
+
+async def test_links_with_leavers_behind_them_are_forgotten_by_force_only(pair: Pair, shop: Installation) -> None:
+    ada = await pair.user("ada")
+    await pair.sync()
+    await pair.set_user(ada, accountEnabled=False)
+    await pair.house.notice_leavers(pair.tenant, pair.application)
+    of = ("--tenant", pair.tenant.name)
+    for words in (("app", "restart", "app", "--clear", "full"), ("app", "delete", "app")):
+        said = await asyncio.to_thread(shop.refused, *words, *of)
+        assert said.startswith("1 who left may still be active at the target of app, and nobody would know of them any")
+    assert (await pair.known(ada)).linked
+    assert "BAD  leavers" in (await asyncio.to_thread(shop.command, "doctor", "app", *of)).out
+    await asyncio.to_thread(shop.run, "app", "restart", "app", "--clear", "full", "--force", *of)
+    assert await pair.known(ada) is None or not (await pair.known(ada)).linked

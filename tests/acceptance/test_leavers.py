@@ -135,10 +135,10 @@ async def test_leavers_of_an_application_in_quarantine_are_tried_every_five_minu
     moved = Moved(pair.house.database)
     row = {"now": timedelta(), "last_cycle": timedelta(), "quarantine": "x", "resting": False}
     moved.ahead = timedelta(seconds=299)
-    assert not due({**row, "now": moved.ahead, "leavers": True}, timedelta(minutes=30), 9)
+    assert due({**row, "now": moved.ahead, "leavers": True, "refused": 9}, timedelta(minutes=30)) is None
     moved.ahead = timedelta(seconds=301)
-    assert due({**row, "now": moved.ahead, "leavers": True}, timedelta(minutes=30), 9)
-    assert not due({**row, "now": moved.ahead, "leavers": False}, timedelta(minutes=30), 9)
+    assert due({**row, "now": moved.ahead, "leavers": True, "refused": 9}, timedelta(minutes=30)) == "time"
+    assert due({**row, "now": moved.ahead, "leavers": False, "refused": 9}, timedelta(minutes=30)) is None
 
 
 async def test_whoever_was_let_in_again_by_hand_is_on_it_when_a_cycle_sees_it(pair: Pair) -> None:

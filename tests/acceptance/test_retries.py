@@ -67,8 +67,8 @@ async def is_due(pair: Pair) -> bool:
     """As the scheduler's query says, without switching the application on (the shared server would run it)."""
     text = str(queries("applications").running).replace("a.provisioning = 'On' and ", "")
     async with pair.house.database.reading() as tx:
-        rows = await tx.fetch(text)
-    return due(next(row for row in rows if row["id"] == pair.application), timedelta(days=365), 0)
+        row = await tx.fetchrow(text, pair.application)
+    return due(row, timedelta(days=365)) is not None
 
 
 async def tried(pair: Pair, identity: UUID) -> int:
@@ -289,3 +289,11 @@ def test_who_is_refused_is_looked_at_again_soon_only_when_they_may_have_to_go(
     change = Change("refuse", "User", "1", "ada", "somebody else's", 3, 1, wanted=wanted, retry=True)
     outcome = without_request(Planned(0, change), known, Retries(POLICIES["provisor"], lambda: 1.0), exists=True)
     assert outcome.retry_seconds == pytest.approx(most)
+
+
+def test_a_link_to_an_account_of_somebody_who_is_deleted_meanwhile_is_kept() -> None:
+    """Or nobody would know whose it is when the deletion is looked at."""
+    change = Change("link", "Group", "1", "Team", "is there", 3, 1, target_id="7", wanted={"displayName": "Team"})
+    known = Known("1", "Group", intent={"displayName": "Team"})
+    after = without_request(Planned(0, change), known, Retries(POLICIES["provisor"], lambda: 1.0), exists=False).after
+    assert after is not None and after.linked and after.target_id == "7"

@@ -102,7 +102,8 @@ async def test_seed_57_to_60_the_doctor_names_the_command_that_mends(shop: Insta
     await pair.sync()
     found = {item["area"]: item for item in (await told(shop, pair, "doctor", "app"))["findings"]}
     assert list(found) == [
-        "connection", "token", "owner", "mappings", "scope", "matching", "quarantine", "schedule", "guard",
+        "connection", "token", "owner", "mappings", "scope", "matching", "quarantine", "leavers", "schedule",
+        "guard",
     ]  # fmt: skip
     assert {area for area, item in found.items() if item["level"] != "good"} == {"schedule"}
     assert found["schedule"]["mend"] == "provisor app start app"

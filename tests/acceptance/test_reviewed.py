@@ -327,3 +327,28 @@ async def test_a_plan_is_of_one_target_and_done_at_no_other(pair: Pair, standard
     await pair.connect(standard.base, standard.token)
     assert (await pair.cycle(same, promised=plan.hash)).status == "failed"
     assert await standard.account("ada") is None
+
+
+async def test_a_promised_name_that_is_a_strangers_keeps_nobody_from_an_account(pair: Pair) -> None:
+    await pair.mapping(lambda d: mappings.add_mapping(d, "User", "externalId", attribute="objectId"))
+    ada = await pair.user("ada")
+    await pair.sync(lambda request: "lost" if request.method == "POST" else None)
+    assert (await pair.known(ada)).intent is not None
+    await pair.call("POST", "/Users", {"userName": "ada@contoso.com", "externalId": "somebody else's"})
+    assert (await pair.sync()).counts == {"refuse": 1}, "of another source"
+    await pair.set_user(ada, userPrincipalName="eve@contoso.com")
+    assert (await pair.sync()).counts == {"create": 1}
+    assert (await pair.account("eve"))["active"]
+    assert (await pair.account("ada"))["externalId"] == "somebody else's"
+    assert (await pair.sync()).counts == {}
+
+
+async def test_a_promised_name_that_is_a_strangers_is_no_account_of_a_leaver(pair: Pair) -> None:
+    await pair.mapping(lambda d: mappings.add_mapping(d, "User", "externalId", attribute="objectId"))
+    ada = await pair.user("ada")
+    await pair.sync(lambda request: "lost" if request.method == "POST" else None)
+    await pair.call("POST", "/Users", {"userName": "ada@contoso.com", "externalId": "somebody else's"})
+    await pair.unassign(ada)
+    assert (await pair.sync()).counts == {}
+    assert (await pair.known(ada)).intent is None
+    assert (await pair.account("ada"))["active"]

@@ -41,6 +41,33 @@ class LedgerCorners:
         assert (await dirty(ledger), await known(ledger, ada)) == ([ada], replace(after, failures=0))
         assert [due.seq for due in await ledger.due("User", None, 9, backed_off=False)] == [6]
 
+    async def test_what_is_made_again_is_not_the_account_that_was_deleted(self, ledger: Any) -> None:
+        (ada,) = ids(1)
+        await marked(ledger, ada, seq=5)
+        epoch = await leased(ledger)
+        applied = {"userName": "old@contoso.com"}
+        gone = Known(ada, "User", "linked", "42", adopted=True, last_applied=applied, unsettled=True, deleting=True)
+        await settled(ledger, epoch, gone, seq=5, settled=False)
+        await ledger.promise(epoch, [create(ada)])
+        assert await known(ledger, ada) == Known(ada, "User", intent=create(ada).sent, unsettled=True)
+
+    async def test_refused_cycles_are_counted_until_one_goes_through_or_somebody_clears(self, ledger: Any) -> None:
+        counted = []
+        cycles: Sequence[tuple[str, dict[str, Any]]] = (
+            ("failed", {}),
+            ("quarantined", {"quarantine": "no"}),
+            ("failed", {"rest": 60.0}),
+            ("failed", {}),
+            ("done", {}),
+            ("stopped", {}),
+        )
+        for status, more in cycles:
+            epoch = await leased(ledger)
+            await ended(ledger, await begun(ledger), status, epoch=epoch, **more)
+            await ledger.give_back(epoch)
+            counted.append((await ledger.job()).refused)
+        assert counted == [1, 2, 0, 1, 0, 1]
+
     async def test_one_change_marks_an_object_once(self, ledger: Any) -> None:
         (ada,) = ids(1)
         await ledger.job()

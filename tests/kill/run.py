@@ -279,12 +279,11 @@ class Run:
         deadline = time.monotonic() + patience
         while True:
             async with self.house.database.reading() as tx:
-                rows = await tx.fetch(queries("applications").running)
+                rows = await tx.fetch(queries("applications").running, people.pair.application)
                 held = await tx.fetchval(
                     "select lease_until > now() from sync_job where application = $1", people.pair.application
                 )
-            row = next(row for row in rows if row["id"] == people.pair.application)
-            if not held and not due(row, timedelta(minutes=30), 0):
+            if not held and not any(due(row, timedelta(minutes=30)) for row in rows):
                 return
             if time.monotonic() > deadline:
                 raise Wrong(f"after {patience:g} s the server's cycles have not come to an end")

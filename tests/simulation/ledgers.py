@@ -48,6 +48,8 @@ class InMemory:
             "seq": seq,
             "watermark": state.watermark,
             "leavers": False,
+            "refused": state.refused,
+            "schedule": None,
             "retries": any(
                 row.dirty and (row.next_try is None or row.next_try <= now) for row in self.ledger.objects.values()
             ),

@@ -57,6 +57,7 @@ class MemoryLedger(Tables):
                 now=now,
                 compared=state.compared,
                 forced=state.forced,
+                refused=state.refused,
             )
 
     async def clear(self, *, full: bool) -> None:
@@ -64,6 +65,7 @@ class MemoryLedger(Tables):
         async with self._around("clear"):
             state = self.state
             state.quarantine = state.last_cycle = state.rest_until = None
+            state.refused = 0
             state.initial = state.forced = True
             state.generation += 1
             if full:
@@ -76,6 +78,7 @@ class MemoryLedger(Tables):
     async def mended(self) -> None:
         async with self._around("mended"):
             self.state.quarantine = self.state.last_cycle = self.state.rest_until = None
+            self.state.refused = 0
             self.state.generation += 1
 
     # ── the lease ────────────────────────────────────────────────────────────────────────────────────────────
@@ -236,7 +239,9 @@ class MemoryLedger(Tables):
                     if row.state == "none" and row.intent is not None and change.target_id is not None:
                         row.target_id, row.state, row.last_applied = change.target_id, "linked", row.intent
                     if change.action == "create":
-                        row.intent = change.sent
+                        if row.state != "none":
+                            row.state, row.target_id, row.last_applied = "none", None, {}
+                        row.intent, row.adopted, row.kept = change.sent, False, {}
                     else:
                         row.last_applied = {**change.given, **row.last_applied}
 
@@ -336,6 +341,7 @@ class MemoryLedger(Tables):
                         change.status, change.message = "skipped", NOT_SENT
             state.rest_until = now + timedelta(seconds=rest) if rest is not None else None
             if state.generation == cycle.generation:
+                state.refused = 0 if status == "done" or rest is not None else state.refused + 1
                 state.last_cycle = now
                 if finished or quarantine is not None:
                     state.quarantine = quarantine

@@ -112,10 +112,10 @@ class InPostgres:
         return _Reached(Ledger(self.database, *self.key), around, self.loop)
 
     async def standing(self, seq: int) -> Mapping[str, Any]:
-        # Of this application alone, On or Off.
-        text = str(queries("applications").running).replace("a.provisioning = 'On'", f"a.id = '{self.key[1]}'")
+        # Of this application, On or Off.
+        text = str(queries("applications").running).replace("a.provisioning = 'On'", "true")
         async with self.loop.asking(), self.database.reading() as tx:
-            row = await tx.fetchrow(text)
+            row = await tx.fetchrow(text, self.key[1])
         return {**row, "seq": seq}
 
     async def next_try(self) -> float | None:

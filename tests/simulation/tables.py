@@ -43,6 +43,7 @@ class State:
     compared: datetime | None = None
     quarantine: str | None = None
     rest_until: datetime | None = None
+    refused: int = 0
 
 
 @dataclass(slots=True)

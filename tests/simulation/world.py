@@ -235,21 +235,22 @@ class World:
         while self.troubled:
             process = Process()
             self.processes.append(process)
-            refused = 0
+            broken = 0
             try:
                 while True:
                     await asyncio.sleep(2 + self.random.random() * 6)
                     if process.dead:
                         break
-                    if not due(await self.ledgers.standing(self.directory.seq), INTERVAL, refused):
+                    reason = due(await self.ledgers.standing(self.directory.seq), INTERVAL)
+                    if reason is None:
                         continue
                     try:
-                        result = await self.cycle(process, Asked(backed_off=False))
-                        refused = 0 if result.status == "done" else refused + 1
+                        await self.cycle(process, Asked(backed_off=False, quick=reason == "change"))
+                        broken = 0
                     except (OSError, LeaseLost, Stopped) as error:
-                        refused += 1
+                        broken += 1
                         self._told(f"worker {number}: {type(error).__name__}")
-                        await asyncio.sleep(min(2.0**refused, 60))
+                        await asyncio.sleep(min(2.0**broken, 60))
             except Killed:
                 pass
             self._told(f"worker {number} is started again")
@@ -321,14 +322,15 @@ class World:
         await asyncio.sleep(20)
         while True:
             row = await self.ledgers.standing(self.directory.seq)
-            if due(row, timedelta(days=365), 1 if row["quarantine"] else 0):
+            reason = due(row, timedelta(days=365))
+            if reason is not None:
                 cycles += 1
                 if cycles > CYCLES:
                     raise Violation(f"after {cycles} cycles without faults something is still to be done")
-                await self.cycle(process, Asked(backed_off=False))
+                await self.cycle(process, Asked(backed_off=False, quick=reason == "change"))
                 continue
             wait = await self.ledgers.next_try()
-            if row["resting"] or row["quarantine"]:
+            if row["resting"] or row["quarantine"] or row["refused"]:
                 await asyncio.sleep(60)
             elif wait is not None and self.now() + wait < end and not (compared and wait > 86400):
                 await asyncio.sleep(wait + 0.5)

@@ -129,17 +129,19 @@ def rename(ctx: typer.Context, name: Name, new: Annotated[str, typer.Argument(he
 
 def delete(ctx: typer.Context, name: Name, force: Force = False) -> None:
     """Delete an application with its mappings, assignments and log; what it made at the target stays there."""
-    if not force:
-        raise Conflict(
-            f"This deletes {name} with its mappings, assignments and log, and leaves its accounts as they are: repeat "
-            "it with --force."
-        )
 
     async def work(desk: Desk) -> None:
         from provisor.directory import applications
+        from provisor.sync import control
 
         application = await found(desk, name)
         async with desk.edit() as edit:
+            if not force:
+                await control.forget(edit, application)
+                raise Conflict(
+                    f"This deletes {name} with its mappings, assignments and log, and leaves its accounts as they are: "
+                    "repeat it with --force."
+                )
             await applications.delete(edit, await applications.locked(edit, application.id))
 
     session: Session = ctx.obj
@@ -201,6 +203,7 @@ def restart(
     ctx: typer.Context,
     name: Name,
     clear: Annotated[str, typer.Option(help="state, or full to forget which accounts are whose as well.")] = "state",
+    force: Force = False,
 ) -> None:
     """Clear current state and restart synchronization: the next cycle is an initial one."""
     if clear not in ("state", "full"):
@@ -212,7 +215,7 @@ def restart(
         application = await found(desk, name, "provisioning.run")
         async with desk.edit() as edit:
             ledger = desk.house.ledger(desk.tenant, application.id)
-            await control.restart(edit, ledger, application, full=clear == "full")
+            await control.restart(edit, ledger, application, full=clear == "full", force=force)
         return str(application.provisioning)
 
     session: Session = ctx.obj

@@ -39,6 +39,9 @@ def configure(
     token_owner: Annotated[
         str | None, typer.Option(help="The token's owner, where the target does not tell; empty for nobody.")
     ] = None,
+    schedule: Annotated[
+        str | None, typer.Option(help="When cycles run: event, entra, a duration like PT15M, or cron (UTC).")
+    ] = None,
     full_hours: Annotated[
         int | None, typer.Option(help="Read and compare every account so often (hours); 0: never.")
     ] = None,
@@ -58,6 +61,7 @@ def configure(
         "retries": retry_policy,
         "reserved": allow_reserved,
         "token_owner": token_owner,
+        "schedule": schedule,
         "full_hours": full_hours,
         "drift": _drift(drift) if drift else None,
     }

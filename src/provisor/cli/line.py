@@ -56,6 +56,7 @@ _MODULES = {
     "audit": "audit",
     "expression": "expression",
     "serve": "serve",
+    "worker": "serve",
 }
 
 

@@ -1,8 +1,10 @@
-"""``provisor serve``: one process with every door, the scheduler, and the seal of the audit log."""
+"""``provisor serve``: one process with every door, a worker, and the seal of the audit log; and ``provisor worker``:
+a process more that runs cycles, on this machine or another."""
 
 from __future__ import annotations
 
 import asyncio
+import signal
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -14,6 +16,7 @@ from provisor.cli.session import Session, run_loop
 
 def register(root: typer.Typer) -> None:
     root.command("serve")(serve)
+    root.command("worker")(worker)
 
 
 def serve(
@@ -22,15 +25,43 @@ def serve(
     port: Annotated[int | None, typer.Option(help="Port to listen on; 0 picks a free one.")] = None,
     tls_cert: Annotated[Path | None, typer.Option(help="Certificate chain (PEM).")] = None,
     tls_key: Annotated[Path | None, typer.Option(help="Private key of the certificate (PEM).")] = None,
+    no_worker: Annotated[bool, typer.Option("--no-worker", help="Leave the cycles to provisor worker.")] = False,
 ) -> None:
     """Serve the workspaces and run the cycles until SIGTERM."""
-    run_loop(_serve(ctx.obj, host=host, port=port, tls_cert=tls_cert, tls_key=tls_key))
+    run_loop(_serve(ctx.obj, no_worker, host=host, port=port, tls_cert=tls_cert, tls_key=tls_key))
 
 
-async def _serve(session: Session, **flags: object) -> None:
+def worker(ctx: typer.Context) -> None:
+    """Run cycles until SIGTERM, beside the server and as many other workers as there are."""
+    run_loop(_work(ctx.obj))
+
+
+async def _work(session: Session) -> None:
+    from provisor import compose
+    from provisor.ending import end
+
+    settings = session.settings()
+    _log(settings.log_level)
+    async with compose.opened(settings, size=20) as house:
+        if house.warning:
+            session.note(house.warning)
+        working = asyncio.create_task(compose.work(house))
+        told = asyncio.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, told.set)
+        print("Provisor worker ready", flush=True)
+        waiting = asyncio.create_task(told.wait())
+        await asyncio.wait({working, waiting}, return_when=asyncio.FIRST_COMPLETED)
+        if working.done():
+            working.result()
+        await end(working, waiting)
+
+
+async def _serve(session: Session, no_worker: bool, **flags: object) -> None:
     from provisor import compose
     from provisor.api import server
     from provisor.audit.sealer import keep_sealed
+    from provisor.ending import end
 
     settings = session.settings(**flags)
     tls = server.certificate(settings.tls_cert, settings.tls_key)
@@ -50,21 +81,19 @@ async def _serve(session: Session, **flags: object) -> None:
                 print(f"Set a password for the portal, once: {link}", flush=True)
 
         notifying = asyncio.create_task(compose.notifier(house).run())
-        scheduler = asyncio.create_task(compose.scheduler(house).run())
+        working = asyncio.create_task(asyncio.Event().wait() if no_worker else compose.work(house))
         sealing = asyncio.create_task(keep_sealed(house.database))
         serving = asyncio.create_task(
             server.serve(compose.doors(house), sock, tls, ready, proxies=settings.trusted_proxies)
         )
         try:
             # Neither goes on without the other: a server whose cycles have ended would look well and do nothing.
-            await asyncio.wait({scheduler, serving}, return_when=asyncio.FIRST_COMPLETED)
-            if scheduler.done():
-                scheduler.result()
+            await asyncio.wait({working, serving}, return_when=asyncio.FIRST_COMPLETED)
+            if working.done():
+                working.result()
             await serving
         finally:
-            for task in (scheduler, sealing, notifying, serving):
-                task.cancel()
-            await asyncio.gather(scheduler, sealing, notifying, serving, return_exceptions=True)
+            await end(working, sealing, notifying, serving)
 
 
 def _log(level: str) -> None:

@@ -156,9 +156,9 @@ class Target(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """``kind``: quarantine or recovered; ``reason`` of the quarantine that began or ended."""
+    """``id`` is never used again; ``kind``: quarantine or recovered; ``reason`` of the quarantine."""
 
-    id: int
+    id: str
     tenant: str
     application: str
     name: str

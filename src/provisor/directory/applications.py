@@ -32,7 +32,7 @@ QUERIES = queries("applications")
 #: What a cycle decides by, beside the directory itself.
 _DECIDING = ("schema", "scope", "tenant_url", "capabilities")
 #: Policies that decide only when somebody looks: they make nobody due.
-_UNHURRIED = ("drift", "full_hours", "wire", "retries")
+_UNHURRIED = ("drift", "full_hours", "wire", "retries", "schedule")
 #: What a SCIM address ends in, in the spellings that people paste.
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 

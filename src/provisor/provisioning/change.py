@@ -155,10 +155,11 @@ class Answer:
     """What the target said: the match of an object without a link, or the account of one with a link.
 
     ``snapshot``: the account as read in this cycle; ``gone``: the target, asked for it by id, said that it is not
-    there. ``holder``: whose account the match is already.
+    there. ``holder``: whose account the match is already. ``void``: the create that was promised has made nothing.
     """
 
     match: Match | None = None
     snapshot: Mapping[str, Any] | None = None
     gone: bool = False
     holder: Holder | None = None
+    void: bool = False

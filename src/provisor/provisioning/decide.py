@@ -95,6 +95,8 @@ def decide(
     ``anew``: an account that is not there any more is made again. ``comparing``: what was changed at the target is
     treated by the policies; otherwise it is put right when it is seen.
     """
+    if answer.void:
+        known = replace(known, intent=None)
     lost = known.intent is not None and not known.linked
     if lost and answer.holder is None:
         known = _found_after_a_lost_create(known, rules, desired, answer)
@@ -144,6 +146,18 @@ def _found_after_a_lost_create(known: Known, rules: ObjectRules, desired: Desire
     return replace(
         known, state="linked", target_id=str(match.resource["id"]), last_applied=_promised(known.intent or {}, desired)
     )
+
+
+def overtaken(rules: ObjectRules, known: Known, match: Match) -> bool:
+    """Whether the user name that was promised is a stranger's, so that the create cannot have made anything.
+
+    No two accounts have the same (RFC 7643 §4.1.1). Of other attributes nobody knows that: ours may be there too, and
+    the search does not show it yet.
+    """
+    if known.linked or known.intent is None or match.resource is None or match.question is None:
+        return False
+    ours = known.intent.get(EXTERNAL_ID)
+    return match.question.path == "userName" and _foreign(rules, ours, match.resource) is not None
 
 
 def _promised(intent: Mapping[str, Any], desired: Desired) -> dict[str, Any]:

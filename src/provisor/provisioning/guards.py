@@ -2,8 +2,9 @@
 
 It is held as well when it would take something from everybody, however few they are: that is what an empty source
 looks like. Harm is an account that is disabled or deleted, that loses a value that Provisor gave it, or that is taken
-out of a group. What earlier cycles of the last 24 hours did counts too, so that a mistake that comes in small steps is
-noticed; what somebody released by name does not.
+out of a group; and one that is not there any more, which would be nobody's from then on: that is what another target
+behind the same application looks like. What earlier cycles of the last 24 hours did counts too, so that a mistake that
+comes in small steps is noticed; what somebody released by name does not.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ class Guard:
 
 def harmed(change: Change) -> Iterator[str]:
     """The source ids of those whom ``change`` takes something from."""
-    if change.action in ("disable", "delete"):
+    if change.action in ("disable", "delete", "removed"):
         yield change.source_id
     elif change.action == "remove members":
         yield from change.members
@@ -60,4 +61,4 @@ def verdict(guard: Guard, harms: int, earlier: int, accounts: int) -> str | None
         return None
     accounts_of = f"{harms} account{'s' if harms > 1 else ''}"
     before = f" after {earlier} in the last 24 hours" if earlier else ""
-    return f"it disables, deletes, clears or takes out of groups {accounts_of}{before}, {limit}"
+    return f"it disables, deletes, clears, takes out of groups or finds gone {accounts_of}{before}, {limit}"

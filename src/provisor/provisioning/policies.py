@@ -11,6 +11,8 @@ reserved        names of groups with rights of their own (admins) that may be ma
 token_owner     the user name of the secret token's owner, where the target does not tell (/Me)
 retries         when failures are tried again and put the application in quarantine: as Provisor does, or with the
                 documented figures of Entra ID (entra)
+schedule        when cycles run: as soon as something changes (event), so long after the last one (an ISO 8601
+                duration), at moments of cron, or as Entra ID (entra); see ``schedules``
 full_hours      every account is read and compared so often (hours); 0: only when somebody says so
 drift           target attribute (or ``members``) → what is done about a change made at the target: report,
                 overwrite, adopt or ignore; ``*`` for all others
@@ -23,6 +25,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Final
 
 from provisor.provisioning.retries import POLICIES as RETRIES
+from provisor.provisioning.schedules import EVENT, valid
 from provisor.refusal import Invalid
 
 #: Values that a policy takes, in the order in which they are named; the first is the default.
@@ -50,6 +53,7 @@ class Policies:
     retries: str = "provisor"
     reserved: tuple[str, ...] = ()
     token_owner: str | None = None
+    schedule: str = EVENT
     full_hours: int = 24
     drift: Mapping[str, str] = field(default_factory=dict)
 
@@ -79,6 +83,8 @@ def changed(policies: Policies, **wanted: Any) -> Policies:
             raise Invalid(f"{name.replace('_', '-')} {given[name]!r} is not one of: {', '.join(choices)}.")
     if not 0 <= given.get("full_hours", 0) <= _MOST_HOURS:
         raise Invalid(f"A full comparison is made every 1 to {_MOST_HOURS} hours; 0 for never.")
+    if "schedule" in given:
+        given["schedule"] = valid(given["schedule"])
     if "token_owner" in given:
         given["token_owner"] = given["token_owner"].strip() or None
     if "reserved" in given:

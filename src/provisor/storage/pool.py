@@ -9,8 +9,9 @@ that no request hangs for ever.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any, Final, TypeAlias
 
 import asyncpg
@@ -90,6 +91,25 @@ class Database:
             connection.transaction(isolation="repeatable_read", readonly=True),
         ):
             yield connection
+
+    @asynccontextmanager
+    async def listening(self, channel: str) -> AsyncIterator[asyncio.Event]:
+        """An event that is set when somebody notifies ``channel``, and when the connection for it is lost."""
+        heard = asyncio.Event()
+
+        def hear(*_: object) -> None:
+            heard.set()
+
+        async with self._pool.acquire() as connection:
+            await connection.add_listener(channel, hear)
+            connection.add_termination_listener(hear)
+            try:
+                yield heard
+            finally:
+                # What the driver says of a connection that is being lost must not take the place of why this ends.
+                with suppress(*AWAY):
+                    connection.remove_termination_listener(hear)
+                    await connection.remove_listener(channel, hear)
 
     async def close(self) -> None:
         await self._pool.close()

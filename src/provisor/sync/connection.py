@@ -22,6 +22,7 @@ from provisor.provisioning.schema import Rules, compile_schema
 from provisor.refusal import Conflict
 from provisor.scim.wires import WIRES, Wire
 from provisor.storage.pool import Database
+from provisor.storage.queries import queries
 from provisor.sync.answers import owner, probe
 from provisor.sync.ledger import Ledger
 
@@ -67,13 +68,15 @@ async def save(
     make_target: Callable[[Application], Target],
     *,
     force: bool = False,
+    forgets: bool = False,
     also: Callable[[Edit], Awaitable[None]] | None = None,
 ) -> Application:
     """Keep ``changes`` of an application, its connection tested first, and do ``also`` in the same transaction.
 
     ``changes`` is asked twice: for what to test, and, when it is saved, with the application as it is then. What passed
     the test ends a quarantine: the next cycle is due at once. Raises Untested, with the cause, when the target does not
-    take the credentials.
+    take the credentials, and Conflict for another address while accounts are known by their ids at this one, unless it
+    ``forgets`` them.
     """
     require(actor, "provisioning.write", application.id)
     wanted = changes(application)
@@ -90,6 +93,8 @@ async def save(
     async with edit(database, tenant, actor) as work:
         before = await applications.locked(work, application.id)
         after = changes(before)
+        if before.tenant_url and after.tenant_url != before.tenant_url and not force and not forgets:
+            await _same_system(work, before)
         if learned is not None:
             after = replace(after, capabilities=learned)
         await applications.save(work, before, after, "configure provisioning")
@@ -98,6 +103,18 @@ async def save(
         if also is not None:
             await also(work)
     return after
+
+
+async def _same_system(work: Edit, before: Application) -> None:
+    """Raises Conflict: at another system the ids of this one's accounts mean nothing, or somebody else."""
+    count = await work.tx.fetchval(queries("sync").links, work.tenant.id, before.id)
+    if count:
+        raise Conflict(
+            f"{before.name} knows {count} accounts by their ids at {before.tenant_url}. If the new address is the same "
+            "system, say so (--force; in the portal tick it under the address). For another system make another "
+            f"application, or forget whose these are first: provisor app stop {before.name}, then provisor app restart "
+            f"{before.name} --clear full. Nothing was saved."
+        )
 
 
 def _cause(error: TargetError) -> str:

@@ -15,6 +15,7 @@ from provisor.directory import applications
 from provisor.directory.applications import Application
 from provisor.directory.edit import Edit
 from provisor.refusal import Conflict
+from provisor.sync.leavers import how_many
 from provisor.sync.ledger import Ledger, stop
 
 
@@ -34,13 +35,28 @@ async def switch(work: Edit, identity: UUID, status: Literal["On", "Off"]) -> Ap
     return after
 
 
-async def restart(work: Edit, ledger: Ledger, application: Application, *, full: bool) -> None:
-    """*Clear current state and restart synchronization*; ``full`` also forgets which accounts are whose."""
+async def restart(work: Edit, ledger: Ledger, application: Application, *, full: bool, force: bool = False) -> None:
+    """*Clear current state and restart synchronization*; ``full`` also forgets which accounts are whose.
+
+    Raises Conflict as :func:`forget` does, unless forced.
+    """
     work.require("provisioning.run", application.id)
+    if full and not force:
+        await forget(work, application)
     await ledger.restart(work.tx, full=full)
     work.touch("Application", application.id)
     after = {"clear": "full" if full else "state"}
     work.record(audit.Entry("restart", f"application {application.name}", str(application.id), after=after))
+
+
+async def forget(work: Edit, application: Application) -> None:
+    """Raises Conflict while somebody who left may be active at the target: without the links nobody would know it."""
+    count = await how_many(work.tx, work.tenant.id, application.id)
+    if count:
+        raise Conflict(
+            f"{count} who left may still be active at the target of {application.name}, and nobody would know of them "
+            f"any more. provisor leavers {application.name} names them; --force forgets them all the same."
+        )
 
 
 async def ordered(work: Edit, application: Application, order: str, said: Mapping[str, Any]) -> None:

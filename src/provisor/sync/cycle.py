@@ -78,7 +78,8 @@ class Asked:
     * ``release``: how the hash of the plan begins that the guard lets through;
     * ``promised``: the hash of the only plan that may be done;
     * ``only``: these on demand, and nobody else; ``full``: every account is compared; ``revert``: the number of a cycle
-      that is undone.
+      that is undone;
+    * ``quick``: something changed, and what the last cycle proved of the target is taken as proven.
     """
 
     backed_off: bool = True
@@ -87,6 +88,7 @@ class Asked:
     only: Only | None = None
     full: bool = False
     revert: int | None = None
+    quick: bool = False
 
     @property
     def keep_due(self) -> frozenset[str]:
@@ -120,6 +122,7 @@ class _Run:
     plan: Plan = field(default_factory=Plan)
     failures: int = 0
     comparing: bool = False
+    proven: bool = False
     held: str | None = None
     harmed: set[str] = field(default_factory=set)
     released: bool = False
@@ -168,7 +171,7 @@ async def run(
 
 async def _cycle(job: Job, epoch: int, report: Report, asked: Asked) -> Result:
     started = _seconds()
-    run = await _begin(job, "cycle", asked.kind, asked.only)
+    run = await _begin(job, "cycle", asked.kind, asked.only, quick=asked.quick)
     job.target.before_each(Stop(job.ledger, epoch).check)
     try:
         await _plan(job, run, asked, report)
@@ -207,7 +210,7 @@ async def _cycle(job: Job, epoch: int, report: Report, asked: Asked) -> Result:
     return _result(job, run, "done", started)
 
 
-async def _begin(job: Job, mode: Mode, asked: Kind | None, only: Only | None = None) -> _Run:
+async def _begin(job: Job, mode: Mode, asked: Kind | None, only: Only | None = None, *, quick: bool = False) -> _Run:
     """A cycle of the kind that is ``asked`` for, or of the kind that it is time for."""
     state = await intake(job)
     if only is not None:
@@ -219,7 +222,8 @@ async def _begin(job: Job, mode: Mode, asked: Kind | None, only: Only | None = N
         kind = "full"
     cycle = await job.ledger.begin(kind, mode, state.generation, job.as_of)
     comparing = kind == "full" or (kind == "initial" and not (state.forced and asked is None))
-    return _Run(cycle, comparing=comparing, restored=state.restored)
+    proven = quick and kind == "incremental" and state.quarantine is None and not state.refused
+    return _Run(cycle, comparing=comparing, proven=proven, restored=state.restored)
 
 
 def _compare(job: Job, state: JobState) -> bool:
@@ -236,7 +240,7 @@ async def _plan(job: Job, run: _Run, asked: Asked, report: Report, *, everything
     planning = Planning(
         job, run.cycle, kind == "initial", asked.backed_off, lambda done: report("planning", done, None), run.plan
     )
-    planning.comparing, planning.only = run.comparing, asked.only
+    planning.comparing, planning.only, planning.proven = run.comparing, asked.only, run.proven
     planning.everything = everything or kind == "full"
     if asked.revert is not None:
         await probe(job.target, job.rules, job.wire)

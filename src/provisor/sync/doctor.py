@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Final, Literal
 
 from provisor.connectors.base import TargetError
 from provisor.directory.applications import Application
 from provisor.provisioning.check import check
 from provisor.provisioning.edit import recommended
+from provisor.provisioning.schedules import EVENT, following
 from provisor.refusal import Invalid
 from provisor.storage.pool import Row
 from provisor.sync.answers import owner, probe
@@ -23,6 +24,7 @@ from provisor.sync.records import JobState
 Level = Literal["good", "look", "bad"]
 #: A template that the page's recommended mappings are of.
 _DATABRICKS: Final = frozenset({"dataBricks", "customappsso-2019"})
+#: How much later than it should a cycle may be: in quarantine they are tried less often.
 _LATE: Final = timedelta(hours=2)
 
 
@@ -37,9 +39,16 @@ class Finding:
 
 
 async def examine(
-    application: Application, job: Job, state: JobState, last: Row | None, assigned: tuple[int, int]
+    application: Application,
+    job: Job,
+    state: JobState,
+    last: Row | None,
+    assigned: tuple[int, int],
+    leavers: int,
+    safety: timedelta,
 ) -> AsyncIterator[Finding]:
-    """All findings about an application. ``last`` is its last cycle, ``assigned`` how many users and groups are."""
+    """All findings about an application. ``last`` is its last cycle, ``assigned`` how many users and groups are,
+    ``leavers`` how many who left may still be active there, ``safety`` the longest time between two cycles."""
     async for finding in _connection(application, job):
         yield finding
     for finding in _mappings(application):
@@ -47,7 +56,8 @@ async def examine(
     yield _scope(application, assigned)
     yield await _matching(application, job, last)
     yield _quarantine(application, state)
-    yield _schedule(application, state)
+    yield _leavers(application, leavers)
+    yield _schedule(application, state, last, safety)
     yield _guard(application, last)
 
 
@@ -129,15 +139,31 @@ def _quarantine(application: Application, state: JobState) -> Finding:
     return Finding("quarantine", "bad", sentence, mend)
 
 
-def _schedule(application: Application, state: JobState) -> Finding:
+def _leavers(application: Application, count: int) -> Finding:
+    if not count:
+        return Finding("leavers", "good", "Nobody who left is active there, as far as the target has answered.")
+    sentence = f"{count} who left may still be active there."
+    return Finding("leavers", "bad", sentence, f"provisor leavers {application.name}")
+
+
+def _schedule(application: Application, state: JobState, last: Row | None, safety: timedelta) -> Finding:
     name = application.name
     if application.provisioning != "On":
         sentence = "Provisioning Status is Off: only provisor sync runs a cycle."
         return Finding("schedule", "look", sentence, f"provisor app start {name}")
-    if state.last_cycle is None or datetime.now(UTC) - state.last_cycle > _LATE:
-        sentence = "No cycle ran in the last two hours although Provisioning Status is On: is the server running?"
+    began: datetime | None = last["started"] if last is not None else None
+    if began is None:
+        sentence = "No cycle has run yet although Provisioning Status is On: is the server running?"
         return Finding("schedule", "bad", sentence, "provisor serve")
-    return Finding("schedule", "good", f"The last cycle ended at {state.last_cycle:%Y-%m-%d %H:%M} UTC.")
+    wanted = following(application.policies.schedule, began) or began + safety
+    if state.now > wanted + _LATE:
+        sentence = (
+            f"The last cycle began at {began:%Y-%m-%d %H:%M} UTC, and the next is overdue: is the server running?"
+        )
+        return Finding("schedule", "bad", sentence, "provisor serve")
+    how = application.policies.schedule
+    goes = "as soon as something changes" if how == EVENT else f"by the schedule {how}"
+    return Finding("schedule", "good", f"The last cycle began at {began:%Y-%m-%d %H:%M} UTC; they run {goes}.")
 
 
 def _guard(application: Application, last: Row | None) -> Finding:

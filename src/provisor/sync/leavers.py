@@ -18,7 +18,7 @@ from provisor.connectors.base import SourceChange
 from provisor.provisioning.change import Known
 from provisor.provisioning.scope import evaluate
 from provisor.refusal import Invalid
-from provisor.storage.pool import Database, Row
+from provisor.storage.pool import Database, Row, Tx
 from provisor.storage.queries import queries
 from provisor.sync.intake import with_related
 from provisor.sync.job import Job
@@ -44,6 +44,12 @@ class Leaver:
     since: datetime
     age: timedelta
     why: str
+
+
+async def how_many(tx: Tx, tenant: UUID, application: UUID) -> int:
+    """Of an application: who left and is not known to have no access any more."""
+    count: int = await tx.fetchval(QUERIES.how_many, tenant, application)
+    return count
 
 
 async def notice(database: Database, tenant: UUID, job: Job) -> None:

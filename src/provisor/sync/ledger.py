@@ -19,6 +19,7 @@ from provisor.storage.pool import Database, Row, Tx
 from provisor.storage.queries import queries
 from provisor.sync import promises
 from provisor.sync.records import (
+    LATENCY_SPANS,
     Cycle,
     Due,
     JobState,
@@ -87,12 +88,12 @@ class Ledger:
             compared=row["compared"],
             forced=row["forced"],
             restored=row["restored"],
+            refused=row["refused"],
         )
 
     async def restart(self, tx: Tx, *, full: bool) -> None:
         """*Clear current state*: the next cycle is initial and retries everything; ``full`` forgets all links."""
         await tx.execute(QUERIES.job_make, *self._key)
-        await tx.execute(NOTICES.changed, *self._key, None, None)
         await tx.execute(QUERIES.job_restart, *self._key, full)
         if full:
             await tx.execute(QUERIES.forget_members, *self._key)
@@ -102,7 +103,6 @@ class Ledger:
 
     async def mended(self, tx: Tx) -> None:
         """Whatever the quarantine was for is mended: the next cycle is due."""
-        await tx.execute(NOTICES.changed, *self._key, None, None)
         await tx.execute(QUERIES.job_mended, *self._key)
 
     # ── the lease ────────────────────────────────────────────────────────────────────────────────────────────
@@ -337,10 +337,20 @@ class Ledger:
                     await tx.execute(QUERIES.cycle_left, *self._key, cycle.id, NOT_SENT)
                 done = finished and cycle.kind == "initial"
                 compared = finished and cycle.kind in ("initial", "full")
+                if cycle.kind == "incremental":
+                    await tx.execute(QUERIES.job_latency, *self._key, cycle.id, LATENCY_SPANS)
                 if finished or quarantine is not None:
                     await tx.execute(NOTICES.changed, *self._key, quarantine, cycle.generation)
                 await tx.execute(
-                    QUERIES.job_done, *self._key, quarantine, done, cycle.generation, compared, rest, finished
+                    QUERIES.job_done,
+                    *self._key,
+                    quarantine,
+                    done,
+                    cycle.generation,
+                    compared,
+                    rest,
+                    finished,
+                    status == "done" or rest is not None,
                 )
 
     async def harm(self) -> tuple[int, int]:

@@ -53,7 +53,7 @@ class Notifier:
         told = 0
         for row in rows:
             notice = Notice(
-                row["id"],
+                str(row["mark"]),
                 str(row["tenant"]),
                 str(row["application"]),
                 row["name"],
@@ -61,10 +61,10 @@ class Notifier:
                 row["reason"],
                 row["created"],
             )
-            told += await self._deliver(notice, row["tries"])
+            told += await self._deliver(row["id"], notice, row["tries"])
         return told
 
-    async def _deliver(self, notice: Notice, tries: int) -> bool:
+    async def _deliver(self, number: int, notice: Notice, tries: int) -> bool:
         try:
             for channel in self._channels:
                 await channel.tell(notice)
@@ -73,8 +73,8 @@ class Notifier:
             said = str(error) if isinstance(error, Undelivered) else type(error).__name__
             _LOG.warning("notice_undelivered", application=notice.name, kind=notice.kind, error=said)
             async with self._database.transaction() as tx:
-                await tx.execute(QUERIES.later, notice.id, AGAIN[min(tries, len(AGAIN)) - 1])
+                await tx.execute(QUERIES.later, number, AGAIN[min(tries, len(AGAIN)) - 1])
             return False
         async with self._database.transaction() as tx:
-            await tx.execute(QUERIES.delivered, notice.id)
+            await tx.execute(QUERIES.delivered, number)
         return True

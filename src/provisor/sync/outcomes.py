@@ -35,7 +35,7 @@ def without_request(row: Planned, known: Known, retries: Retries, *, exists: boo
     if change.action == "refuse" or change.retry:
         return _refused(row, known, retries)
     after: Known | None = replace(known, intent=None, **_forgiven(change, known))
-    if change.action == "unlink" or (not exists and not known.linked):
+    if change.action == "unlink" or (change.action != "link" and not exists and not known.linked):
         after = None
     elif change.action == "removed":
         after = _removed(known, change.reason)
@@ -98,6 +98,8 @@ def failed(row: Planned, known: Known, error: TargetError, retries: Retries) -> 
         again = retries.after(known.failures, leaver=change.action in _TAKES_AWAY, rest=error.rest)
     intent = known.intent
     if change.action == "create":
+        # What is made again is not the account that was deleted.
+        known = replace(known, state="none", target_id=None, adopted=False, last_applied={}, kept={})
         promised = change.sent
         if error.unclear:
             intent = promised

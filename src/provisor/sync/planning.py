@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 
 from provisor.connectors.base import Resource, TargetError
 from provisor.provisioning.change import USERS, Answer, Change, Holder, Known
-from provisor.provisioning.decide import decide
+from provisor.provisioning.decide import decide, overtaken
 from provisor.provisioning.map import Desired, Taken, desire
 from provisor.provisioning.match import Match, Question, pick, questions
 from provisor.provisioning.plan import Plan
@@ -100,7 +100,7 @@ class _Read:
     asked: tuple[Question, ...]
     compare: bool
     problem: str | None = None
-    #: Asked when the account turns out to have been deleted by us.
+    #: Asked when the account turns out to have been deleted by us, or what was promised cannot have been made.
     again: tuple[Question, ...] = ()
 
     @property
@@ -124,7 +124,7 @@ async def plan_objects(planning: Planning) -> None:
         async for page in _pages(planning, rules):
             if any(rule.unique for rule in rules.values):
                 page = [await _chosen(planning, rules, unique, read) for read in page]
-            answered = await gather(_answer(answers, read) for read in page)
+            answered = await gather(_answer(answers, rules, read) for read in page)
             holders = await _holders(planning, rules, page, answered)
             changes = [
                 _change(planning, rules, read, answer, holders) for read, answer in zip(page, answered, strict=True)
@@ -231,28 +231,35 @@ def _read(planning: Planning, rules: ObjectRules, due: Due, source: SourceObject
     deletes = source is None and "Delete" in rules.flow
     reads = planning.reads or known.unsettled or (planning.job.wire.reads_first and due.objects)
     compare = known.linked and reads and not deletes and problem is None
-    again = questions(rules, desired) if (known.deleting or planning.only is not None) and scope.inside else ()
+    again: tuple[Question, ...] = ()
+    if scope.inside and (known.deleting or known.intent is not None or planning.only is not None):
+        again = questions(rules, desired)
     return _Read(due, source, scope, desired, tuple(dict.fromkeys(asked)), compare, problem, again)
 
 
-async def _answer(answers: Answers, read: _Read) -> Answer | TargetError:
+async def _answer(answers: Answers, rules: ObjectRules, read: _Read) -> Answer | TargetError:
     """What the target says of one object; an error that concerns this object alone is an answer too."""
     try:
         if read.asked:
-            found = await answers.find(read.asked)
-            return Answer(match=pick([question for question in read.asked if question in found], found))
+            match = await _match(answers, read.asked)
+            if match.question in read.again or not overtaken(rules, read.due.known, match):
+                return Answer(match=match)
+            return Answer(match=await _match(answers, read.again), void=True)
         if read.compare:
             snapshot: Resource | None = await answers.get(str(read.due.known.target_id))
             if snapshot is not None or not read.again:
                 return Answer(snapshot=snapshot, gone=snapshot is None)
-            found = await answers.find(read.again)
-            match = pick([question for question in read.again if question in found], found)
-            return Answer(match=match, gone=True)
+            return Answer(match=await _match(answers, read.again), gone=True)
     except TargetError as error:
         if error.hopeless:
             raise
         return error
     return Answer(match=Match())
+
+
+async def _match(answers: Answers, asked: Sequence[Question]) -> Match:
+    found = await answers.find(asked)
+    return pick([question for question in asked if question in found], found)
 
 
 async def _holders(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Final, Literal
 from uuid import UUID
 
 from provisor.provisioning.change import Change, Known, shown
@@ -18,13 +18,19 @@ Kind = Literal["initial", "incremental", "full", "on demand", "revert"]
 Mode = Literal["cycle", "plan", "draft"]
 
 
+#: Upper ends (seconds) of the spans in which the time from a change to the target's answer is counted; above the last
+#: there is one more.
+LATENCY_SPANS: Final = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 1800.0, 86400.0)
+
+
 @dataclass(frozen=True, slots=True)
 class JobState:
     """``quarantine`` is the reason why cycles do not go through; ``held``: a cycle is running.
 
     ``now`` is the ledger's clock, by which all its times are. ``generation`` counts how often ``initial`` was set;
     ``compared`` is when every account was last read; ``forced``: the initial cycle puts right all that differs, also
-    what was changed at the target; ``restored``: all this came out of a backup of then, and nobody has let it go on.
+    what was changed at the target; ``restored``: all this came out of a backup of then, and nobody has let it go on;
+    ``refused`` cycles in a row did not go through.
     """
 
     watermark: int
@@ -38,6 +44,7 @@ class JobState:
     compared: datetime | None = None
     forced: bool = False
     restored: datetime | None = None
+    refused: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 from starlette.responses import Response
@@ -15,6 +16,7 @@ from provisor.refusal import Invalid, Refusal
 from provisor.sync.cycle import Asked, Result, dry_run
 from provisor.sync.doctor import Finding, examine
 from provisor.sync.history import History
+from provisor.sync.leavers import how_many
 from provisor.sync.previews import Preview
 from provisor.sync.records import pairs
 
@@ -65,12 +67,14 @@ async def _findings(visit: PortalVisit) -> list[Finding]:
         return [Finding("connection", "bad", sentence)]
     async with visit.house.database.reading() as tx:
         assigned = await assignments.count(tx, visit.tenant, visit.app)
+        leavers = await how_many(tx, visit.tenant.id, visit.app.id)
+    safety = timedelta(minutes=visit.house.settings.cycle_minutes)
     ledger = visit.house.ledger(visit.tenant, visit.app.id)
     state, cycles = await ledger.job(), await ledger.cycles(1, "cycle")
     try:
         async with visit.house.job(visit.tenant, visit.app.id, read_only=True) as job:
             last = cycles[0] if cycles else None
-            return [finding async for finding in examine(visit.app, job, state, last, assigned)]
+            return [finding async for finding in examine(visit.app, job, state, last, assigned, leavers, safety)]
     except Refusal as error:
         return [Finding("mappings", "bad", str(error))]
 

@@ -11,6 +11,7 @@ from provisor.console.page import Page
 from provisor.console.visit import PortalVisit
 from provisor.directory import applications
 from provisor.provisioning import policies
+from provisor.provisioning.schedules import EVENT
 from provisor.provisioning.schema import object_mapping
 from provisor.refusal import Invalid
 
@@ -60,6 +61,7 @@ async def save(visit: PortalVisit) -> Response:
     form = visit.form
     wanted: dict[str, Any] = {name: form.text(name) or None for name in policies.CHOICES}
     wanted["token_owner"] = form.text("token_owner")
+    wanted["schedule"] = form.text("schedule") or EVENT
     wanted["full_hours"] = form.number("full_hours", "The hours between full comparisons")
     drift = dict(zip(form.every("path"), form.every("policy"), strict=False))
     if drift:

@@ -8,6 +8,7 @@ from provisor.console.page import Page
 from provisor.console.visit import PortalVisit
 from provisor.directory import applications, assignments
 from provisor.refusal import Invalid
+from provisor.sync import control
 from provisor.sync.history import History
 
 PAGE = Page("properties", "/applications/{application:uuid}/properties", action="application.read")
@@ -34,5 +35,6 @@ async def delete(visit: PortalVisit) -> Response:
     if visit.form.text("name") != visit.app.name:
         raise Invalid(f"Type the name of the application, {visit.app.name}, to delete it.")
     async with visit.edit() as edit:
+        await control.forget(edit, visit.app)
         await applications.delete(edit, await applications.locked(edit, visit.app.id))
     return await visit.done("/applications", f"{visit.app.name} is deleted. Its accounts are as they were.")

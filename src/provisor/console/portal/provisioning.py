@@ -89,7 +89,8 @@ async def save(visit: PortalVisit) -> Response:
             visit.app,
             changes,
             lambda item: visit.house.target(item, read_only=True),
-            force=visit.form.ticked("force"),
+            force=visit.form.ticked("force") or visit.form.ticked("same"),
+            forgets=full,
             also=also,
         )
     except connection.Untested as error:

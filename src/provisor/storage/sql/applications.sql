@@ -13,7 +13,12 @@ select * from application where tenant = $1 and id = $2
 select * from application where tenant = $1 order by name_key
 
 -- name: running
+-- Applications that are On, or the one of them with this id.
 select a.tenant, a.id, a.name, j.initial, j.watermark, j.last_cycle, j.quarantine, t.seq, moment() as now,
+       coalesce(j.refused, 0) as refused, a.policies->>'schedule' as schedule,
+       exists (
+           select from procrastinate_jobs q where q.queueing_lock = 'cycle ' || a.id::text and q.status = 'todo'
+       ) as queued,
        coalesce(j.rest_until > moment(), false) as resting,
        exists (
            select from sync_object o
@@ -27,6 +32,7 @@ from application a
 join tenant t on t.id = a.tenant
 left join sync_job j on j.tenant = a.tenant and j.application = a.id
 where a.provisioning = 'On' and a.tenant_url is not null and a.secret_token is not null
+  and ($1::uuid is null or a.id = $1)
 
 -- name: lock
 select * from application where tenant = $1 and id = $2 for update

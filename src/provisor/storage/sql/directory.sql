@@ -12,7 +12,10 @@ select id, name, domain, created from tenant order by created, name
 
 -- name: feed_append
 -- The tenant's row is locked from here to the commit: commit order is number order.
-with numbered as (update tenant set seq = seq + cardinality($2::uuid[]) where id = $1 returning seq)
+with numbered as (
+    update tenant set seq = seq + cardinality($2::uuid[]) where id = $1
+    returning seq, pg_notify('provisor_change', '')
+)
 insert into directory_change (tenant, object_id, object_type, seq)
 select $1, change.id, change.type, numbered.seq - cardinality($2::uuid[]) + change.place
 from numbered, unnest($2::uuid[], $3::text[]) with ordinality as change (id, type, place)

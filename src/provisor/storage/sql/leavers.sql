@@ -41,6 +41,9 @@ left join directory_user u on u.tenant = o.tenant and u.id = o.source_id
 where o.tenant = $1 and o.application = any($2::uuid[]) and o.leaving is not null
 order by o.leaving, name limit $3
 
+-- name: how_many
+select count(*) from sync_object where tenant = $1 and application = $2 and leaving is not null
+
 -- name: counted
 select t.name as tenant, a.name as app, count(o.source_id) as open,
        coalesce(extract(epoch from moment() - min(o.leaving)), 0)::double precision as age

@@ -5,8 +5,8 @@ insert into sync_job (tenant, application) values ($1, $2) on conflict do nothin
 insert into sync_job (tenant, application) select tenant, id from application on conflict do nothing
 
 -- name: job
-select watermark, epoch, holder, cycles, initial, generation, last_cycle, quarantine, compared, forced, restored, lease_until > moment() as held,
-       moment() as now
+select watermark, epoch, holder, cycles, initial, generation, last_cycle, quarantine, compared, forced, restored, refused,
+       lease_until > moment() as held, moment() as now
 from sync_job where tenant = $1 and application = $2
 
 -- name: job_lock
@@ -125,16 +125,47 @@ update sync_job
 set last_cycle = case when generation = $5 then moment() else last_cycle end,
     -- Only a cycle that came to its end shows that things are mended.
     quarantine = case when generation = $5 and ($8 or $3::text is not null) then $3::text else quarantine end,
+    told = case when generation = $5 and ($8 or $3::text is not null) then $3::text else told end,
     initial = initial and not ($4 and generation = $5),
     forced = forced and not ($4 and generation = $5),
     compared = case when $6 and generation = $5 then moment() else compared end,
     rest_until = moment() + make_interval(secs => $7),
+    refused = case when generation <> $5 then refused when $9 then 0 else refused + 1 end,
     restored = case when $8 then null else restored end
 where tenant = $1 and application = $2
 
+-- name: job_latency
+-- What an incremental cycle has done: from the commit of the change that asked for it to the target's answer.
+with took as (
+    select extract(epoch from c.at - d.at)::double precision as seconds
+    from sync_change c
+    join directory_change d on d.tenant = c.tenant and d.object_id = c.source_id and d.seq = c.seq
+    where c.tenant = $1 and c.application = $2 and c.cycle = $3 and c.status = 'success'
+      and c.action not in ('nothing', 'refuse', 'drift', 'removed', 'unlink', 'link')
+),
+counted as (
+    select array(
+        select count(took.seconds) from generate_series(0, cardinality($4::double precision[])) as span (n)
+        left join took on width_bucket(took.seconds, $4) = span.n
+        group by span.n order by span.n
+    ) as counts, coalesce((select sum(seconds) from took), 0) as seconds
+)
+update sync_job
+set latency_seconds = latency_seconds + counted.seconds,
+    latency = array(
+        select fresh.count + coalesce(sync_job.latency[fresh.n], 0)
+        from unnest(counted.counts) with ordinality as fresh (count, n) order by fresh.n
+    )
+from counted where tenant = $1 and application = $2
+
+-- name: latencies
+select t.name as tenant, a.name as app, j.latency, j.latency_seconds
+from sync_job j join application a on a.tenant = j.tenant and a.id = j.application join tenant t on t.id = j.tenant
+where cardinality(j.latency) > 0 order by t.name, a.name
+
 -- name: job_restart
 update sync_job
-set quarantine = null, rest_until = null, last_cycle = null, initial = true, forced = true, generation = generation + 1,
+set quarantine = null, rest_until = null, last_cycle = null, refused = 0, initial = true, forced = true, generation = generation + 1,
     watermark = case when $3 then 0 else watermark end
 where tenant = $1 and application = $2
 
@@ -146,8 +177,13 @@ set restored = $1, generation = generation + 1, holder = null, lease_until = nul
 returning application
 
 -- name: job_mended
-update sync_job set quarantine = null, rest_until = null, last_cycle = null, generation = generation + 1
+update sync_job
+set quarantine = null, rest_until = null, last_cycle = null, refused = 0, generation = generation + 1
 where tenant = $1 and application = $2
+
+-- name: links
+select count(*) from sync_object
+where tenant = $1 and application = $2 and target_id is not null and state in ('linked', 'disabled')
 
 -- name: retry_all
 update sync_object set next_try = null, failures = 0, error = null where tenant = $1 and application = $2
@@ -180,20 +216,24 @@ where tenant = $1 and application = $2 and cycle = $3 and sync_change.ordinal = 
 -- Before a page is sent: what is to be created, and that whatever is sent may have been done. An account that was found
 -- after a create without an answer is linked before it is changed: by another name it would not be found again. What an
 -- account is to get is ours from now on, or nobody would clear it if the answer is lost and the source has it no more.
-update sync_object
-set intent = coalesce(i.intent, sync_object.intent), unsettled = true, deleting = i.deleting,
-    leaving = case when i.leaves then coalesce(sync_object.leaving, moment()) else sync_object.leaving end,
-    target_id = case when i.found then i.target_id else sync_object.target_id end,
-    state = case when i.found then 'linked' else sync_object.state end,
-    last_applied = case when i.intent is not null then sync_object.last_applied
-                        else i.given || case when i.found then sync_object.intent else sync_object.last_applied end end
-from (
-    select p.*, o.state = 'none' and o.intent is not null and p.target_id is not null as found
-    from unnest($3::uuid[], $4::jsonb[], $5::boolean[], $6::text[], $7::jsonb[], $8::boolean[])
-         as p (id, intent, deleting, target_id, given, leaves)
-    join sync_object o on o.tenant = $1 and o.application = $2 and o.source_id = p.id
-) as i
-where tenant = $1 and application = $2 and source_id = i.id
+update sync_object o
+set intent = coalesce(i.intent, o.intent), unsettled = true, deleting = i.deleting,
+    leaving = case when i.leaves then coalesce(o.leaving, moment()) else o.leaving end,
+    -- What is made again is not the account that was deleted.
+    target_id = case when i.intent is not null then null
+                     when o.state = 'none' and o.intent is not null then coalesce(i.target_id, o.target_id)
+                     else o.target_id end,
+    state = case when i.intent is not null then 'none'
+                 when o.state = 'none' and o.intent is not null and i.target_id is not null then 'linked'
+                 else o.state end,
+    adopted = o.adopted and i.intent is null,
+    kept = case when i.intent is not null then '{}' else o.kept end,
+    last_applied = case when i.intent is not null then case when o.state = 'none' then o.last_applied else '{}' end
+                        when o.state = 'none' and o.intent is not null and i.target_id is not null then i.given || o.intent
+                        else i.given || o.last_applied end
+from unnest($3::uuid[], $4::jsonb[], $5::boolean[], $6::text[], $7::jsonb[], $8::boolean[])
+     as i (id, intent, deleting, target_id, given, leaves)
+where o.tenant = $1 and o.application = $2 and o.source_id = i.id
 
 -- name: adopt
 -- Before an account that was there is changed: whoever is left in doubt about the answer must know whose it is.

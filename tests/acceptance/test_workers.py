@@ -1,0 +1,174 @@
+"""Cycles by as many processes as there are: who dies is replaced, who is busy keeps nobody waiting."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import subprocess
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+
+import aiohttp
+import pytest
+import pytest_asyncio
+from aiohttp import web
+
+from installation import Installation, installation
+from pair import Pair
+from provisor import compose
+from provisor.api.metrics import metrics
+from provisor.compose import House
+from provisor.config import Settings
+from provisor.sync import control
+from serving import serving
+
+PEOPLE = 120
+TOKEN = "t" * 32
+#: Seconds within which whatever a dead worker did goes on elsewhere.
+TAKEN_OVER = 30.0
+
+
+@pytest.fixture
+def own() -> Iterator[Installation]:
+    """A server without a worker."""
+    with installation() as made:
+        made.run("init", "--domain", "contoso.com")
+        made.serve("--no-worker")
+        yield made
+
+
+@pytest_asyncio.fixture
+async def rooms(own: Installation) -> AsyncIterator[House]:
+    async with compose.opened(Settings(data=own.folder)) as opened:
+        yield opened
+
+
+@contextlib.contextmanager
+def worker(own: Installation) -> Iterator[subprocess.Popen[str]]:
+    process = own.process("worker")
+    try:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "Provisor worker ready\n"
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+@asynccontextmanager
+async def slow(base: str, seconds: float, sent: list[float]) -> AsyncIterator[str]:
+    """The address of a target that takes its time for every write; ``sent`` is when they came."""
+    async with aiohttp.ClientSession() as session:
+
+        async def forward(request: web.Request) -> web.StreamResponse:
+            if request.method != "GET":
+                sent.append(time.monotonic())
+                await asyncio.sleep(seconds)
+            path = request.path_qs.removeprefix("/scim/v2")
+            kept = ("Authorization", "Content-Type")
+            headers = {name: request.headers[name] for name in kept if name in request.headers}
+            async with session.request(
+                request.method, base + path, data=await request.read(), headers=headers
+            ) as answer:
+                return web.Response(status=answer.status, body=await answer.read(), content_type=answer.content_type)
+
+        async with serving(forward) as address:
+            yield f"{address}/scim/v2"
+
+
+async def switched_on(pair: Pair) -> None:
+    async with pair.edit() as work:
+        await control.switch(work, pair.application, "On")
+
+
+async def accounts(pair: Pair) -> int:
+    """How many accounts the workspace has, its admin's among them."""
+    _, found = await pair.call("GET", "/Users", params={"count": "1"})
+    return int(found["totalResults"])
+
+
+async def until(count: int, pair: Pair, seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while (found := await accounts(pair)) < count:
+        assert time.monotonic() < deadline, f"there are {found} accounts after {seconds:g} seconds"
+        await asyncio.sleep(0.05)
+
+
+async def test_a_worker_that_dies_is_replaced_by_another_from_where_it_was(
+    own: Installation, rooms: House, pair: Pair
+) -> None:
+    inner = await Pair.make(own, rooms)
+    sent: list[float] = []
+    async with slow(pair.base, 0.5, sent) as address:
+        await inner.connect(address, pair.token)
+        for number in range(PEOPLE):
+            await inner.user(f"p{number}")
+        with worker(own) as first:
+            await switched_on(inner)
+            await until(20, pair, 30)
+            with worker(own):
+                first.kill()
+                first.wait()
+                died, count = time.monotonic(), len(sent)
+                await until(PEOPLE + 1, pair, TAKEN_OVER + 30)
+    assert min(moment for moment in sent[count:] if moment > died + 1) - died < TAKEN_OVER
+    assert await accounts(pair) == PEOPLE + 1, "nobody twice"
+    assert (await inner.sync()).counts == {}
+    await inner.close()
+
+
+async def test_a_long_cycle_keeps_no_other_application_waiting(own: Installation, rooms: House, pair: Pair) -> None:
+    large, small = await Pair.make(own, rooms), await Pair.make(own, rooms)
+    async with slow(pair.base, 1.0, []) as address:
+        await large.connect(address, pair.token)
+        for number in range(PEOPLE):
+            await large.user(f"p{number}")
+        with worker(own) as process:
+            await switched_on(large)
+            await until(2, pair, 30)
+            await small.user("ada")
+            await switched_on(small)
+            await until(2, small, 30)
+            assert await accounts(pair) < PEOPLE, "it is still at work"
+            async with large.edit() as work:
+                await control.switch(work, large.application, "Off")
+            process.send_signal(signal.SIGTERM)
+            assert await asyncio.to_thread(process.wait, 10) == 0
+    for item in (large, small):
+        await item.close()
+
+
+async def test_without_a_worker_nothing_is_provisioned(own: Installation, rooms: House) -> None:
+    inner = await Pair.make(own, rooms)
+    await inner.user("ada")
+    await switched_on(inner)
+    await asyncio.sleep(2)
+    assert await accounts(inner) == 1
+    with worker(own):
+        await until(2, inner, 10)
+    await inner.close()
+
+
+async def test_an_application_is_asked_only_for_what_concerns_it(own: Installation, rooms: House) -> None:
+    """A change of somebody who is not in scope costs the target no request, one of somebody who is costs one."""
+    inner = await Pair.make(own, rooms)
+    ada = await inner.user("ada")
+    ledger = rooms.ledger(inner.tenant, inner.application)
+    with worker(own):
+        await switched_on(inner)
+        await until(2, inner, 10)
+        for change, requests in ((inner.user("bob", assigned=False), 0), (inner.set_user(ada, givenName="Augusta"), 1)):
+            before = (await ledger.cycles(1))[0]["number"]
+            await change
+            deadline = time.monotonic() + 10
+            while (last := (await ledger.cycles(1))[0])["number"] == before or last["ended"] is None:
+                assert time.monotonic() < deadline
+                await asyncio.sleep(0.05)
+            assert (last["kind"], last["status"], last["requests"]) == ("incremental", "done", requests)
+    page = bytes((await metrics(rooms.database, TOKEN, f"Bearer {TOKEN}")).body).decode()
+    labels = f'{{tenant="{inner.tenant.name}",app="app"'
+    assert f"provisor_change_latency_seconds_count{labels}}} 1" in page, "of the one that had to be told"
+    assert f'provisor_change_latency_seconds_bucket{labels},le="30"}} 1' in page
+    await inner.close()
