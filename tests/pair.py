@@ -151,6 +151,7 @@ class Pair:
             lambda current: applications.with_connection(current, after),
             lambda item: self.house.target(item, read_only=True),
             force=force,
+            same=force,
         )
 
     async def mapping(self, change: Callable[[Any], Any]) -> None:

@@ -14,11 +14,18 @@ _AGAIN: Final = 0.5
 
 async def end(*tasks: asyncio.Task[Any]) -> None:
     """Cancel ``tasks`` and wait until all have ended; how they ended is not told."""
-    pending = set(tasks)
+    pending, told = set(tasks), False
     while pending:
         for task in pending:
             task.cancel()
-        done, pending = await asyncio.wait(pending, timeout=_AGAIN)
+        try:
+            done, pending = await asyncio.wait(pending, timeout=_AGAIN)
+        except asyncio.CancelledError:
+            # Whoever ends this one waits for these as well.
+            told = True
+            continue
         for task in done:
             # Looked at, so that nobody complains that it was not.
             _ = task.cancelled() or task.exception()
+    if told:
+        raise asyncio.CancelledError

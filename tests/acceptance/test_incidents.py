@@ -15,7 +15,7 @@ import pytest
 from installation import Installation
 from pair import OPS, Broken, Pair, members
 from provisor.compose import House
-from provisor.connectors.base import TargetError
+from provisor.connectors.base import Target, TargetError
 from provisor.directory import applications, assignments, groups, importer, users
 from provisor.provisioning import edit as mappings
 from provisor.refusal import Conflict
@@ -936,8 +936,8 @@ async def test_another_target_behind_the_links_takes_nobody_off_the_list(
 async def test_links_with_leavers_behind_them_are_forgotten_by_force_only(pair: Pair, shop: Installation) -> None:
     ada = await pair.user("ada")
     await pair.sync()
+    # Nobody has noticed it yet.
     await pair.set_user(ada, accountEnabled=False)
-    await pair.house.notice_leavers(pair.tenant, pair.application)
     of = ("--tenant", pair.tenant.name)
     for words in (("app", "restart", "app", "--clear", "full"), ("app", "delete", "app")):
         said = await asyncio.to_thread(shop.refused, *words, *of)
@@ -946,3 +946,35 @@ async def test_links_with_leavers_behind_them_are_forgotten_by_force_only(pair: 
     assert "BAD  leavers" in (await asyncio.to_thread(shop.command, "doctor", "app", *of)).out
     await asyncio.to_thread(shop.run, "app", "restart", "app", "--clear", "full", "--force", *of)
     assert await pair.known(ada) is None or not (await pair.known(ada)).linked
+
+
+class Nobody:
+    """A target that is not there any more: whatever stands in its place answers everything with 404."""
+
+    def __init__(self, target: Target) -> None:
+        self._target = target
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._target, name)
+        if name not in ("send", "get", "find", "page", "probe", "me", "schemas"):
+            return found
+
+        async def missing(*_: Any, **__: Any) -> Any:
+            if name == "get":
+                return None
+            raise TargetError("it was answered 404", status=404, reached=True)
+
+        return missing
+
+
+@pytest.mark.parametrize("quick", [False, True])
+async def test_a_target_that_knows_nobody_is_not_believed(pair: Pair, quick: bool) -> None:
+    ada = await pair.user("ada")
+    await pair.sync()
+    await pair.set_user(ada, accountEnabled=False)
+    await pair.house.notice_leavers(pair.tenant, pair.application)
+    await pair.cycle(Nobody, quick=quick)
+    async with pair.house.database.reading() as tx:
+        assert await how_many(tx, pair.tenant.id, pair.application) == 1
+    assert (await pair.known(ada)).linked
+    assert (await pair.sync()).counts == {"disable": 1}

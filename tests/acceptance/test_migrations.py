@@ -94,3 +94,24 @@ async def test_a_database_of_before_is_brought_up_to_date() -> None:
             assert sorted(member["type"] for member in answer.json()["members"]) == ["ServicePrincipal", "User"]
             answer = await door.ask("GET", f"{base}?count=0", token)
             assert answer.json()["totalResults"] == 6
+
+
+async def test_the_queue_is_made_anew_where_an_older_backup_was_restored() -> None:
+    """Such a backup says nothing of the queue's tables, so those of the newer database are still there."""
+    with installation() as made:
+        held = await asyncio.to_thread(embedded.hold, made.folder)
+        try:
+            await asyncio.to_thread(upgrade, held.dsn)
+            connection = await asyncpg.connect(**held.arguments)
+            for table, columns in (
+                ("sync_job", ("refused", "told", "latency", "latency_seconds")),
+                ("notice", ("mark",)),
+            ):
+                for column in columns:
+                    await connection.execute(f"alter table {table} drop column {column}")
+            await connection.execute("update alembic_version set version_num = '0017'")
+            await asyncio.to_thread(upgrade, held.dsn)
+            assert await connection.fetchval("select count(*) from procrastinate_jobs") == 0
+            await connection.close()
+        finally:
+            held.release()

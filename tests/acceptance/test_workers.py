@@ -21,6 +21,7 @@ from provisor import compose
 from provisor.api.metrics import metrics
 from provisor.compose import House
 from provisor.config import Settings
+from provisor.ending import end
 from provisor.sync import control
 from serving import serving
 
@@ -172,3 +173,53 @@ async def test_an_application_is_asked_only_for_what_concerns_it(own: Installati
     assert f"provisor_change_latency_seconds_count{labels}}} 1" in page, "of the one that had to be told"
     assert f'provisor_change_latency_seconds_bucket{labels},le="30"}} 1' in page
     await inner.close()
+
+
+async def test_a_job_whose_end_could_not_be_written_holds_nobody_up(own: Installation, rooms: House) -> None:
+    inner = await Pair.make(own, rooms)
+    ada = await inner.user("ada")
+    with worker(own):
+        await switched_on(inner)
+        await until(2, inner, 10)
+        async with rooms.database.transaction() as tx:
+            await tx.execute(
+                "insert into procrastinate_jobs (queue_name, task_name, lock, queueing_lock, status, worker_id) "
+                "select 'cycles', 'cycle', $1, $1, 'doing', min(id) from procrastinate_workers",
+                f"cycle {inner.application}",
+            )
+        await inner.set_user(ada, accountEnabled=False)
+        deadline = time.monotonic() + TAKEN_OVER
+        while (await inner.account("ada"))["active"]:
+            assert time.monotonic() < deadline
+            await asyncio.sleep(0.1)
+    await inner.close()
+
+
+async def test_who_listens_hears_that_the_line_is_lost(house: House) -> None:
+    async with house.database.listening("provisor_test") as (heard, lost), house.database.transaction() as tx:
+        await tx.execute("select pg_notify('provisor_other', '')")
+        assert not heard.is_set() and not lost()
+        await tx.execute(
+            "select pg_terminate_backend(pid) from pg_stat_activity where query = 'LISTEN \"provisor_test\"' "
+            "or query = 'LISTEN provisor_test'"
+        )
+        await asyncio.wait_for(heard.wait(), 5)
+        assert lost()
+
+
+async def test_tasks_are_ended_even_by_one_who_is_ended_meanwhile() -> None:
+    heard = 0
+
+    async def stubborn() -> None:
+        nonlocal heard
+        while heard < 2:
+            try:
+                await asyncio.sleep(60)
+            except asyncio.CancelledError:
+                heard += 1
+
+    inner = asyncio.create_task(stubborn())
+    outer = asyncio.create_task(end(inner))
+    await asyncio.sleep(0.01)
+    await end(outer)
+    assert inner.done() and heard == 2

@@ -59,14 +59,15 @@ class LedgerCorners:
             ("failed", {"rest": 60.0}),
             ("failed", {}),
             ("done", {}),
-            ("stopped", {}),
+            ("failed", {"blameless": True}),
+            ("failed", {}),
         )
         for status, more in cycles:
             epoch = await leased(ledger)
             await ended(ledger, await begun(ledger), status, epoch=epoch, **more)
             await ledger.give_back(epoch)
             counted.append((await ledger.job()).refused)
-        assert counted == [1, 2, 0, 1, 0, 1]
+        assert counted == [1, 2, 0, 1, 0, 0, 1]
 
     async def test_one_change_marks_an_object_once(self, ledger: Any) -> None:
         (ada,) = ids(1)

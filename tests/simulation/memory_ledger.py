@@ -325,6 +325,7 @@ class MemoryLedger(Tables):
         released: bool = False,
         finished: bool | None = None,
         rest: float | None = None,
+        blameless: bool = False,
     ) -> None:
         finished = status == "done" if finished is None else finished
         async with self._around("end"):
@@ -341,7 +342,8 @@ class MemoryLedger(Tables):
                         change.status, change.message = "skipped", NOT_SENT
             state.rest_until = now + timedelta(seconds=rest) if rest is not None else None
             if state.generation == cycle.generation:
-                state.refused = 0 if status == "done" or rest is not None else state.refused + 1
+                if not blameless:
+                    state.refused = 0 if status == "done" or rest is not None else state.refused + 1
                 state.last_cycle = now
                 if finished or quarantine is not None:
                     state.quarantine = quarantine

@@ -127,3 +127,51 @@ def test_whoever_gives_up_in_the_line_keeps_nobody_else_waiting() -> None:
 
     run(work())
     assert (server.served >= 3, governor.under_way) == (True, 0)
+
+
+@dataclass
+class Limited:
+    """Takes ``rate`` requests a second evenly, ``burst`` at once, and answers others 429 with a pause of a second."""
+
+    rate: float
+    burst: float
+    tokens: float = 0.0
+    at: float = 0.0
+    served: int = 0
+    refused: int = 0
+
+    async def ask(self, governor: Governor, seconds: float) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            async with governor.turn() as asked:
+                await asyncio.sleep(seconds)
+                now = loop.time()
+                self.tokens = min(self.burst, self.tokens + (now - self.at) * self.rate)
+                self.at = now
+                taken = self.tokens >= 1
+                self.tokens -= taken
+                self.served += taken
+                self.refused += not taken
+                governor.answered(asked, busy=not taken, rest=None if taken else 1.0)
+                if taken:
+                    return
+
+
+@pytest.mark.parametrize(("rate", "burst"), [(5, 5), (50, 10), (200, 20), (200, 200), (500, 100)])
+def test_it_finds_how_many_requests_a_second_a_target_takes(rate: float, burst: float) -> None:
+    server, governor = Limited(rate, burst, tokens=burst), Governor(64)
+    seconds = 120
+    left = iter(range(int(rate * seconds)))
+
+    async def client() -> None:
+        for _ in left:
+            await server.ask(governor, 0.005)
+
+    async def work() -> None:
+        await asyncio.gather(*(client() for _ in range(64)))
+        # Of what could be had at all it has had nine tenths.
+        assert asyncio.get_running_loop().time() < seconds / 0.9
+
+    run(work())
+    assert server.served == rate * seconds
+    assert server.refused < server.served / 20 + 20

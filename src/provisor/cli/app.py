@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Annotated, Any, Literal
 
 import typer
@@ -9,7 +10,7 @@ import typer
 from provisor.cli import app_settings, mappings
 from provisor.cli.groups import group
 from provisor.cli.session import Desk, Session
-from provisor.refusal import Conflict, Invalid
+from provisor.refusal import Conflict, Invalid, Refusal
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The application's name.")]
 Force = Annotated[bool, typer.Option("--force", help="Do it although a check says no.")]
@@ -135,6 +136,8 @@ def delete(ctx: typer.Context, name: Name, force: Force = False) -> None:
         from provisor.sync import control
 
         application = await found(desk, name)
+        if not force:
+            await _looked(desk, application)
         async with desk.edit() as edit:
             if not force:
                 await control.forget(edit, application)
@@ -213,6 +216,8 @@ def restart(
         from provisor.sync import control
 
         application = await found(desk, name, "provisioning.run")
+        if clear == "full" and not force:
+            await _looked(desk, application)
         async with desk.edit() as edit:
             ledger = desk.house.ledger(desk.tenant, application.id)
             await control.restart(edit, ledger, application, full=clear == "full", force=force)
@@ -223,6 +228,13 @@ def restart(
     session.show(
         {"restarted": name, "clear": clear}, f"{name}: current state cleared; an initial cycle follows {when}."
     )
+
+
+async def _looked(desk: Desk, application: Any) -> None:
+    """Look for leavers now, before somebody forgets them; where that cannot be, it is said later."""
+    if application.connected:
+        with suppress(Refusal):
+            await desk.house.notice_leavers(desk.tenant, application.id)
 
 
 def _status(status: Literal["On", "Off"]) -> Any:

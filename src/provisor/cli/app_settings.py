@@ -122,6 +122,7 @@ async def _save(
         whole,
         lambda item: desk.house.target(item, read_only=True),
         force=force,
+        same=force,
     )
     owner = str(saved.capabilities.get("owner_name") or "")
     if saved.policies.token_owner and owner and saved.policies.token_owner.casefold() != owner.casefold():

@@ -2,8 +2,9 @@
 
 It finds by itself how many requests at a time do well: each answer allows a little more, until the target says that it
 is too much (429, or 503 with a time to come back) or its answers become slow; then half as much is tried, and from
-there it goes up slowly. While a target asks for a pause nobody asks it anything. All requests wait in one line, so
-those that were to be sent first are.
+there it goes up slowly. One that names a time, or refuses also who comes alone, counts requests a second: how many of
+these do well is found from what it refuses (``pace``). While a target asks for a pause nobody asks it anything. All
+requests wait in one line, so those that were to be sent first are.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Final
+
+from provisor.connectors.pace import Pace
 
 #: Requests at a time unless a setting says otherwise, and of these at the start.
 MOST: Final = 16
@@ -73,6 +76,7 @@ class Governor:
         self.why = ""
         self._climbing = True
         self._closed_until = 0.0
+        self._pace = Pace()
         # Writes take longer than reads where nothing is wrong.
         self._speeds: dict[str, Speed] = {}
         self._line: deque[asyncio.Future[None]] = deque()
@@ -82,6 +86,12 @@ class Governor:
         """Wait for a turn, and have it while the block runs."""
         await self._wait()
         try:
+            while (delay := self._pace.delay(_time())) > 0:
+                await asyncio.sleep(delay)
+                if self._closed_until <= _time():
+                    break
+                # The target asked for a pause meanwhile.
+                await asyncio.sleep(self._closed_until - _time())
             yield Asked(kind, _time())
         finally:
             self.under_way -= 1
@@ -92,8 +102,11 @@ class Governor:
         now = _time()
         if busy:
             self._closed_until = max(self._closed_until, now + (rest or 0.0))
-            self._lower(asked, 0.5, "the target said that it is too much")
+            by_time = rest is not None or int(self.limit) == 1 or self._pace.rate is not None
+            if self._lower(asked, 0.5, "the target said that it is too much") and by_time:
+                self._pace.refused(now, rest or 0.0)
             return
+        self._pace.taken(now)
         took = now - asked.began
         speed = self._speeds.setdefault(asked.kind, Speed(took, now, took))
         speed.learn(took, now)
@@ -105,12 +118,13 @@ class Governor:
             self.limit = min(float(self.most), self.limit + step)
             self._call()
 
-    def _lower(self, asked: Asked, share: float, why: str) -> None:
+    def _lower(self, asked: Asked, share: float, why: str) -> bool:
         # Of requests that were under way together only the first lowers it: they say the same.
         if self.slowed is not None and asked.began < self.slowed:
-            return
+            return False
         self.limit = max(1.0, self.limit * share)
         self.slowed, self.why, self._climbing = _time(), why, False
+        return True
 
     async def _wait(self) -> None:
         while True:

@@ -75,6 +75,7 @@ class Change:
     * ``drift``: what was changed at the target: path → (what it says, what it should say);
     * ``strangers``: target ids of members that were added at the target and are removed;
     * ``references_only``: the object itself was settled before, only what it refers to is due;
+    * ``missed``: the account that is not there any more was an open one;
     * ``inherited``: what was applied to the account for whoever had it before, or promised before the object changed.
     """
 
@@ -101,6 +102,7 @@ class Change:
     strangers: tuple[str, ...] = ()
     inherited: Mapping[str, Any] = field(default_factory=dict)
     references_only: bool = False
+    missed: bool = False
 
     def anew(self, action: Action, reason: str, *, phase: int, **more: Any) -> Change:
         """Another change of the same object: nothing of this one is taken over but who it is."""

@@ -118,7 +118,7 @@ def decide(
     )
     case = _Case(base, known, rules, scope, desired, answer, capabilities, policies, comparing)
     if answer.gone and known.linked and not known.deleting:
-        return replace(base, action="removed", reason=REMOVED)
+        return replace(base, action="removed", reason=REMOVED, missed=known.state == "linked")
     if source is None:
         change = _deleted(case)
     elif not scope.inside:

@@ -31,7 +31,7 @@ class Guard:
 
 def harmed(change: Change) -> Iterator[str]:
     """The source ids of those whom ``change`` takes something from."""
-    if change.action in ("disable", "delete", "removed"):
+    if change.action in ("disable", "delete") or (change.action == "removed" and change.missed):
         yield change.source_id
     elif change.action == "remove members":
         yield from change.members

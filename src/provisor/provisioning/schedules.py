@@ -10,11 +10,11 @@ A change waits for the clock where the clock alone decides, a leaver's too: that
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any, Final
 
-from croniter import croniter
+from croniter import CroniterError, croniter
 from pydantic import TypeAdapter, ValidationError
 
 from provisor.refusal import Invalid
@@ -26,6 +26,7 @@ _ENTRA_EVERY: Final = timedelta(minutes=40)
 _SHORTEST: Final = timedelta(minutes=1)
 _LONGEST: Final = timedelta(days=31)
 _FIELDS: Final = 5
+_SOME_DAY: Final = datetime(2024, 1, 1, tzinfo=UTC)
 _DURATION: Final = TypeAdapter(timedelta)
 
 
@@ -36,7 +37,7 @@ def valid(text: str) -> str:
         return words.lower()
     if words[:1] in ("P", "p"):
         return _duration(words.upper())
-    if len(words.split(" ")) == _FIELDS and croniter.is_valid(words):
+    if len(words.split(" ")) == _FIELDS and _comes(words):
         return words
     raise Invalid(
         f"The schedule {text!r} is none: write event, entra, a duration like PT15M, or five fields of cron like "
@@ -61,6 +62,15 @@ def following(schedule: str, last: datetime) -> datetime | None:
         return last + interval
     found: Any = croniter(schedule, last).get_next(datetime)
     return found if isinstance(found, datetime) else None
+
+
+def _comes(words: str) -> bool:
+    """Whether these are fields of cron, and there is such a moment (the 31st of February never comes)."""
+    try:
+        croniter(words, _SOME_DAY).get_next(datetime)
+    except (CroniterError, ValueError, TypeError, KeyError):
+        return False
+    return True
 
 
 def _duration(text: str) -> str:

@@ -10,7 +10,7 @@ that no request hangs for ever.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import Any, Final, TypeAlias
 
@@ -93,22 +93,27 @@ class Database:
             yield connection
 
     @asynccontextmanager
-    async def listening(self, channel: str) -> AsyncIterator[asyncio.Event]:
-        """An event that is set when somebody notifies ``channel``, and when the connection for it is lost."""
-        heard = asyncio.Event()
+    async def listening(self, channel: str) -> AsyncIterator[tuple[asyncio.Event, Callable[[], bool]]]:
+        """An event that is set when somebody notifies ``channel``, and when the connection for it is lost; and whether
+        it is lost."""
+        heard, broken = asyncio.Event(), asyncio.Event()
 
         def hear(*_: object) -> None:
             heard.set()
 
+        def lose(*_: object) -> None:
+            broken.set()
+            heard.set()
+
         async with self._pool.acquire() as connection:
             await connection.add_listener(channel, hear)
-            connection.add_termination_listener(hear)
+            connection.add_termination_listener(lose)
             try:
-                yield heard
+                yield heard, broken.is_set
             finally:
                 # What the driver says of a connection that is being lost must not take the place of why this ends.
                 with suppress(*AWAY):
-                    connection.remove_termination_listener(hear)
+                    connection.remove_termination_listener(lose)
                     await connection.remove_listener(channel, hear)
 
     async def close(self) -> None:

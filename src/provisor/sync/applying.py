@@ -167,7 +167,8 @@ class _Worker:
         except TargetError as error:
             if error.hopeless and not await self._concerns_this_one_alone(error):
                 self.stopped_by = self.stopped_by or error
-            if error.status == 404 and change.action != "create" and await self._is_gone(change, known):
+            gone = error.status == 404 and change.action != "create" and await self._is_gone(change, known)
+            if gone and await self._welcomed():
                 return outcomes.lost(row, known)
             return self._failed(row, known, error)
 
@@ -184,6 +185,10 @@ class _Worker:
         self._forbidden += 1
         if self._forbidden > _MOST_FORBIDDEN and not self._taken:
             return False
+        return await self._welcomed()
+
+    async def _welcomed(self) -> bool:
+        """Whether the target is what it was, asked once: one that answers everybody with 404 knows nobody's account."""
         if self._welcome is None:
             self._welcome = asyncio.create_task(self._is_welcome())
         return await self._welcome

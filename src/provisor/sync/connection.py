@@ -68,7 +68,7 @@ async def save(
     make_target: Callable[[Application], Target],
     *,
     force: bool = False,
-    forgets: bool = False,
+    same: bool = False,
     also: Callable[[Edit], Awaitable[None]] | None = None,
 ) -> Application:
     """Keep ``changes`` of an application, its connection tested first, and do ``also`` in the same transaction.
@@ -76,7 +76,7 @@ async def save(
     ``changes`` is asked twice: for what to test, and, when it is saved, with the application as it is then. What passed
     the test ends a quarantine: the next cycle is due at once. Raises Untested, with the cause, when the target does not
     take the credentials, and Conflict for another address while accounts are known by their ids at this one, unless it
-    ``forgets`` them.
+    is the ``same`` system (or they are forgotten with it).
     """
     require(actor, "provisioning.write", application.id)
     wanted = changes(application)
@@ -93,7 +93,7 @@ async def save(
     async with edit(database, tenant, actor) as work:
         before = await applications.locked(work, application.id)
         after = changes(before)
-        if before.tenant_url and after.tenant_url != before.tenant_url and not force and not forgets:
+        if before.tenant_url and after.tenant_url != before.tenant_url and not same:
             await _same_system(work, before)
         if learned is not None:
             after = replace(after, capabilities=learned)

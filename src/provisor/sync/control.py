@@ -15,6 +15,7 @@ from provisor.directory import applications
 from provisor.directory.applications import Application
 from provisor.directory.edit import Edit
 from provisor.refusal import Conflict
+from provisor.storage.queries import queries
 from provisor.sync.leavers import how_many
 from provisor.sync.ledger import Ledger, stop
 
@@ -56,6 +57,11 @@ async def forget(work: Edit, application: Application) -> None:
         raise Conflict(
             f"{count} who left may still be active at the target of {application.name}, and nobody would know of them "
             f"any more. provisor leavers {application.name} names them; --force forgets them all the same."
+        )
+    if await work.tx.fetchval(queries("leavers").unknown, work.tenant.id, application.id):
+        raise Conflict(
+            f"It is not known now who left and may still be active at the target of {application.name}, and nobody "
+            f"would know it any more: look with provisor leavers {application.name} first, or say --force."
         )
 
 

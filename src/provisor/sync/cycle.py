@@ -241,6 +241,7 @@ async def _plan(job: Job, run: _Run, asked: Asked, report: Report, *, everything
         job, run.cycle, kind == "initial", asked.backed_off, lambda done: report("planning", done, None), run.plan
     )
     planning.comparing, planning.only, planning.proven = run.comparing, asked.only, run.proven
+    planning.trusting = run.proven
     planning.everything = everything or kind == "full"
     if asked.revert is not None:
         await probe(job.target, job.rules, job.wire)
@@ -294,6 +295,7 @@ async def _end(
         released=run.released,
         finished=finished,
         rest=min(rest, LONGEST_REST) if rest is not None else None,
+        blameless=status == "stopped" or error == MOVED,
     )
 
 

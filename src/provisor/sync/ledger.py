@@ -321,11 +321,13 @@ class Ledger:
         released: bool = False,
         finished: bool | None = None,
         rest: float | None = None,
+        blameless: bool = False,
     ) -> None:
         """Close a cycle; one that held a lease also says how the job stands now.
 
         ``harmed``: how many it took something from, ``released``: somebody had said that it may; ``finished``: all that
-        was planned was done or tried (None: by ``status``); ``rest``: for so long (seconds) the target wants none.
+        was planned was done or tried (None: by ``status``); ``rest``: for so long (seconds) the target wants none;
+        ``blameless``: somebody, and not the target, is why it did not go through.
         """
         finished = status == "done" if finished is None else finished
         async with self._database.transaction() as tx:
@@ -350,7 +352,7 @@ class Ledger:
                     compared,
                     rest,
                     finished,
-                    status == "done" or rest is not None,
+                    None if blameless else status == "done" or rest is not None,
                 )
 
     async def harm(self) -> tuple[int, int]:

@@ -72,6 +72,8 @@ class Planning:
     comparing: bool = False
     only: Only | None = None
     proven: bool = False
+    #: It is proven by an earlier cycle only.
+    trusting: bool = False
     owner_seen: bool = False
 
     @property
@@ -125,6 +127,10 @@ async def plan_objects(planning: Planning) -> None:
             if any(rule.unique for rule in rules.values):
                 page = [await _chosen(planning, rules, unique, read) for read in page]
             answered = await gather(_answer(answers, rules, read) for read in page)
+            if planning.trusting and any(isinstance(answer, Answer) and answer.gone for answer in answered):
+                # That an account is gone is believed of a target only that has shown to be there.
+                await probe(planning.job.target, planning.job.rules, planning.job.wire)
+                planning.trusting = False
             holders = await _holders(planning, rules, page, answered)
             changes = [
                 _change(planning, rules, read, answer, holders) for read, answer in zip(page, answered, strict=True)

@@ -125,6 +125,7 @@ def detail_of(change: Change) -> Mapping[str, Any]:
         "strangers": list(change.strangers),
         "inherited": dict(change.inherited),
         "references_only": change.references_only,
+        "missed": change.missed,
     }
 
 
@@ -164,6 +165,7 @@ def change_from(row: Mapping[str, Any]) -> Change:
         strangers=tuple(detail.get("strangers", ())),
         inherited=detail.get("inherited", {}),
         references_only=detail.get("references_only", False),
+        missed=detail.get("missed", False),
     )
 
 

@@ -63,8 +63,8 @@ class Dispatcher:
     async def run(self) -> None:
         while True:
             try:
-                async with self._database.listening(CHANNEL) as heard:
-                    while True:
+                async with self._database.listening(CHANNEL) as (heard, lost):
+                    while not lost():
                         await self._poll()
                         with suppress(TimeoutError):
                             await asyncio.wait_for(heard.wait(), POLL_SECONDS)
@@ -82,7 +82,13 @@ class Dispatcher:
         for row in unwatched:
             await self._defer("leavers", Key(row["tenant"], row["id"]))
         for row in rows:
-            if not row["queued"] and due(row, self._safety) is not None:
+            try:
+                wanted = not row["queued"] and due(row, self._safety) is not None
+            except Exception as error:
+                # What is wrong with one application keeps no other one waiting.
+                _LOG.error("schedule_failed", application=row["name"], error=type(error).__name__)
+                continue
+            if wanted:
                 await self._defer("cycle", Key(row["tenant"], row["id"]))
 
 
@@ -104,6 +110,7 @@ def due(row: Row | Mapping[str, Any], safety: timedelta) -> Reason | None:
     by_the_clock = following(schedule, row["last_cycle"])
     if by_the_clock is not None:
         return "time" if row["now"] >= by_the_clock else None
-    if row["seq"] != row["watermark"] or row["retries"]:
-        return "change"
-    return "time" if waited >= safety else None
+    if waited >= safety:
+        # Before what changed: now and then the target is asked for proof, however much there is to do.
+        return "time"
+    return "change" if row["seq"] != row["watermark"] or row["retries"] else None

@@ -27,6 +27,9 @@ def change(action: Any, **more: Any) -> Change:
         (change("create", attributes={"title": (None, "Lady")}), []),
         (change("add members", members=("2",)), []),
         (change("unlink"), []),
+        (change("removed", missed=True), ["1"]),
+        # Somebody who left long ago, and whose closed account the target has thrown away.
+        (change("removed"), []),
         (change("refuse"), []),
     ],
 )
@@ -60,9 +63,9 @@ def test_when_a_plan_is_held(harms: int, earlier: int, accounts: int, held: bool
 def test_limits_can_be_others_and_none() -> None:
     assert verdict(Guard(0, 0), 10_000, 0, 10_000) is None
     assert verdict(Guard(0, 3), 3, 0, 10_000) == (
-        "it disables, deletes, clears or takes out of groups 3 accounts, 3 or more"
+        "it disables, deletes, clears, takes out of groups or finds gone 3 accounts, 3 or more"
     )
     assert verdict(Guard(10, 0), 11, 5, 95) == (
-        "it disables, deletes, clears or takes out of groups 11 accounts after 5 in the last 24 hours, "
+        "it disables, deletes, clears, takes out of groups or finds gone 11 accounts after 5 in the last 24 hours, "
         "more than 10 % of 100"
     )

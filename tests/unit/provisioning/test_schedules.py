@@ -37,7 +37,21 @@ def test_schedules(written: str, kept: str, after: timedelta | None) -> None:
 
 @pytest.mark.parametrize(
     "written",
-    ["", "40", "PT", "P", "PT30S", "P2M", "-PT5M", "hourly", "@daily", "* * * * * *", "61 * * * *", "0 2 * *"],
+    [
+        "",
+        "40",
+        "PT",
+        "P",
+        "PT30S",
+        "P2M",
+        "-PT5M",
+        "hourly",
+        "@daily",
+        "* * * * * *",
+        "61 * * * *",
+        "0 2 * *",
+        "0 0 31 2 *",
+    ],
 )
 def test_what_is_no_schedule_is_said_in_a_sentence(written: str) -> None:
     with pytest.raises(Invalid, match=r"schedule|duration|possible"):

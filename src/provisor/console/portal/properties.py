@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from starlette.responses import Response
 
 from provisor.console.page import Page
 from provisor.console.visit import PortalVisit
 from provisor.directory import applications, assignments
-from provisor.refusal import Invalid
+from provisor.refusal import Invalid, Refusal
 from provisor.sync import control
 from provisor.sync.history import History
 
@@ -34,6 +36,9 @@ async def rename(visit: PortalVisit) -> Response:
 async def delete(visit: PortalVisit) -> Response:
     if visit.form.text("name") != visit.app.name:
         raise Invalid(f"Type the name of the application, {visit.app.name}, to delete it.")
+    if visit.app.connected:
+        with suppress(Refusal):
+            await visit.house.notice_leavers(visit.tenant, visit.app.id)
     async with visit.edit() as edit:
         await control.forget(edit, visit.app)
         await applications.delete(edit, await applications.locked(edit, visit.app.id))

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import hashlib
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Literal, cast
 
@@ -20,7 +21,7 @@ from provisor.directory import applications, tenants
 from provisor.directory.applications import Application
 from provisor.directory.edit import Edit
 from provisor.provisioning.schema import OBJECT_TYPES, object_mapping
-from provisor.refusal import Conflict, Invalid
+from provisor.refusal import Conflict, Invalid, Refusal
 from provisor.sync import connection, control
 from provisor.workspace import workspaces
 
@@ -81,6 +82,9 @@ async def save(visit: PortalVisit) -> Response:
             ledger = visit.house.ledger(visit.tenant, visit.app.id)
             await control.restart(work, ledger, visit.app, full=full)
 
+    if full and visit.app.connected:
+        with suppress(Refusal):
+            await visit.house.notice_leavers(visit.tenant, visit.app.id)
     try:
         await connection.save(
             visit.house.database,
@@ -89,8 +93,8 @@ async def save(visit: PortalVisit) -> Response:
             visit.app,
             changes,
             lambda item: visit.house.target(item, read_only=True),
-            force=visit.form.ticked("force") or visit.form.ticked("same"),
-            forgets=full,
+            force=visit.form.ticked("force"),
+            same=full or visit.form.ticked("same"),
             also=also,
         )
     except connection.Untested as error:

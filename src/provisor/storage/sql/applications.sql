@@ -19,7 +19,7 @@ select a.tenant, a.id, a.name, j.initial, j.watermark, j.last_cycle, j.quarantin
        exists (
            select from procrastinate_jobs q where q.queueing_lock = 'cycle ' || a.id::text and q.status = 'todo'
        ) as queued,
-       coalesce(j.rest_until > moment(), false) as resting,
+       coalesce(j.rest_until > moment(), false) as resting, coalesce(j.lease_until > moment(), false) as held,
        exists (
            select from sync_object o
            where o.tenant = a.tenant and o.application = a.id

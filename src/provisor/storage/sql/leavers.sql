@@ -44,6 +44,13 @@ order by o.leaving, name limit $3
 -- name: how_many
 select count(*) from sync_object where tenant = $1 and application = $2 and leaving is not null
 
+-- name: unknown
+-- Whether the directory has changed since leavers were looked for, in an application that has accounts.
+select exists (
+    select from sync_job j join tenant t on t.id = j.tenant
+    where j.tenant = $1 and j.application = $2 and j.watched <> t.seq
+) and exists (select from sync_object where tenant = $1 and application = $2 and target_id is not null)
+
 -- name: counted
 select t.name as tenant, a.name as app, count(o.source_id) as open,
        coalesce(extract(epoch from moment() - min(o.leaving)), 0)::double precision as age

@@ -130,9 +130,13 @@ set last_cycle = case when generation = $5 then moment() else last_cycle end,
     forced = forced and not ($4 and generation = $5),
     compared = case when $6 and generation = $5 then moment() else compared end,
     rest_until = moment() + make_interval(secs => $7),
-    refused = case when generation <> $5 then refused when $9 then 0 else refused + 1 end,
+    refused = case when generation <> $5 or $9::boolean is null then refused when $9 then 0 else refused + 1 end,
     restored = case when $8 then null else restored end
 where tenant = $1 and application = $2
+
+-- name: jobs_of
+-- The jobs that workers have begun and not ended.
+select id from procrastinate_jobs where status = 'doing' and worker_id = any($1::bigint[])
 
 -- name: job_latency
 -- What an incremental cycle has done: from the commit of the change that asked for it to the target's answer.
