@@ -104,17 +104,19 @@ async def test_06_from_sync_all_to_assigned_without_a_restart(pair: Pair) -> Non
 async def test_07_stop_means_stop(pair: Pair) -> None:
     for number in range(40):
         await pair.user(f"p{number}")
-    began, slow = asyncio.Event(), []
+    began, told, slow = asyncio.Event(), asyncio.Event(), []
 
     def wrap(target: Any) -> Any:
-        slow.append(Slow(target, began))
+        slow.append(Slow(target, began, told))
         return slow[0]
 
     task = asyncio.create_task(pair.cycle(wrap))
     await began.wait()
     async with pair.edit() as work:
         await control.switch(work, pair.application, "Off")
-    assert (await task).status == "stopped" and slow[0].sent <= 2 * 16
+    told.set()
+    result = await task
+    assert (result.status, slow[0].sent < 40) == ("stopped", True)
 
 
 def test_08_the_interval_is_configurable() -> None:

@@ -13,10 +13,10 @@ from provisor.sync.answers import CONCURRENT
 
 
 class Slow:
-    """A target that takes its time for each write; ``sent`` counts them."""
+    """A target that takes its time for each write, until it is ``told`` where that is given; ``sent`` counts them."""
 
-    def __init__(self, target: Target, began: asyncio.Event) -> None:
-        self._target, self._began = target, began
+    def __init__(self, target: Target, began: asyncio.Event, told: asyncio.Event | None = None) -> None:
+        self._target, self._began, self._told = target, began, told
         self.sent = 0
 
     def __getattr__(self, name: str) -> Any:
@@ -26,7 +26,7 @@ class Slow:
         answer = await self._target.send(request)
         self.sent += 1
         self._began.set()
-        await asyncio.sleep(0.2)
+        await (asyncio.sleep(0.2) if self._told is None else self._told.wait())
         return answer
 
 
