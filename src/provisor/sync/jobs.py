@@ -176,8 +176,6 @@ class Jobs:
         try:
             yield
             self._not_before.pop((task, key), None)
-        except asyncio.CancelledError:
-            raise
         except AWAY as error:
             # It comes back, and what was to be done with it: that is nothing that the target did.
             _LOG.warning("database_unreachable", application=str(key.application), error=type(error).__name__)
