@@ -179,6 +179,30 @@ async def test_of_two_who_look_at_once_the_second_changes_nothing(pair: Pair) ->
     assert await listed(pair) == []
 
 
+async def test_whoever_is_overtaken_by_an_older_look_goes_on_from_there(pair: Pair) -> None:
+    ada = await pair.user("ada")
+    await pair.sync()
+    assert await listed(pair) == []
+    await pair.user("bob")
+    async with pair.house.job(pair.tenant, pair.application, read_only=True) as old:
+        await pair.unassign(ada)
+        async with pair.house.job(pair.tenant, pair.application, read_only=True) as new:
+            read = new.source.read
+
+            class Slow:
+                def __getattr__(self, name: str) -> Any:
+                    return getattr(new.source, name)
+
+                async def read(self, *arguments: Any) -> Any:
+                    await notice(pair.house.database, pair.tenant.id, old)
+                    return await read(*arguments)
+
+            await notice(pair.house.database, pair.tenant.id, replace(new, source=Slow()))  # type: ignore[arg-type]
+    assert [leaver.name for leaver in await open_leavers(pair.house.database, pair.tenant.id, [pair.application])] == [
+        "ada@contoso.com"
+    ]
+
+
 async def test_since_when_is_when_the_directory_knew(pair: Pair) -> None:
     moved = Moved(pair.house.database)
     ada = await pair.user("ada")

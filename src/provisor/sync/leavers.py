@@ -55,10 +55,18 @@ async def how_many(tx: Tx, tenant: UUID, application: UUID) -> int:
 async def notice(database: Database, tenant: UUID, job: Job) -> None:
     """Put on the list whoever left since it was looked at, and take off whoever is back.
 
-    Of several who do this at once only the first goes on: what the others have read may not be so any more.
+    Of several who do this at once only the first goes on: what the others have read may not be so any more, and they
+    begin again where it has come to, so that all of them end with a list that is up to the job.
     """
     look = _Look(database, (tenant, UUID(job.application)), job)
-    async with database.reading() as tx:
+    while not await _round(look):
+        pass
+
+
+async def _round(look: _Look) -> bool:
+    """Go on from where the list has come to; False when somebody else did so meanwhile."""
+    job = look.job
+    async with look.database.reading() as tx:
         look.watched = await tx.fetchval(QUERIES.watched, *look.key)
     configured = look.watched == 0
     while not configured and (page := await look.page()):
@@ -68,11 +76,10 @@ async def notice(database: Database, tenant: UUID, job: Job) -> None:
             break
         objects = await with_related(job, [change for change in page if change.object_type != "Application"])
         if not await look.at([change.id for change in objects if change.object_type == "User"], page[-1].seq):
-            return
+            return False
     if configured:
-        await look.at_everybody(job.as_of)
-    elif look.watched < job.as_of:
-        await look.at([], job.as_of)
+        return await look.at_everybody(job.as_of)
+    return look.watched >= job.as_of or await look.at([], job.as_of)
 
 
 @dataclass(slots=True)
@@ -89,7 +96,7 @@ class _Look:
         changes = await self.job.source.changes(self.watched, PAGE)
         return [change for change in changes if change.seq <= self.job.as_of]
 
-    async def at_everybody(self, seq: int) -> None:
+    async def at_everybody(self, seq: int) -> bool:
         async with self.database.reading() as tx:
             rows = await tx.fetch(QUERIES.since, self.key[0], [self.key[1]])
         changed, after = max((row["at"] for row in rows), default=None), _FIRST
@@ -100,8 +107,8 @@ class _Look:
                 break
             after = rows[-1]["source_id"]
             if not await self.at([str(row["source_id"]) for row in rows], self.watched, changed):
-                return
-        await self.at([], seq)
+                return False
+        return await self.at([], seq)
 
     async def at(self, ids: Sequence[str], seq: int, changed: datetime | None = None) -> bool:
         """Mark these people, and that it has come to ``seq``; False when somebody else has come further meanwhile.
