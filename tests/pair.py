@@ -18,6 +18,7 @@ from provisor.compose import House
 from provisor.connectors.base import Resource, Target, TargetError
 from provisor.directory import applications, assignments, groups, tenants, users
 from provisor.directory.edit import Tenant, edit
+from provisor.provisioning.policies import changed
 from provisor.scim.requests import Request
 from provisor.sync import connection, cycle
 from provisor.sync.cycle import Result
@@ -153,6 +154,13 @@ class Pair:
             force=force,
             same=force,
         )
+
+    async def policies(self, **wanted: Any) -> None:
+        """Change the application's policies."""
+        async with self.edit() as work:
+            before = await applications.locked(work, self.application)
+            after = replace(before, policies=changed(before.policies, **wanted))
+            await applications.save(work, before, after, "set policies")
 
     async def mapping(self, change: Callable[[Any], Any]) -> None:
         """Change the mapping document."""

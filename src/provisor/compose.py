@@ -82,7 +82,8 @@ class House:
         secret = token if token is not None else applications.token(application, self.box)
         wire = WIRES[application.policies.wire]
         governor = self.governor(application)
-        return ScimTarget(application.tenant_url, secret, read_only=read_only, governor=governor, wire=wire)
+        bulk = application.target_capabilities.bulk if wire.bulk and not read_only else None
+        return ScimTarget(application.tenant_url, secret, read_only=read_only, governor=governor, wire=wire, bulk=bulk)
 
     def governor(self, application: Application) -> Governor:
         """How much the application's target takes, for all who ask it from this process."""

@@ -6,8 +6,6 @@ import asyncio
 from datetime import timedelta
 from typing import Any
 
-from test_wire_profiles import policies
-
 from installation import Installation
 from pair import Pair, members
 from provisor.directory import groups
@@ -45,14 +43,14 @@ async def test_drift_is_reported_and_left_by_default(pair: Pair) -> None:
 
 
 async def test_drift_is_overwritten_adopted_or_ignored_when_somebody_says_so(pair: Pair) -> None:
-    await policies(pair, drift={"displayName": "overwrite"})
+    await pair.policies(drift={"displayName": "overwrite"})
     ada = await pair.user("ada", surname="Lovelace")
     await pair.sync()
     await _change(pair, "ada", displayName="Countess")
     assert (await _compare(pair)).counts == {"update": 1}
     assert (await pair.account("ada"))["displayName"] == "Ada Lovelace"
 
-    await policies(pair, drift={"displayName": "adopt"})
+    await pair.policies(drift={"displayName": "adopt"})
     await pair.sync()
     await _change(pair, "ada", displayName="Countess")
     assert (await _compare(pair)).counts == {}
@@ -62,7 +60,7 @@ async def test_drift_is_overwritten_adopted_or_ignored_when_somebody_says_so(pai
     await pair.sync()
     assert (await pair.account("ada"))["displayName"] == "Ada King"
 
-    await policies(pair, drift={"displayName": "ignore"})
+    await pair.policies(drift={"displayName": "ignore"})
     await pair.sync()
     await _change(pair, "ada", displayName="Countess")
     assert (await _compare(pair)).counts == {}
@@ -95,7 +93,7 @@ async def test_members_made_by_hand_are_reported_not_removed(pair: Pair) -> None
     assert row["reason"] == "members were changed at the target: 1 added, 1 removed"
     assert local["id"] in members(await pair.team("Engineering"))
 
-    await policies(pair, drift={"members": "overwrite"})
+    await pair.policies(drift={"members": "overwrite"})
     await pair.sync()
     await pair.call("PATCH", f"/Groups/{team['id']}", {"Operations": operations})
     result = await _compare(pair)
@@ -109,7 +107,7 @@ async def test_one_of_ours_who_was_added_to_another_group_by_hand_is_a_stranger_
     ada, bob = await pair.user("ada"), await pair.user("bob")
     await pair.group("Engineering", ada)
     await pair.group("Sales", bob)
-    await policies(pair, drift={"members": "overwrite"})
+    await pair.policies(drift={"members": "overwrite"})
     await pair.sync()
     team, account = await pair.team("Engineering"), await pair.account("bob")
     add = {"op": "add", "path": "members", "value": [{"value": account["id"]}]}
@@ -126,7 +124,7 @@ async def test_every_account_is_compared_when_it_is_time(pair: Pair) -> None:
     assert (await pair.plan()).cycle.kind == "full"
     assert (await pair.sync()).cycle.kind == "full"
     assert (await pair.sync()).cycle.kind == "incremental"
-    await policies(pair, full_hours=0)
+    await pair.policies(full_hours=0)
     await pair.sync()
     await _pass(pair, timedelta(days=400))
     assert (await pair.sync()).cycle.kind == "incremental"
@@ -161,7 +159,7 @@ async def test_neither_settings_nor_mappings_put_right_what_is_to_be_reported(pa
 
 
 async def test_drift_is_shown_whatever_is_done_about_it(pair: Pair, shop: Installation) -> None:
-    await policies(pair, drift={"displayName": "overwrite"})
+    await pair.policies(drift={"displayName": "overwrite"})
     await pair.user("ada", surname="Lovelace")
     await pair.sync()
     await _change(pair, "ada", displayName="By hand")

@@ -8,7 +8,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from test_stop import Slow
-from test_wire_profiles import policies
 
 from pair import Pair, members
 from provisor.access.roles import may
@@ -77,7 +76,7 @@ async def test_04_special_characters_in_what_is_matched_on(standard: Pair) -> No
 
 
 async def test_05_nested_groups_count_when_somebody_says_so(pair: Pair) -> None:
-    await policies(pair, nested="flatten")
+    await pair.policies(nested="flatten")
     ada = await pair.user("ada", assigned=False)
     inner = await pair.group("Inner", ada, assigned=False)
     outer = await pair.group("Outer")

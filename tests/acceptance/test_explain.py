@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from test_plans import run
-from test_wire_profiles import policies
 
 from installation import Installation
 from pair import Pair, members
@@ -155,7 +154,7 @@ def _map_title(document: Any) -> Any:
 
 
 async def test_a_held_adoption_is_done_on_demand(shop: Installation, pair: Pair) -> None:
-    await policies(pair, adoption="hold")
+    await pair.policies(adoption="hold")
     await pair.call("POST", "/Users", {"userName": "ada@contoso.com"})
     await pair.user("ada", surname="Lovelace")
     assert (await pair.sync()).counts == {"refuse": 1}

@@ -18,7 +18,7 @@ from provisor.provisioning.schema import compile_schema
 from provisor.provisioning.templates import template
 from provisor.scim import requests
 from provisor.scim.wires import LEAN
-from provisor.sync.answers import prepare
+from provisor.sync.answers import Answers, Listing
 from provisor.sync.connection import test as check_connection
 
 LIST = "urn:ietf:params:scim:api:messages:2.0:ListResponse"
@@ -176,14 +176,14 @@ async def test_a_list_that_moves_while_it_is_read_is_not_used(foreign: Foreign, 
         return listed(*people, total=250 + (len(foreign.seen) % 2) * start)
 
     foreign.answer = moving
-    answers = await prepare(target, RULES.users, asking=50)
+    answers = Answers(target, RULES.users, await Listing(target, "User").read(50))
     assert answers.listed is None
 
     def repeating(request: web.Request) -> web.Response:
         return listed(*({"id": str(number), "userName": f"u{number}"} for number in range(100)), total=300)
 
     foreign.answer = repeating
-    assert (await prepare(target, RULES.users, asking=50)).listed is None
+    assert await Listing(target, "User").read(50) is None
 
 
 async def test_a_list_that_is_cut_short_disables_nobody(pair: Pair, foreign: Foreign) -> None:

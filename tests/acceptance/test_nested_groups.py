@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from test_wire_profiles import policies
-
 from pair import Pair, members
 from provisor.directory import groups
 
@@ -35,7 +33,7 @@ async def test_whoever_is_below_comes_and_goes_with_every_change_on_the_way(pair
     await _put(pair, middle, low, "Group")
     await pair.sync()
     assert await pair.account("eve") is None, "by default only direct members are in scope"
-    await policies(pair, nested="flatten")
+    await pair.policies(nested="flatten")
     await pair.sync()
     assert await _names(pair, "Top") == {"ada", "bob", "eve"}
     assert await pair.team("Middle") is None, "only assigned groups are groups at the target"
@@ -55,7 +53,7 @@ async def test_whoever_is_below_comes_and_goes_with_every_change_on_the_way(pair
 
 
 async def test_groups_that_contain_each_other_are_no_trap(pair: Pair) -> None:
-    await policies(pair, nested="flatten")
+    await pair.policies(nested="flatten")
     ada, bob = [await pair.user(name, assigned=False) for name in ("ada", "bob")]
     one, two = await pair.group("One", ada), await pair.group("Two", bob)
     await _put(pair, one, two, "Group")

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from test_wire_profiles import policies
 
 from installation import Installation
 from pair import Pair
@@ -91,7 +90,7 @@ async def test_what_is_no_plan_is_a_sentence(
 
 
 async def test_adoptions_wait_for_an_approved_plan(shop: Installation, pair: Pair, tmp_path: Path) -> None:
-    await policies(pair, adoption="hold")
+    await pair.policies(adoption="hold")
     await pair.call("POST", "/Users", {"userName": "ada@contoso.com", "displayName": "Ada by hand"})
     await pair.user("ada", surname="Lovelace")
     await pair.user("bob")

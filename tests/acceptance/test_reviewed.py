@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 from test_incidents import recycle, with_managers
-from test_wire_profiles import policies
 
 from pair import OPS, Broken, Pair, members
 from provisor.connectors.base import Resource, Stopped, Target, TargetError
-from provisor.directory import applications, groups
+from provisor.directory import applications, groups, users
 from provisor.provisioning import edit as mappings
 from provisor.scim.requests import Request
+from provisor.sync.ledger import LeaseLost
 from provisor.sync.planning import Only
 
 _PATCH = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
@@ -249,7 +249,7 @@ async def test_an_account_that_was_made_again_gets_its_manager_again(standard: P
 
 async def test_members_made_by_hand_are_removed_within_the_guard_and_never_the_tokens_owner(standard: Pair) -> None:
     pair = standard
-    await policies(pair, drift={"members": "overwrite"})
+    await pair.policies(drift={"members": "overwrite"})
     await pair.group("Eng", *[await pair.user(f"p{number}") for number in range(20)])
     await pair.sync()
     owner = (await pair.account(OPS))["id"]
@@ -264,7 +264,7 @@ async def test_members_made_by_hand_are_removed_within_the_guard_and_never_the_t
 
 async def test_who_is_adopted_by_the_same_plan_is_no_stranger(standard: Pair) -> None:
     pair = standard
-    await policies(pair, drift={"members": "overwrite"})
+    await pair.policies(drift={"members": "overwrite"})
     team = await pair.group("Eng", await pair.user("ada"))
     await pair.sync()
     _, account = await pair.call("POST", "/Users", {"userName": "bob@contoso.com"})
@@ -352,3 +352,46 @@ async def test_a_promised_name_that_is_a_strangers_is_no_account_of_a_leaver(pai
     assert (await pair.sync()).counts == {}
     assert (await pair.known(ada)).intent is None
     assert (await pair.account("ada"))["active"]
+
+
+async def test_whoever_wakes_up_after_the_lease_takes_back_the_second_account(
+    standard: Pair,
+) -> None:
+    """Paused between its last look at the lease and the request: its successor has made the account, and renamed it."""
+    ada = await standard.user("ada")
+    made: list[str] = []
+
+    class Paused:
+        def __init__(self, target: Target) -> None:
+            self._target = target
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self._target, name)
+
+        async def send(self, request: Request) -> Resource | None:
+            if request.method != "POST":
+                return await self._target.send(request)
+            async with standard.house.database.transaction() as tx:
+                await tx.execute("update sync_job set lease_until = now() where application = $1", standard.application)
+            await standard.sync()
+            async with standard.edit() as work:
+                await users.change(work, ada, {"userPrincipalName": "countess@contoso.com"})
+            await standard.sync()
+            self._target.before_each(_anything)
+            answer = await self._target.send(request)
+            assert answer is not None
+            made.append(str(answer["id"]))
+            return answer
+
+    with pytest.raises(LeaseLost):
+        await standard.cycle(Paused)
+    assert len(made) == 1
+    assert await standard.account("ada") is None
+    kept = await standard.account("countess")
+    assert kept["active"] and kept["id"] not in made
+    assert (await standard.sync()).status == "done"
+    assert (await standard.sync()).empty
+
+
+async def _anything(_: bool) -> None:
+    """What was asked before the pause."""

@@ -9,7 +9,7 @@ from pair import Pair
 from provisor.connectors.base import Resource, Target
 from provisor.scim.requests import Request
 from provisor.sync import control
-from provisor.sync.answers import CONCURRENT
+from provisor.sync.concurrency import CONCURRENT
 
 
 class Slow:

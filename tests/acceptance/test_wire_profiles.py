@@ -3,22 +3,13 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from pair import Pair
-from provisor.directory import applications, users
-from provisor.provisioning.policies import changed
+from provisor.directory import users
 from recorder import Asked, Recorder, recorder
-
-
-async def policies(pair: Pair, **wanted: Any) -> None:
-    async with pair.edit() as work:
-        before = await applications.locked(work, pair.application)
-        after = replace(before, policies=changed(before.policies, **wanted))
-        await applications.save(work, before, after, "set policies")
 
 
 def told(asked: Asked) -> str:
@@ -42,7 +33,7 @@ async def _synced(pair: Pair, seen: Recorder) -> list[Asked]:
 async def test_a_whole_provisioning_as_entra_does_it(standard: Pair) -> None:
     """The trace of entra.md §6.8."""
     pair = standard
-    await policies(pair, wire="entra")
+    await pair.policies(wire="entra")
     async with recorder(pair.base) as seen:
         await pair.connect(seen.base, pair.token)
         ada = await pair.user("ada", givenName="Ada", surname="Lovelace", assigned=False)
@@ -110,7 +101,7 @@ async def test_every_profile_ends_where_lean_ends(shop: Any, house: Any, wire: s
     for profile in ("lean", wire):
         pair = await Pair.make(shop, house, profile="standard")
         try:
-            await policies(pair, wire=profile)
+            await pair.policies(wire=profile)
             boss = await pair.user("boss", givenName="Bea", surname="Boss", jobTitle="Head")
             ada = await pair.user("ada", givenName="Ada", surname="Lovelace", manager=str(boss), department="R")
             bob = await pair.user("bob", givenName="Bob")

@@ -36,7 +36,7 @@ from provisor.provisioning.templates import ACTIVE, FULL_NAME, template
 from provisor.scim import dialects, patch
 from provisor.scim.profiles import resource_types
 from provisor.scim.resource import accept
-from provisor.sync.answers import gather
+from provisor.sync.concurrency import gather
 
 PEOPLE = 500
 FLIGHT = 16

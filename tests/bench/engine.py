@@ -1,10 +1,10 @@
-"""``python -m tests.bench.engine [S|M|L|G ...]``: what cycles cost, against the same requests sent by a bare client.
+"""``python -m tests.bench.engine [S|M|L|G|T ...]``: what cycles cost, against the same requests sent by a bare client.
 
 For each scale a directory is filled, a target started and an application connected; then it is planned, provisioned,
 looked at again unchanged, and once more with ten changes. The floor is the very bodies that the engine sent, sent again
 to the same target, as many at a time, by a client that does nothing else. Prints tables and judges nothing.
 ``--profile`` says instead where the time of planning and of applying goes. S also looks at limits of the target and at
-the wire profiles side by side; G is one large group that somebody joins.
+the wire profiles side by side; G is one large group that somebody joins, T ten changes among 10,000 and 1,000,000.
 """
 
 from __future__ import annotations
@@ -20,14 +20,16 @@ from typing import Any, Final
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from bench.engine_bare import again
+from bench.client import Client
+from bench.engine_bare import again, through_library
 from bench.engine_run import Bench, Told, opened
-from bench.engine_scales import CHUNK, SCALES, Scale, change_ten, join
+from bench.engine_scales import AMONG, CHUNK, SCALES, Scale, account, change_ten, join, provisioned, ten
 from provisor.connectors.governor import MOST
 
 #: Requests a second that a target takes, and how many of them at once; for how many seconds that is looked at.
 _LIMITS: Final = ((200, "evenly", 20), (200, "in bursts", 200), (1_000, "evenly", 100))
 _PATIENCE: Final = 90.0
+_LIBRARY: Final = "the engine's HTTP library by itself"
 _MEGABYTE: Final = 1 << 20
 
 
@@ -76,8 +78,11 @@ async def scale_of(bench: Bench) -> None:
     await bench.target()
     bare = await again(bench.scim, recorded, MOST)
     floor_cpu = (await bench.told()).cpu - told.cpu
+    await bench.target()
+    library = await through_library(bench.scim, recorded, MOST)
     recorded.unlink()
     initial_rows(scale, plan, initial, told, bare)
+    library_rows(plan, initial, sum(count for kind, count in told.counts.items() if kind[0].isalpha()), library)
     line(
         "processor seconds of the engine", f"{initial['cpu']:.1f} s", "", "", f"{per(initial['cpu'], scale)} an object"
     )
@@ -141,6 +146,30 @@ def initial_rows(scale: Scale, plan: Any, initial: Any, told: Told, bare: tuple[
         )
 
 
+def library_rows(plan: Any, initial: Any, sent: int, library: tuple[int, float]) -> None:
+    count, seconds = library
+    line(
+        "a plan (a dry run)", f"{plan['seconds']:.2f} s", f"{seconds:.2f} s", share(plan["seconds"], seconds), _LIBRARY
+    )
+    rate, fastest = sent / initial["applying"], count / seconds
+    line("requests a second, while applying", f"{rate:,.0f}/s", f"{fastest:,.0f}/s", share(rate, fastest), _LIBRARY)
+
+
+async def bulk(bench: Bench) -> None:
+    """The initial cycle at a target that takes many writes in one request."""
+    await bench.application("bulk", bulk=True)
+    await bench.target(bulk=True)
+    result = await bench.engine("bulk", "cycle")
+    counts = (await bench.told()).counts
+    assert result["status"] == "done", result
+    least = sum(formula(bench.scale).values())
+    kinds = ", ".join(f"{count:,} {kind}" for kind, count in sorted(counts.items()))
+    line("with Bulk: requests of the initial cycle", f"{result['sent']:,}", f"≤ {least // 10:,}", "", kinds)
+    took = f"planning {result['planning']:.2f} s, applying {result['applying']:.2f} s"
+    rate = least / result["applying"]
+    line("  its seconds", f"{result['seconds']:.2f} s", "", "", f"{took}: {rate:,.0f} operations a second")
+
+
 async def later(bench: Bench) -> None:
     """Cycles after the initial one; the target has everything again, as the bare client left it."""
     await bench.target(clear=False)
@@ -192,6 +221,26 @@ async def joined(bench: Bench) -> None:
         f"over that: {over(told.counts, {'GET /Users?filter': 1, 'PATCH /Groups/ID': 1})}",
     )
     line("  its seconds", f"{result['seconds']:.3f} s", "", "", f"{result['peak'] / _MEGABYTE:.0f} MB")
+
+
+async def ten_among(bench: Bench) -> float:
+    """The seconds of a cycle with ten changes among everybody."""
+    made = await bench.application("main")
+    await provisioned(bench.house, bench.tenant, made)
+    await bench.target()
+    client = Client(bench.scim, "bench" * 8)
+    for person, upn in await ten(bench.house, bench.directory):
+        reply = await client.ask("POST", "/Users", {"userName": upn})
+        await account(bench.house, made, person, reply.json()["id"])
+    await change_ten(bench.house, bench.tenant, bench.directory)
+    await bench.target(clear=False)
+    result = await bench.engine("main", "cycle")
+    told = await bench.told()
+    assert result["status"] == "done", result
+    kinds = ", ".join(f"{count:,} {kind}" for kind, count in sorted(told.counts.items()))
+    line(f"ten changes among {bench.scale.name} people", f"{result['seconds']:.3f} s", "", "", kinds)
+    line("  planning, applying", f"{result['planning']:.3f} s", f"{result['applying']:.3f} s")
+    return float(result["seconds"])
 
 
 async def limits(bench: Bench) -> None:
@@ -247,6 +296,14 @@ async def profiled(bench: Bench) -> None:
 async def main(asked: argparse.Namespace) -> None:
     for name in asked.scales:
         started = time.perf_counter()
+        if name == "T":
+            took = []
+            for among in AMONG:
+                async with opened(among, asked.latency) as bench:
+                    print(f"\nT: {among.name} people, filled in {bench.filled:.1f} s", flush=True)
+                    took.append(await ten_among(bench))
+            line("among the many", f"{took[1]:.3f} s", f"{took[0]:.3f} s", ratio(took[1], took[0]), "the few")
+            continue
         scale = SCALES[name]
         async with opened(scale, asked.latency) as bench:
             said = f"{scale.users:,} users, {scale.groups:,} groups, {scale.memberships:,} memberships"
@@ -257,7 +314,10 @@ async def main(asked: argparse.Namespace) -> None:
             line("", "measured", "floor, formula", "of it")
             await scale_of(bench)
             await (joined(bench) if name == "G" else later(bench))
+            if name == "M":
+                await bulk(bench)
             if name == "S":
+                await bulk(bench)
                 await limits(bench)
                 await wires(bench)
         print(f"  {time.perf_counter() - started:.0f} s for all of {name}", flush=True)
@@ -265,7 +325,7 @@ async def main(asked: argparse.Namespace) -> None:
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.bench.engine", description=__doc__)
-    parser.add_argument("scales", nargs="*", choices=[*SCALES, []], default=["S", "G"], help="S, M, L, G")
+    parser.add_argument("scales", nargs="*", choices=[*SCALES, "T", []], default=["S", "G"], help="S, M, L, G, T")
     parser.add_argument("--profile", action="store_true", help="where the time of an initial cycle goes")
     parser.add_argument("--latency", type=float, default=0.0, help="milliseconds until the target answers")
     return parser.parse_args()

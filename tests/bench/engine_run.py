@@ -25,6 +25,7 @@ from installation import installation
 from provisor import compose
 from provisor.compose import House
 from provisor.config import Settings
+from provisor.directory.applications import Application
 from provisor.directory.edit import Tenant
 from provisor.storage import keeper
 
@@ -75,10 +76,10 @@ class Bench:
     async def told(self) -> Told:
         return Told(**(await Client(self.url).ask("GET", "/control")).json())
 
-    async def application(self, name: str, wire: str = "lean") -> None:
-        """A new application, of which nothing is provisioned yet."""
-        await self.target()
-        await application(self.house, self.tenant, name, self.scim, wire)
+    async def application(self, name: str, wire: str = "lean", *, bulk: bool = False) -> Application:
+        """A new application, of which nothing is provisioned yet; ``bulk``: the target has /Bulk."""
+        await self.target(bulk=bulk)
+        return await application(self.house, self.tenant, name, self.scim, wire)
 
     async def engine(self, name: str, what: str, *more: str, patience: float = 900) -> Any:
         """What the engine says of a plan or a cycle; None when it took longer than ``patience`` and was ended."""

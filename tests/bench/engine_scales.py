@@ -26,6 +26,19 @@ ADMINISTRATOR: Final = f"admin@{DOMAIN}"
 #: Members that one request adds, and resources that one page of a list has.
 CHUNK: Final = 100
 _PAGE: Final = 20_000
+_JOB: Final = """
+insert into sync_job (tenant, application, watermark, watched, initial, last_cycle, compared)
+select id, $2, seq, seq, false, now(), now() from tenant where id = $1
+on conflict (tenant, application) do update
+set watermark = excluded.watermark, watched = excluded.watched, initial = false, last_cycle = now(), compared = now()
+"""
+_LINKED: Final = """
+insert into sync_object (tenant, application, source_id, object_type, desired_seq, applied_seq, target_id, state,
+                         last_applied)
+select u.tenant, $2, u.id, 'User', t.seq, t.seq, u.id::text, 'linked',
+       jsonb_build_object('userName', u.upn, 'active', true, 'displayName', u.doc -> 'displayName')
+from directory_user u join tenant t on t.id = u.tenant where u.tenant = $1
+"""
 _CITIES: Final = ("London", "Paris", "Berlin", "Warschau", "Roma")
 
 
@@ -60,6 +73,8 @@ SCALES: Final = {
     # One large group, and somebody who is not in it.
     "G": Scale("G", 20_001, 1, 20_000),
 }
+#: Ten changes among so many people.
+AMONG: Final = (Scale("10,000", 10_000, 0, 0), Scale("1,000,000", 1_000_000, 0, 0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +159,30 @@ async def change_ten(house: House, tenant: Tenant, directory: Directory) -> None
     async with edit(house.database, tenant, actor) as work:
         for person in Random(SEED + 1).sample(directory.people, 10):
             await users.change(work, person, {"jobTitle": "Countess"})
+
+
+async def provisioned(house: House, tenant: Tenant, application: Application) -> None:
+    """Everybody has an account and nothing is due, as after an initial cycle long ago."""
+    async with house.database.transaction() as tx:
+        await tx.execute(_JOB, tenant.id, application.id)
+        await tx.execute(_LINKED, tenant.id, application.id)
+    async with house.database.reading() as tx:
+        await tx.execute("analyze sync_object")
+
+
+async def ten(house: House, directory: Directory) -> list[tuple[UUID, str]]:
+    """Those whom :func:`change_ten` changes: id and user principal name."""
+    chosen = Random(SEED + 1).sample(directory.people, 10)
+    async with house.database.reading() as tx:
+        rows = await tx.fetch("select id, upn from directory_user where id = any($1)", chosen)
+    return [(row["id"], row["upn"]) for row in rows]
+
+
+async def account(house: House, application: Application, person: UUID, target_id: str) -> None:
+    """The account of somebody is this one."""
+    async with house.database.transaction() as tx:
+        statement = "update sync_object set target_id = $3 where application = $1 and source_id = $2"
+        await tx.execute(statement, application.id, person, target_id)
 
 
 async def join(house: House, tenant: Tenant, directory: Directory) -> None:

@@ -231,10 +231,10 @@ class LedgerCorners:
         team, ada, bob, eve = ids(4)
         await marked(ledger, team, kind="Group")
         epoch = await leased(ledger)
-        await ledger.promise_members(epoch, team, {ada: "42", bob: "43"})
-        await ledger.promise_members(epoch, team, {ada: "44"})
+        await ledger.promise_members(epoch, [(team, ada, "42"), (team, bob, "43")])
+        await ledger.promise_members(epoch, [(team, ada, "44")])
         assert (await ledger.members([team]))[team][ada] == Membership("42", True, False)
-        await ledger.doubt_members(epoch, team, [eve])
+        await ledger.doubt_members(epoch, [(team, eve)])
         await ledger.found_members(team, {ada: "45"}, [bob, eve])
         assert (await ledger.members([team]))[team] == {ada: Membership("45", True)}
         cycle = await begun(ledger, group(team, "add members"))

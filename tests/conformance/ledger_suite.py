@@ -71,6 +71,7 @@ def group(identity: str, action: Any, phase: int = ADDITIONS, **more: Any) -> Ch
 
 async def known(ledger: Any, identity: str) -> Known:
     found: Known = (await ledger.known([identity]))[identity]
+    assert await ledger.accounts([identity]) == ({identity: found.target_id} if found.linked else {})
     return found
 
 
@@ -116,8 +117,8 @@ class LedgerConformance:
             lambda: ledger.settle(old, cycle, [Outcome(1, ada, 1, "success", known)]),
             lambda: ledger.open_references(old, cycle),
             lambda: ledger.settle_references(old, cycle),
-            lambda: ledger.promise_members(old, ada, {ada: "42"}),
-            lambda: ledger.doubt_members(old, ada, [ada]),
+            lambda: ledger.promise_members(old, [(ada, ada, "42")]),
+            lambda: ledger.doubt_members(old, [(ada, ada)]),
             lambda: ledger.stopping(old),
             lambda: ledger.end(cycle, status="done", plan_hash="", counts={}, requests=0, epoch=old),
         )
@@ -204,11 +205,11 @@ class LedgerConformance:
         await marked(ledger, ada)
         epoch = await leased(ledger)
         await ledger.promise(epoch, [create(ada)])
-        known = (await ledger.known([ada]))[ada]
-        assert (known.intent, known.unsettled, known.deleting) == ({"userName": "ada@contoso.com"}, True, False)
+        now = await known(ledger, ada)
+        assert (now.intent, now.unsettled, now.deleting) == ({"userName": "ada@contoso.com"}, True, False)
         await ledger.promise(epoch, [replace(create(ada), action="delete", target_id="42", attributes={})])
-        known = (await ledger.known([ada]))[ada]
-        assert (known.intent, known.deleting) == ({"userName": "ada@contoso.com"}, True)
+        now = await known(ledger, ada)
+        assert (now.intent, now.deleting) == ({"userName": "ada@contoso.com"}, True)
 
     async def test_an_account_that_is_adopted_is_known_before_it_is_changed(self, ledger: Any) -> None:
         ada, old = str(uuid4()), str(uuid4())
@@ -219,8 +220,8 @@ class LedgerConformance:
         await ledger.settle(epoch, cycle, [Outcome(1, old, 1, "success", Known(old, "User", "disabled", "42"))])
         adopting = replace(create(ada), action="update", target_id="42", adopts=True, releases=old)
         await ledger.promise(epoch, [adopting])
-        known = (await ledger.known([ada]))[ada]
-        assert (known.state, known.target_id, known.adopted, known.unsettled) == ("linked", "42", True, True)
+        now = await known(ledger, ada)
+        assert (now.state, now.target_id, now.adopted, now.unsettled) == ("linked", "42", True, True)
         assert (await ledger.known([old]))[old] == Known(old, "User")
 
     async def test_a_plan_is_done_phase_by_phase(self, ledger: Any) -> None:
@@ -269,11 +270,11 @@ class LedgerConformance:
         await ledger.found_members(team, {bob: "43", ada: "42"}, [])
         assert (await ledger.members([team]))[team] == {ada: Membership("42", True), bob: Membership("43", False)}
         assert await ledger.in_groups([ada, bob, team]) == {ada, bob}
-        await ledger.doubt_members(epoch, team, [bob])
+        await ledger.doubt_members(epoch, [(team, bob)])
         assert (await ledger.members([team]))[team][bob] == Membership("43", False, False)
         await ledger.found_members(team, {bob: "43"}, [])
         eve = str(uuid4())
-        await ledger.promise_members(epoch, team, {eve: "44", bob: "43"})
+        await ledger.promise_members(epoch, [(team, eve, "44"), (team, bob, "43")])
         found = (await ledger.members([team]))[team]
         # Whoever is added although they are known to be in the group was taken out of it by others.
         assert (found[eve], found[bob]) == (Membership("44", True, False), Membership("43", False, False))

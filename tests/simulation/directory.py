@@ -236,6 +236,13 @@ class Seen:
             return {item: _group(directory.teams[item]) for item in ids if item in directory.teams}
         return {item: _user(directory, directory.people[item]) for item in ids if item in directory.people}
 
+    async def seqs(self, ids: Sequence[str]) -> dict[str, int]:
+        await self._io("seqs")
+        directory = self._directory
+        found = {item: _group(directory.teams[item]) for item in ids if item in directory.teams}
+        found |= {item: _user(directory, directory.people[item]) for item in ids if item in directory.people}
+        return {item: source.seq for item, source in found.items()}
+
     async def members(self, group_ids: Sequence[str]) -> dict[str, list[str]]:
         await self._io("members")
         people, teams = self._directory.people, self._directory.teams

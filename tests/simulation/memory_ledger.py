@@ -165,6 +165,11 @@ class MemoryLedger(Tables):
         async with self._around("applied"):
             return {row.source_id: row.applied_seq for row in self.rows(ids)}
 
+    async def accounts(self, ids: Collection[str]) -> dict[str, str]:
+        async with self._around("accounts"):
+            known = [row.known() for row in self.rows(ids)]
+            return {item.source_id: item.target_id for item in known if item.linked and item.target_id is not None}
+
     async def holders(self, object_type: str, target_ids: Sequence[str]) -> dict[str, Known]:
         async with self._around("holders"):
             wanted = set(target_ids)
@@ -212,6 +217,9 @@ class MemoryLedger(Tables):
             run.rows.update(added)
             run.planned += len(rows)
 
+    async def measure(self) -> None:
+        """There is nothing that could be slow."""
+
     async def planned(self, cycle: Cycle, limit: int) -> AsyncIterator[list[Planned]]:
         after = (0, 0)
         while True:
@@ -245,10 +253,11 @@ class MemoryLedger(Tables):
                     else:
                         row.last_applied = {**change.given, **row.last_applied}
 
-    async def promise_members(self, epoch: int, group: str, members: Mapping[str, str]) -> None:
+    async def promise_members(self, epoch: int, rows: Sequence[tuple[str, str, str]]) -> None:
         async with self._around("promise_members"):
             self._check(epoch)
-            for member, target in members.items():
+            _once([(group, member) for group, member, _ in rows])
+            for group, member, target in rows:
                 before = self.memberships.get((group, member), Membership(target, True))
                 self.memberships[group, member] = replace(before, confirmed=False)
 
@@ -267,12 +276,12 @@ class MemoryLedger(Tables):
                         )
                         self.memberships[change.source_id, row.source_id] = replace(before, confirmed=False)
 
-    async def doubt_members(self, epoch: int, group: str, members: Sequence[str]) -> None:
+    async def doubt_members(self, epoch: int, rows: Sequence[tuple[str, str]]) -> None:
         async with self._around("doubt_members"):
             self._check(epoch)
-            for member in members:
-                if (group, member) in self.memberships:
-                    self.memberships[group, member] = replace(self.memberships[group, member], confirmed=False)
+            for row in rows:
+                if row in self.memberships:
+                    self.memberships[row] = replace(self.memberships[row], confirmed=False)
 
     async def settle(self, epoch: int, cycle: Cycle, outcomes: Sequence[Outcome], *, harmed: int = 0) -> None:
         async with self._around("settle"):

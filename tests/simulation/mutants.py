@@ -17,7 +17,7 @@ from provisor.provisioning import decide
 from provisor.provisioning.change import Answer
 from provisor.provisioning.diff import Difference
 from provisor.provisioning.scope import SourceObject
-from provisor.sync import applying, outcomes, planning
+from provisor.sync import outcomes, planning, sending
 from provisor.sync.records import Due, Outcome
 from simulation import world
 from simulation.directory import Seen
@@ -98,7 +98,7 @@ def _absence_is_delete() -> Any:
 
 
 def _conflict_is_success() -> Any:
-    send = applying._Worker._send
+    send = sending.Sender._send
 
     async def sent(self: Any, row: Any, known: Any) -> Outcome:
         try:
@@ -109,7 +109,7 @@ def _conflict_is_success() -> Any:
             after = replace(known, intent=None, failures=0, error=None)
             return Outcome(row.ordinal, known.source_id, row.change.seq, "success", after)
 
-    return _patched((applying._Worker, "_send", sent))
+    return _patched((sending.Sender, "_send", sent))
 
 
 def _old_payloads() -> Any:
@@ -168,7 +168,7 @@ def _any_account_by_name() -> Any:
 
 
 def _gone_is_done() -> Any:
-    do, answer = applying._Worker.do, planning._answer
+    do, answer = sending.Sender.do, planning._answer
 
     async def done(self: Any, row: Any) -> Outcome:
         found: Outcome = await do(self, row)
@@ -180,7 +180,7 @@ def _gone_is_done() -> Any:
         found = await answer(*arguments)
         return replace(found, gone=False) if isinstance(found, Answer) else found
 
-    return _patched((applying._Worker, "do", done), (planning, "_answer", never_gone))
+    return _patched((sending.Sender, "do", done), (planning, "_answer", never_gone))
 
 
 def _no_drift_repair() -> Any:
@@ -188,7 +188,7 @@ def _no_drift_repair() -> Any:
 
 
 def _replaced_by_halves() -> Any:
-    send = applying._Worker._send
+    send = sending.Sender._send
 
     async def sent(self: Any, row: Any, known: Any) -> Outcome:
         if row.change.action == "update" and known.target_id is not None and row.change.object_type == "User":
@@ -197,7 +197,7 @@ def _replaced_by_halves() -> Any:
             await self._job.target.send(update("User", known.target_id, {"active": (False, True)}))
         return await send(self, row, known)
 
-    return _patched((applying._Worker, "_send", sent))
+    return _patched((sending.Sender, "_send", sent))
 
 
 def _no_intent() -> Any:

@@ -35,7 +35,7 @@ RULES: Final = rules()
 @dataclass(frozen=True, slots=True)
 class Scenario:
     """What a run has. Rates are per call, counts per run; ``weights``: which changes the directory sees; ``compares``:
-    there are full comparisons."""
+    there are full comparisons; ``bulk``: so many operations go in one request (0: each alone)."""
 
     people: int = 7
     changes: int = 25
@@ -45,6 +45,7 @@ class Scenario:
     crashes: int = 0
     pauses: int = 0
     drift: int = 0
+    bulk: int = 0
     outages: int = 0
     revoked: int = 0
     strangers: bool = True
@@ -73,6 +74,7 @@ def scenario(random: Random) -> Scenario:
         lag=some(60.0),
         page=random.choice([2, 3, 100]),
         silent_cap=random.choice([0, 0, 0, 3]),
+        unsaid=some(0.1),
     )
     return Scenario(
         people=random.randint(2, 9),
@@ -86,4 +88,5 @@ def scenario(random: Random) -> Scenario:
         outages=times(3),
         revoked=times(2),
         strangers=random.random() < 0.7,
+        bulk=random.choice([0, 0, 3, 100]),
     )

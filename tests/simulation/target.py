@@ -17,13 +17,16 @@ import aiohttp
 import orjson
 
 from provisor.connectors.base import Exchange
+from provisor.connectors.bulk import Together
 from provisor.connectors.http import Answer, Http
 from provisor.connectors.scim import ScimTarget
+from provisor.provisioning.capabilities import Bulk
 from provisor.scim import dialects, patch
 from provisor.scim.profiles import resource_types
 
 BASE = "https://target.example/scim"
 _ID = len("00000000-0000-0000-0000-000000000000")
+BULK = "urn:ietf:params:scim:api:messages:2.0:BulkResponse"
 LIST = "urn:ietf:params:scim:api:messages:2.0:ListResponse"
 _KINDS = {"/Users": "User", "/Groups": "Group"}
 _TYPES = resource_types("standard")
@@ -46,6 +49,8 @@ class Faults:
     lag: float = 0.0
     page: int = 100
     silent_cap: int = 0
+    #: Of the operations of a bulk request, those that its answer does not name.
+    unsaid: float = 0.0
 
 
 @dataclass(slots=True)
@@ -109,6 +114,8 @@ class Service:
 
     def answer(self, method: str, path: str, query: Mapping[str, str], body: Any, now: float) -> tuple[int, Any]:
         """Status and body, as of ``now``."""
+        if path == "/Bulk":
+            return 200, self._bulk(body["Operations"], now)
         endpoint, _, identity = path.lstrip("/").partition("/")
         kind = _KINDS.get(f"/{endpoint}")
         if kind is None:
@@ -128,6 +135,20 @@ class Service:
             self.forget(item)
             return 204, None
         return self._patch(item, body)
+
+    def _bulk(self, operations: list[Any], now: float) -> Any:
+        answers = []
+        for item in operations:
+            status, said = self.answer(item["method"], item["path"], {}, item.get("data"), now)
+            answer = {"method": item["method"], "bulkId": item["bulkId"], "status": str(status)}
+            if status == 201:
+                answer["location"] = f"{BASE}{item['path']}/{said['id']}"
+            # What was created need not be said again.
+            if said is not None and (status != 201 or self.random.random() < 0.5):
+                answer["response"] = said
+            if self.random.random() >= self.faults.unsaid:
+                answers.append(answer)
+        return {"schemas": [BULK], "Operations": answers}
 
     def _create(self, kind: str, body: dict[str, Any], now: float) -> tuple[int, Any]:
         name = "userName" if kind == "User" else "displayName"
@@ -248,9 +269,12 @@ class Line(Http):
 class Reached(ScimTarget):
     """The service, as the real client sees it."""
 
-    def __init__(self, service: Service, io: Callable[[str], Any], *, read_only: bool = False) -> None:
+    def __init__(
+        self, service: Service, io: Callable[[str], Any], *, read_only: bool = False, bulk: Bulk | None = None
+    ) -> None:
         super().__init__(BASE, "token", read_only=read_only)
         self._http = Line(service, io)
+        self._together = Together(self._http, bulk) if bulk is not None else None
 
 
 def _error(status: int, detail: str) -> dict[str, Any]:

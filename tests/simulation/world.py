@@ -21,7 +21,7 @@ from typing import Any
 
 from provisor.connectors.base import Stopped
 from provisor.expressions import Inputs
-from provisor.provisioning.capabilities import Capabilities
+from provisor.provisioning.capabilities import Bulk, Capabilities
 from provisor.provisioning.guards import Guard
 from provisor.provisioning.policies import Policies
 from provisor.provisioning.retries import POLICIES, Retries
@@ -147,7 +147,8 @@ class World:
         source = Seen(self.directory, io)
         process.began = self.now()
         as_of = await source.head()
-        target = Reached(self.service, io)
+        most = self._scenario.bulk
+        target = Reached(self.service, io, bulk=Bulk(most, 1 << 20) if most else None)
         yield Job(
             application=APPLICATION,
             name="Simulated",

@@ -41,6 +41,9 @@ class Source(Protocol):
     async def read(self, object_type: str, ids: Sequence[str]) -> dict[str, SourceObject]:
         """The objects as they are now; one that was deleted for good is not among them."""
 
+    async def seqs(self, ids: Sequence[str]) -> dict[str, int]:
+        """The number of the last change of each; of users and groups that were deleted for good there is none."""
+
     async def members(self, group_ids: Sequence[str]) -> dict[str, list[str]]:
         """Direct members of each group: source ids of users and groups that are not in the recycle bin."""
 
@@ -146,6 +149,9 @@ class Target(Protocol):
 
     async def schemas(self) -> list[Resource]:
         """The Resources of the target's /Schemas; empty where it has none."""
+
+    async def config(self) -> Resource | None:
+        """The target's /ServiceProviderConfig; None where it has none."""
 
     async def me(self) -> Resource | None:
         """The account whose token is used, from the target's /Me; None where it has none."""

@@ -19,6 +19,7 @@ from dataclasses import dataclass, replace
 from email.utils import parsedate_to_datetime
 from typing import Any, Final
 from urllib.parse import urlencode, urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 from yarl import URL
@@ -88,6 +89,8 @@ class Http:
         self._silent = ("User-Agent",) if anonymous else ()
         self._governor = governor or Governor()
         self._session: aiohttp.ClientSession | None = None
+        self._proxy: URL | None = None
+        self._proxy_auth: aiohttp.BasicAuth | None = None
         self.sent = 0
         self.check: Callable[[bool], Awaitable[None]] | None = None
 
@@ -148,21 +151,32 @@ class Http:
     async def _once(
         self, method: str, path: str, query: Mapping[str, str] | None, body: bytes | None
     ) -> tuple[Answer, float | None]:
-        if self._session is None:
-            self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=self._governor.most),
-                timeout=aiohttp.ClientTimeout(total=TOTAL, connect=CONNECT),
-                headers=self._headers,
-                cookie_jar=aiohttp.DummyCookieJar(),
-                skip_auto_headers=self._silent,
-                trust_env=True,
-            )
+        session = self._session or self._open()
         headers = {"Content-Type": "application/scim+json"} if body is not None else {}
         self.sent += 1
         url = URL(f"{self._base}{path}?{self._encode(query)}" if query else self._base + path, encoded=True)
-        async with self._session.request(method, url, data=body, headers=headers, allow_redirects=False) as response:
+        async with session.request(
+            method,
+            url,
+            data=body,
+            headers=headers,
+            allow_redirects=False,
+            proxy=self._proxy,
+            proxy_auth=self._proxy_auth,
+        ) as response:
             raw = await _limited(response)
             return _parsed(self._exchange(response, raw), raw), _retry_after(response.headers)
+
+    def _open(self) -> aiohttp.ClientSession:
+        self._proxy, self._proxy_auth = _proxy_for(self._base)
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=self._governor.most),
+            timeout=aiohttp.ClientTimeout(total=TOTAL, connect=CONNECT),
+            headers=self._headers,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            skip_auto_headers=self._silent,
+        )
+        return self._session
 
     def _exchange(self, response: aiohttp.ClientResponse, raw: bytes) -> Exchange:
         """What may be shown of it; a target that says the token back is not repeated."""
@@ -185,6 +199,19 @@ class Http:
             reached=False,
             exchange=Exchange(method, self._base + path),
         )
+
+
+def _proxy_for(base: str) -> tuple[URL | None, aiohttp.BasicAuth | None]:
+    """The proxy that the environment names for this address (``https_proxy``, ``no_proxy``), and who asks there. Looked
+    up once: the session would do it for each request, in a thread."""
+    address = URL(base)
+    named = getproxies().get(address.scheme)
+    if named is None or proxy_bypass(address.host or ""):
+        return None, None
+    proxy = URL(named)
+    if proxy.user is None:
+        return proxy, None
+    return proxy.with_user(None), aiohttp.BasicAuth(proxy.user, proxy.password or "")
 
 
 async def _limited(response: aiohttp.ClientResponse) -> bytes:

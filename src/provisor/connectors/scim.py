@@ -12,8 +12,10 @@ from typing import Any, Final
 import orjson
 
 from provisor.connectors.base import Page, Resource, TargetError
+from provisor.connectors.bulk import Together, alone
 from provisor.connectors.governor import Governor
 from provisor.connectors.http import READS, WRITES, Answer, Http
+from provisor.provisioning.capabilities import Bulk
 from provisor.scim.requests import ENDPOINTS, Request
 from provisor.scim.resource import value_at
 from provisor.scim.wires import LEAN, Wire
@@ -23,10 +25,17 @@ _NO_MEMBERS: Final = {"excludedAttributes": "members"}
 
 class ScimTarget:
     """``base`` is the tenant URL; ``read_only`` keeps everything but GET from being sent; ``wire`` says how queries are
-    spelled."""
+    spelled; ``bulk``: writes go together."""
 
     def __init__(
-        self, base: str, token: str, *, read_only: bool = False, governor: Governor | None = None, wire: Wire = LEAN
+        self,
+        base: str,
+        token: str,
+        *,
+        read_only: bool = False,
+        governor: Governor | None = None,
+        wire: Wire = LEAN,
+        bulk: Bulk | None = None,
     ) -> None:
         self._http = Http(
             base,
@@ -36,6 +45,7 @@ class ScimTarget:
             encode=wire.encode,
             anonymous=wire.anonymous,
         )
+        self._together = Together(self._http, bulk) if bulk is not None else None
 
     def before_each(self, check: Callable[[bool], Awaitable[None]]) -> None:
         self._http.check = check
@@ -75,8 +85,10 @@ class ScimTarget:
         return [str(item["value"]) for item in resource.get("members") or () if "value" in item]
 
     async def send(self, request: Request) -> Resource | None:
-        body = orjson.dumps(request.body) if request.body is not None else None
-        answer = await self._http.ask(request.method, request.path, request.query, body)
+        if self._together is not None:
+            answer = await self._together.ask(request)
+        else:
+            answer = await alone(self._http, request)
         what = f"{request.method} {request.path}"
         if not 200 <= answer.status < 300:
             raise _error(answer, what, wrote=True)
@@ -91,11 +103,17 @@ class ScimTarget:
         resources = found.get("Resources") if isinstance(found, Mapping) else found
         return [item for item in resources or () if isinstance(item, Mapping)]
 
+    async def config(self) -> Resource | None:
+        found = await self._optional("/ServiceProviderConfig")
+        return found if isinstance(found, Mapping) else None
+
     async def me(self) -> Resource | None:
         found = await self._optional("/Me")
         return found if isinstance(found, Mapping) and found.get("id") else None
 
     async def close(self) -> None:
+        if self._together is not None:
+            await self._together.close()
         await self._http.close()
 
     async def _optional(self, path: str) -> Any:

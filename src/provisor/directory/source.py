@@ -50,13 +50,18 @@ class DirectorySource:
         statement = users if object_type == "User" else APPLICATIONS.read_groups
         make = _user if object_type == "User" else _group
         async with self._database.reading() as tx:
-            rows = await tx.fetch(statement, self._tenant, self._application, [UUID(item) for item in ids])
+            rows = await tx.fetch(statement, self._tenant, self._application, list(ids))
         return {str(row["id"]): make(row) for row in rows}
+
+    async def seqs(self, ids: Sequence[str]) -> dict[str, int]:
+        async with self._database.reading() as tx:
+            rows = await tx.fetch(APPLICATIONS.seqs, self._tenant, list(ids))
+        return {str(row["id"]): row["seq"] for row in rows}
 
     async def members(self, group_ids: Sequence[str]) -> dict[str, list[str]]:
         async with self._database.reading() as tx:
             statement = APPLICATIONS.read_members_nested if self._flatten else APPLICATIONS.read_members
-            rows = await tx.fetch(statement, self._tenant, [UUID(item) for item in group_ids])
+            rows = await tx.fetch(statement, self._tenant, list(group_ids))
         found: dict[str, list[str]] = {item: [] for item in group_ids}
         for row in rows:
             found[str(row["group_id"])].append(str(row["member_id"]))
@@ -65,14 +70,14 @@ class DirectorySource:
     async def groups_of(self, ids: Sequence[str]) -> list[str]:
         async with self._database.reading() as tx:
             statement = APPLICATIONS.groups_above if self._flatten else QUERIES.groups_of
-            rows = await tx.fetch(statement, self._tenant, [UUID(item) for item in ids])
+            rows = await tx.fetch(statement, self._tenant, list(ids))
         return [str(row["group_id"]) for row in rows]
 
     async def related(self, group_ids: Sequence[str]) -> list[tuple[str, str]]:
         if not self._flatten or not group_ids:
             return []
         async with self._database.reading() as tx:
-            rows = await tx.fetch(APPLICATIONS.related, self._tenant, [UUID(item) for item in group_ids])
+            rows = await tx.fetch(APPLICATIONS.related, self._tenant, list(group_ids))
         return [(str(row["id"]), row["type"]) for row in rows]
 
     async def reports_of(self, ids: Sequence[str]) -> list[str]:

@@ -16,15 +16,29 @@ PAGE: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
+class Bulk:
+    """How many operations a bulk request may have, and how many ``bytes`` (RFC 7643 §5)."""
+
+    operations: int
+    bytes: int
+
+
+#: What a target takes that has bulk requests and does not say how large.
+_BULK: Final = Bulk(operations=100, bytes=1 << 20)
+
+
+@dataclass(frozen=True, slots=True)
 class Capabilities:
     """``immutable``: object type → top-level attribute names that do not change once set, lower case.
 
-    ``owner_id`` and ``owner_name`` are the account whose token is used, from the target's /Me.
+    ``owner_id`` and ``owner_name`` are the account whose token is used, from the target's /Me. ``bulk``: None where it
+    takes no bulk requests.
     """
 
     immutable: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     owner_id: str | None = None
     owner_name: str | None = None
+    bulk: Bulk | None = None
 
     def allows(self, object_type: str, path: str) -> bool:
         """Whether an attribute at ``path`` can be changed on an object that exists."""
@@ -47,11 +61,15 @@ def from_json(stored: Mapping[str, Any]) -> Capabilities:
         immutable={key: tuple(names) for key, names in (stored.get("immutable") or {}).items()},
         owner_id=stored.get("owner_id"),
         owner_name=stored.get("owner_name"),
+        bulk=Bulk(**stored["bulk"]) if stored.get("bulk") else None,
     )
 
 
-def read(schemas: list[Mapping[str, Any]], me: Mapping[str, Any] | None) -> Capabilities:
-    """From the Resources of the target's /Schemas (may be empty) and its /Me (None where it has none)."""
+def read(
+    schemas: list[Mapping[str, Any]], me: Mapping[str, Any] | None, config: Mapping[str, Any] | None = None
+) -> Capabilities:
+    """From the Resources of the target's /Schemas (may be empty), its /Me and its /ServiceProviderConfig (None where it
+    has none)."""
     immutable: dict[str, tuple[str, ...]] = {}
     for schema in schemas:
         object_type = {
@@ -70,4 +88,13 @@ def read(schemas: list[Mapping[str, Any]], me: Mapping[str, Any] | None) -> Capa
         immutable=immutable,
         owner_id=str(me["id"]) if me and me.get("id") else None,
         owner_name=str(me["userName"]) if me and me.get("userName") else None,
+        bulk=_bulk(config.get("bulk")) if config else None,
     )
+
+
+def _bulk(said: Any) -> Bulk | None:
+    if not isinstance(said, Mapping) or said.get("supported") is not True:
+        return None
+    most, size = said.get("maxOperations"), said.get("maxPayloadSize")
+    operations = most if isinstance(most, int) and most > 0 else _BULK.operations
+    return Bulk(operations, size if isinstance(size, int) and size > 0 else _BULK.bytes)

@@ -247,6 +247,8 @@ def _inside(case: _Case) -> Change:
     if desired.problem:
         return case.refuse(desired.problem)
     wanted = {name: value for name, value in desired.attributes.items() if value is not None}
+    if not known.linked and match.problem is None and match.resource is None and "Add" in rules.flow:
+        return _create(case, wanted)
     case = replace(case, base=replace(case.base, wanted=wanted))
     if known.linked:
         return _update(case)
@@ -254,14 +256,21 @@ def _inside(case: _Case) -> Change:
         return case.refuse(match.problem, retry=True)
     if match.resource is not None:
         return _adopt(case, match)
-    if "Add" not in rules.flow:
-        return case.nothing("has no account, and the object mapping does not create")
+    return case.nothing("has no account, and the object mapping does not create")
+
+
+def _create(case: _Case, wanted: dict[str, Any]) -> Change:
+    promised, desired = case.known.intent, case.desired
     # A create whose answer was lost is repeated as it was promised, even if the object changed meanwhile.
-    values = dict(known.intent) if known.intent is not None else {**desired.attributes, **desired.defaults}
-    attributes = {name: (None, value) for name, value in values.items() if value is not None}
-    reason = f"{case.scope.reason} and has no account"
-    inherited = _promised(known.intent or {}, desired)
-    return replace(case.base, action="create", reason=reason, attributes=attributes, inherited=inherited)
+    values = dict(promised) if promised is not None else {**desired.attributes, **desired.defaults}
+    return replace(
+        case.base,
+        action="create",
+        reason=f"{case.scope.reason} and has no account",
+        attributes={name: (None, value) for name, value in values.items() if value is not None},
+        wanted=wanted,
+        inherited=_promised(promised or {}, desired),
+    )
 
 
 def _update(case: _Case) -> Change:
@@ -367,7 +376,7 @@ def _with_kept(case: _Case, reason: str, found: Difference) -> str:
 
 def spare_the_owner(change: Change, capabilities: Capabilities) -> Change:
     """The account whose token is used is never disabled, deleted or demoted: that would end provisioning itself."""
-    if change.object_type != "User" or not _harms(change) or not _is_owner(change, capabilities):
+    if change.object_type != "User" or not _is_owner(change, capabilities) or not _harms(change):
         return change
     reason = f"{change.reason}, but {capabilities.owner_name} owns the secret token: use another admin's token"
     return replace(change, action="refuse", attributes={}, closes=False, retry=True, reason=reason)

@@ -84,6 +84,8 @@ def drifted(
 
 def same(rule: AttributeRule, left: Any, right: Any) -> bool:
     """Whether two values mean the same to the target."""
+    if type(left) is type(right) and left == right:
+        return True
     return bool(_comparable(rule, left) == _comparable(rule, right))
 
 

@@ -53,10 +53,13 @@ def desire(
     problem: str | None = None
     for rule in rules.values:
         name = rule.target.name
-        if rule.unique and taken is None:
-            continue
+        asked = offered
+        if rule.unique:
+            if taken is None:
+                continue
+            asked = replace(offered, taken=partial(taken, name))
         try:
-            value = rule.compiled.evaluate(_asking(offered, rule, taken)) if rule.compiled else None
+            value = rule.compiled.evaluate(asked) if rule.compiled else None
             if value is Flow.NO_ATTRIBUTE:
                 continue
             if value is Flow.NO_OBJECT:
@@ -75,15 +78,10 @@ def desire(
     return Desired(attributes, defaults, problem)
 
 
-def _asking(offered: Inputs, rule: AttributeRule, taken: Taken | None) -> Inputs:
-    if not rule.unique or taken is None:
-        return offered
-    return replace(offered, taken=partial(taken, rule.target.name))
-
-
 def given(source: SourceObject, inputs: Inputs, *, soft_deleted: bool) -> Inputs:
     """What the mappings of one object are evaluated with."""
-    return replace(inputs, attributes={**source.attributes, "IsSoftDeleted": soft_deleted, "objectId": source.id})
+    attributes = {**source.attributes, "IsSoftDeleted": soft_deleted, "objectId": source.id}
+    return Inputs(attributes, inputs.now, inputs.chance, inputs.taken, inputs.domain)
 
 
 def typed(rule: AttributeRule, value: Any) -> Any:

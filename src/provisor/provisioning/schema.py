@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Final, Literal
 
 from provisor.expressions import Compiled, ExpressionError, compile_expression, from_source
@@ -32,7 +33,8 @@ class Target:
     anchor: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+# Not slots: what follows from the mappings is found once and kept, because it is asked for every object.
+@dataclass(frozen=True)
 class AttributeRule:
     """One attribute mapping. ``compiled`` is None for a mapping of type None (only its default counts)."""
 
@@ -43,26 +45,26 @@ class AttributeRule:
     precedence: int
     flow: str
 
-    @property
+    @cached_property
     def reference(self) -> bool:
         return self.target.type == "Reference"
 
-    @property
+    @cached_property
     def unique(self) -> bool:
         """Its value is one that the target does not have yet: chosen once, when an account is created."""
         return self.compiled is not None and "SelectUniqueValue" in self.compiled.functions
 
-    @property
+    @cached_property
     def redacted(self) -> bool:
         """Its value is sent, and shown nowhere."""
         return self.compiled is not None and "Redact" in self.compiled.functions
 
-    @property
+    @cached_property
     def reads_soft_deletion(self) -> bool:
         return self.compiled is not None and "IsSoftDeleted" in self.compiled.attributes
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ObjectRules:
     """The object mapping of users or of groups."""
 
@@ -74,25 +76,25 @@ class ObjectRules:
     filters: tuple[Filter, ...]
     attributes: tuple[AttributeRule, ...]
 
-    @property
+    @cached_property
     def matching(self) -> tuple[AttributeRule, ...]:
         """The matching attributes, lowest precedence number first."""
         return tuple(sorted((rule for rule in self.attributes if rule.precedence > 0), key=lambda r: r.precedence))
 
-    @property
+    @cached_property
     def values(self) -> tuple[AttributeRule, ...]:
         return tuple(rule for rule in self.attributes if not rule.reference)
 
-    @property
+    @cached_property
     def closing(self) -> tuple[AttributeRule, ...]:
         """The mappings that disable an account: they read IsSoftDeleted, and not only when it is created."""
         return tuple(rule for rule in self.values if rule.reads_soft_deletion and rule.flow != "ObjectAddOnly")
 
-    @property
+    @cached_property
     def redacted(self) -> frozenset[str]:
         return frozenset(rule.target.name for rule in self.attributes if rule.redacted)
 
-    @property
+    @cached_property
     def references(self) -> tuple[AttributeRule, ...]:
         return tuple(rule for rule in self.attributes if rule.reference)
 

@@ -30,6 +30,7 @@ class EntraWire:
     optimised: bool
     reads_first: bool = True
     lists: bool = False
+    bulk: bool = False
     anonymous: bool = True
 
     def encode(self, query: Mapping[str, str]) -> str:

@@ -19,6 +19,8 @@ _PATH: Final = re.compile(
 )
 _CONDITION: Final = re.compile(r'\s*([\w$]+)\s+eq\s+(?:"((?:[^"\\]|\\.)*)"|([^\s"]+))\s*', re.IGNORECASE)
 _AND: Final = re.compile(r"and\b", re.IGNORECASE)
+#: A dict is recognised at once, any other mapping by a question that takes ten times as long.
+_STRUCTURE: Final = (dict, Mapping)
 _ESCAPED: Final = re.compile(r'\\(["\\/])')
 
 
@@ -83,7 +85,7 @@ def _conditions(text: str | None) -> tuple[tuple[str, str], ...] | None:
 
 
 def _member(holder: Any, name: str) -> Any:
-    if not isinstance(holder, Mapping):
+    if not isinstance(holder, _STRUCTURE):
         return None
     if name in holder:
         return holder[name]
@@ -98,7 +100,7 @@ def _meets(item: Any, conditions: tuple[tuple[str, str], ...]) -> bool:
 def _part(item: Any, sub: str | None) -> Any:
     if sub is not None:
         return _member(item, sub)
-    if isinstance(item, Mapping):
+    if isinstance(item, _STRUCTURE):
         value = _member(item, "value")
         return item if value is None and _is_structure(item) else value
     return item

@@ -21,6 +21,7 @@ class Wire(Protocol):
 
     * ``reads_first``: an account is read before it is changed;
     * ``lists``: whoever is looked for may be found by listing everybody, and /Me may be asked;
+    * ``bulk``: where the target takes many writes in one request they are sent so;
     * ``anonymous``: requests name no user agent.
     """
 
@@ -30,6 +31,8 @@ class Wire(Protocol):
     def reads_first(self) -> bool: ...
     @property
     def lists(self) -> bool: ...
+    @property
+    def bulk(self) -> bool: ...
     @property
     def anonymous(self) -> bool: ...
     def encode(self, query: Mapping[str, str]) -> str: ...
@@ -45,6 +48,7 @@ class LeanWire:
     name: str = "lean"
     reads_first: bool = False
     lists: bool = True
+    bulk: bool = True
     anonymous: bool = False
 
     encode = staticmethod(urlencode)

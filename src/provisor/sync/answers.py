@@ -7,22 +7,21 @@ stood still and no account came twice. Otherwise everybody is asked for by name.
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Mapping, Sequence
+from typing import Final
 from uuid import uuid4
 
-from provisor.connectors.base import Resource, Target, TargetError
+from provisor.connectors.base import Page, Resource, Target, TargetError
 from provisor.provisioning.capabilities import PAGE
 from provisor.provisioning.match import Question
 from provisor.provisioning.schema import ObjectRules, Rules
 from provisor.scim.resource import value_at
 from provisor.scim.wires import Wire
 
-#: What is asked or sent at a time before the target's governor lets a part of it through.
-CONCURRENT = 64
 #: How often a list that moved while it was read is read again.
 ATTEMPTS = 3
+#: So many questions are asked without a thought of a list.
+_FEW: Final = 2
 #: What every account shows to whoever may read it.
 _ALWAYS: Final = frozenset({"active", "emails", "meta"})
 
@@ -106,47 +105,44 @@ class Answers:
         return self._index.get((question.path, question.value.casefold()), [])
 
 
-async def prepare(target: Target, rules: ObjectRules, asking: int) -> Answers:
-    """Answers for about ``asking`` objects that have to be looked up."""
-    listed = await _list(target, rules.object_type, asking) if asking > 2 else None
-    return Answers(target, rules, listed)
+class Listing:
+    """A list of all accounts or groups of a target, as far as it is worth its requests."""
+
+    def __init__(self, target: Target, object_type: str) -> None:
+        self._target = target
+        self._type = object_type
+        self._first: Page | None = None
+
+    async def pays(self, asking: int) -> bool:
+        """Whether so many questions cost more requests than the list; with more than two its first page is asked for,
+        which says how long it is."""
+        if asking <= _FEW:
+            return False
+        if self._first is None:
+            self._first = await self._target.page(self._type, 1, PAGE)
+        return _pages(self._first) <= asking
+
+    async def read(self, asking: int) -> dict[str, Resource] | None:
+        """Everybody by id; None when it does not pay, or the list moves all the time."""
+        for _ in range(ATTEMPTS):
+            if not await self.pays(asking) or self._first is None:
+                return None
+            first, self._first = self._first, None
+            found = {str(item["id"]): item for item in first.resources}
+            read, total = len(first.resources), first.total
+            while read < total:
+                page = await self._target.page(self._type, read + 1, PAGE)
+                if page.total != total or not page.resources:
+                    break
+                read += len(page.resources)
+                found.update((str(item["id"]), item) for item in page.resources)
+            if read == total and len(found) == total:
+                return found
+        return None
 
 
-async def gather(tasks: Iterable[Any]) -> list[Any]:
-    """Run coroutines, :data:`CONCURRENT` at a time, and return their results in order."""
-    limit = asyncio.Semaphore(CONCURRENT)
-
-    async def one(task: Any) -> Any:
-        async with limit:
-            return await task
-
-    try:
-        async with asyncio.TaskGroup() as group:
-            running = [group.create_task(one(task)) for task in tasks]
-    except BaseExceptionGroup as several:
-        # They are the same failure many times over; the first says why.
-        raise several.exceptions[0] from None
-    return [task.result() for task in running]
-
-
-async def _list(target: Target, object_type: str, asking: int) -> dict[str, Resource] | None:
-    for _ in range(ATTEMPTS):
-        first = await target.page(object_type, 1, PAGE)
-        size = len(first.resources)
-        pages = -(-first.total // size) if size else 1
-        if pages > asking:
-            return None
-        found = {str(item["id"]): item for item in first.resources}
-        read, total = size, first.total
-        while read < total:
-            page = await target.page(object_type, read + 1, PAGE)
-            if page.total != total or not page.resources:
-                break
-            read += len(page.resources)
-            found.update((str(item["id"]), item) for item in page.resources)
-        if read == total and len(found) == total:
-            return found
-    return None
+def _pages(first: Page) -> int:
+    return -(-first.total // len(first.resources)) if first.resources else 1
 
 
 def _values(resource: Resource, path: str) -> list[str]:

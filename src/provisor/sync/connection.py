@@ -44,9 +44,10 @@ async def test(target: Target, rules: Rules, wire: Wire) -> Capabilities:
         if wire.lists:
             await target.page("Group", 1, 1)
         schemas, me = await target.schemas(), await owner(target) if wire.lists else None
+        config = await target.config() if wire.bulk else None
     except TargetError as error:
         raise TargetError(_cause(error), status=error.status, reached=error.reached, exchange=error.exchange) from None
-    return capabilities.read(schemas, me)
+    return capabilities.read(schemas, me, config)
 
 
 async def test_application(application: Application, make_target: Callable[[Application], Target]) -> Capabilities:

@@ -37,6 +37,8 @@ from provisor.sync.stopping import Stop
 LEASE_SECONDS = 15.0
 BEAT_SECONDS = 4.0
 WAIT_SECONDS = 0.5
+#: Rows of a plan that change what the database knows of its tables.
+_MANY = 1000
 
 MOVED = "source or target moved since the plan was made, so nothing was sent: make another plan"
 STOP = "an administrator stopped it; what was not sent is done by the next cycle"
@@ -186,6 +188,8 @@ async def _cycle(job: Job, epoch: int, report: Report, asked: Asked) -> Result:
             await _end(job, run, "quarantined", error=error, epoch=epoch)
             return _result(job, run, "quarantined", started, error=error)
         rows = sum(run.plan.counts.values())
+        if rows > _MANY:
+            await job.ledger.measure()
         done = Done(keep_due=asked.keep_due, only_opened=asked.revert is not None, harmed=run.harmed)
         await apply(job, run.cycle, epoch, lambda count: report("applying", count, max(count, rows)), done)
         run.failures = done.failures

@@ -140,7 +140,7 @@ class Ledger:
                 await tx.execute(
                     QUERIES.mark,
                     *self._key,
-                    [UUID(change.id) for change in changes],
+                    [change.id for change in changes],
                     [change.object_type for change in changes],
                     [change.seq for change in changes],
                 )
@@ -172,13 +172,20 @@ class Ledger:
     async def found_members(self, group: str, found: Mapping[str, str], lost: Sequence[str]) -> None:
         """Members (id → target id) that the target's group had without us, and those it has no more."""
         async with self._database.transaction() as tx:
+            await tx.fetchrow(QUERIES.job_lock, *self._key)
             await put_members(tx, self._key, [(group, member, target, False) for member, target in found.items()])
             await drop_members(tx, self._key, [(group, member) for member in lost])
 
     async def known(self, ids: Sequence[str]) -> dict[str, Known]:
         async with self._database.reading() as tx:
-            rows = await tx.fetch(QUERIES.known, *self._key, [UUID(item) for item in ids])
+            rows = await tx.fetch(QUERIES.known, *self._key, list(ids))
         return {str(row["source_id"]): known_from(row) for row in rows}
+
+    async def accounts(self, ids: Collection[str]) -> dict[str, str]:
+        """Source id → target id, of those that have an account."""
+        async with self._database.reading() as tx:
+            rows = await tx.fetch(QUERIES.accounts, *self._key, list(ids))
+        return {str(row["source_id"]): row["target_id"] for row in rows}
 
     async def holders(self, object_type: str, target_ids: Sequence[str]) -> dict[str, Known]:
         """Target id → whose account it is, for those that are somebody's."""
@@ -189,13 +196,13 @@ class Ledger:
     async def in_groups(self, ids: Sequence[str]) -> set[str]:
         """Those of these objects that are (or may be) a member of some group at the target."""
         async with self._database.reading() as tx:
-            rows = await tx.fetch(QUERIES.in_groups, *self._key, [UUID(item) for item in ids])
+            rows = await tx.fetch(QUERIES.in_groups, *self._key, list(ids))
         return {str(row["member_id"]) for row in rows}
 
     async def members(self, groups: Sequence[str]) -> dict[str, dict[str, Membership]]:
         """Group → member → membership."""
         async with self._database.reading() as tx:
-            rows = await tx.fetch(QUERIES.members, *self._key, [UUID(item) for item in groups])
+            rows = await tx.fetch(QUERIES.members, *self._key, list(groups))
         found: dict[str, dict[str, Membership]] = {group: {} for group in groups}
         for row in rows:
             membership = Membership(row["target_id"], row["added"], row["confirmed"])
@@ -214,7 +221,7 @@ class Ledger:
     async def append(self, cycle: Cycle, rows: Sequence[Planned]) -> None:
         """Add rows to the cycle's plan."""
         changes = [row.change for row in rows]
-        async with self._database.transaction() as tx:
+        async with self._database.reading() as tx:
             await tx.execute(
                 QUERIES.change_append,
                 *self._key,
@@ -223,7 +230,7 @@ class Ledger:
                 [change.phase for change in changes],
                 [change.action for change in changes],
                 [change.object_type for change in changes],
-                [UUID(change.source_id) for change in changes],
+                [change.source_id for change in changes],
                 [change.source_name for change in changes],
                 [change.target_id for change in changes],
                 [change.reason for change in changes],
@@ -231,7 +238,11 @@ class Ledger:
                 [detail_of(change) for change in changes],
                 [change.retry for change in changes],
             )
-            await tx.execute(QUERIES.cycle_planned, *self._key, cycle.id, len(rows))
+
+    async def measure(self) -> None:
+        """Tell the database how much a large plan has put into its tables, or it reads all of them for each page."""
+        async with self._database.reading() as tx:
+            await tx.execute(QUERIES.measure)
 
     async def planned(self, cycle: Cycle, limit: int) -> AsyncIterator[list[Planned]]:
         """The plan's rows in the order in which they are done, page by page; a page has one phase."""
@@ -250,21 +261,15 @@ class Ledger:
         async with self._fenced(epoch) as tx:
             await promises.promise(tx, self._key, changes)
 
-    async def promise_members(self, epoch: int, group: str, members: Mapping[str, str]) -> None:
-        """Durable before members (id → target id) are added: they may be in the group from now on."""
+    async def promise_members(self, epoch: int, rows: Sequence[tuple[str, str, str]]) -> None:
+        """Durable before members (group, member, target id) are added: they may be in the group from now on."""
         async with self._fenced(epoch) as tx:
-            await tx.execute(
-                QUERIES.promise_members,
-                *self._key,
-                UUID(group),
-                [UUID(member) for member in members],
-                list(members.values()),
-            )
+            await tx.execute(QUERIES.promise_members, *self._key, *zip(*rows, strict=True))
 
-    async def doubt_members(self, epoch: int, group: str, members: Sequence[str]) -> None:
-        """Durable before members are removed: they may be in the group or not from now on."""
+    async def doubt_members(self, epoch: int, rows: Sequence[tuple[str, str]]) -> None:
+        """Durable before members (group, member) are removed: they may be in the group or not from now on."""
         async with self._fenced(epoch) as tx:
-            await tx.execute(QUERIES.doubt_members, *self._key, UUID(group), [UUID(member) for member in members])
+            await tx.execute(QUERIES.doubt_members, *self._key, *zip(*rows, strict=True))
 
     async def doubt(self, epoch: int, changes: Sequence[Change]) -> None:
         """What a worker sent that has lost its lease may have been done after its successor looked: it is looked at
@@ -297,13 +302,13 @@ class Ledger:
         Of those ``opened`` by it (None: of all), and not ``keep_due``, of which it did a part only.
         """
         async with self._fenced(epoch) as tx:
-            kept = [UUID(item) for item in keep_due]
+            kept = list(keep_due)
             await tx.execute(QUERIES.references_settle, *self._key, cycle.id, opened, kept)
 
     async def applied(self, ids: Sequence[str]) -> dict[str, int]:
         """Source id → up to which number it was brought."""
         async with self._database.reading() as tx:
-            rows = await tx.fetch(QUERIES.known, *self._key, [UUID(item) for item in ids])
+            rows = await tx.fetch(QUERIES.known, *self._key, list(ids))
         return {str(row["source_id"]): row["applied_seq"] for row in rows}
 
     async def end(

@@ -9,6 +9,7 @@ with the number and the configuration it saw. Nothing is written to the target: 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 
 from provisor.connectors.base import Resource, TargetError
@@ -20,12 +21,15 @@ from provisor.provisioning.plan import Plan
 from provisor.provisioning.schema import OBJECT_TYPES, ObjectRules
 from provisor.provisioning.scope import Scope, SourceObject, evaluate
 from provisor.refusal import Invalid
-from provisor.sync.answers import Answers, gather, owner, prepare, probe
+from provisor.sync.answers import Answers, Listing, owner, probe
+from provisor.sync.concurrency import ahead, gather
 from provisor.sync.job import Job
 from provisor.sync.records import Cycle, Due, Planned
 from provisor.sync.unique import Unique
 
 PAGE = 500
+#: Pages of a plan that are kept while it is counted how many there are to ask about.
+KEPT = 10
 #: Called with how many objects have been planned.
 Report = Callable[[int], None]
 
@@ -83,6 +87,8 @@ class Planning:
 
     async def accept(self, changes: Sequence[Change], rules: ObjectRules) -> list[Change]:
         """Put changes into the plan, in this order; returns them as the plan took them."""
+        if not changes:
+            return []
         accepted = [self.plan.accept(change, rules) for change in changes]
         planned = [Planned(self.rows + place, change) for place, change in enumerate(accepted, 1)]
         self.rows += len(planned)
@@ -117,27 +123,57 @@ async def plan_objects(planning: Planning) -> None:
         if not rules.enabled:
             await _all_disabled(planning, rules)
             continue
-        asking = 0
-        async for page in _pages(planning, rules):
-            asking += sum(read.asks for read in page)
-        answers = await prepare(planning.job.target, rules, asking if planning.job.wire.lists else 0)
+        listing = Listing(planning.job.target, rules.object_type)
+        first, rest, asking = await _first(planning, rules, listing)
+        answers = Answers(planning.job.target, rules, await listing.read(asking))
         await _prove(planning, answers, asking)
         unique = Unique(planning.job.target)
-        async for page in _pages(planning, rules):
-            if any(rule.unique for rule in rules.values):
-                page = [await _chosen(planning, rules, unique, read) for read in page]
-            answered = await gather(_answer(answers, rules, read) for read in page)
-            if planning.trusting and any(isinstance(answer, Answer) and answer.gone for answer in answered):
-                # That an account is gone is believed of a target only that has shown to be there.
-                await probe(planning.job.target, planning.job.rules, planning.job.wire)
-                planning.trusting = False
-            holders = await _holders(planning, rules, page, answered)
-            changes = [
-                _change(planning, rules, read, answer, holders) for read, answer in zip(page, answered, strict=True)
-            ]
-            accepted = await planning.accept(changes, rules)
-            for read, change in zip(page, accepted, strict=True):
-                _remember(planning, read, change)
+        for page in first:
+            await _plan_page(planning, rules, answers, unique, page)
+        async with aclosing(ahead(rest)) as pages:
+            async for page in pages:
+                await _plan_page(planning, rules, answers, unique, page)
+
+
+async def _first(
+    planning: Planning, rules: ObjectRules, listing: Listing
+) -> tuple[list[list[_Read]], AsyncIterator[list[_Read]], int]:
+    """The first pages, those that follow, and how many of all have something to ask, or of those that were read when it
+    was certain that a list is cheaper: before the first is asked about. Of a long plan only the first pages are kept
+    meanwhile, and the others are read once more."""
+    pages = _pages(planning, rules)
+    kept: list[list[_Read]] = []
+    asking = 0
+    if not planning.job.wire.lists:
+        return kept, pages, asking
+    async for page in pages:
+        asking += sum(read.asks for read in page)
+        if len(kept) < KEPT:
+            kept.append(page)
+        elif await listing.pays(asking):
+            break
+        if len(kept) < KEPT and await listing.pays(asking):
+            return kept, pages, asking
+    return kept, _pages(planning, rules, kept[-1][-1].due.known.source_id if kept else None), asking
+
+
+async def _plan_page(
+    planning: Planning, rules: ObjectRules, answers: Answers, unique: Unique, page: list[_Read]
+) -> None:
+    if any(rule.unique for rule in rules.values):
+        page = [await _chosen(planning, rules, unique, read) for read in page]
+    asked = await gather(_answer(answers, rules, read) for read in page if read.asks)
+    found = iter(asked)
+    answered = [next(found) if read.asks else Answer(match=Match()) for read in page]
+    if planning.trusting and any(isinstance(answer, Answer) and answer.gone for answer in answered):
+        # That an account is gone is believed of a target only that has shown to be there.
+        await probe(planning.job.target, planning.job.rules, planning.job.wire)
+        planning.trusting = False
+    holders = await _holders(planning, rules, page, answered)
+    changes = [_change(planning, rules, read, answer, holders) for read, answer in zip(page, answered, strict=True)]
+    accepted = await planning.accept(changes, rules)
+    for read, change in zip(page, accepted, strict=True):
+        _remember(planning, read, change)
 
 
 async def _prove(planning: Planning, answers: Answers, asking: int) -> None:
@@ -169,8 +205,7 @@ async def _chosen(planning: Planning, rules: ObjectRules, unique: Unique, read: 
         return replace(read, asked=(), problem=f"its unique values could not be looked up: {error}")
 
 
-async def _pages(planning: Planning, rules: ObjectRules) -> AsyncIterator[list[_Read]]:
-    after: str | None = None
+async def _pages(planning: Planning, rules: ObjectRules, after: str | None = None) -> AsyncIterator[list[_Read]]:
     while dirty := await _dirty(planning, rules, after):
         after = dirty[-1].known.source_id
         sources = await planning.job.source.read(rules.object_type, [due.known.source_id for due in dirty])
@@ -260,7 +295,7 @@ async def _answer(answers: Answers, rules: ObjectRules, read: _Read) -> Answer |
         if error.hopeless:
             raise
         return error
-    return Answer(match=Match())
+    raise AssertionError("nothing is asked about it")
 
 
 async def _match(answers: Answers, asked: Sequence[Question]) -> Match:
@@ -330,7 +365,8 @@ def _change(
         comparing=planning.comparing,
         anew=planning.only is not None,
     )
-    return replace(change, references_only=read.due.references and not read.due.objects)
+    # An object is seldom due for what it refers to alone.
+    return replace(change, references_only=True) if read.due.references and not read.due.objects else change
 
 
 def _remember(planning: Planning, read: _Read, change: Change) -> None:

@@ -17,21 +17,21 @@ QUERIES = queries("sync")
 
 async def promise(tx: Tx, key: tuple[UUID, UUID], changes: Sequence[Change]) -> None:
     adopting = [change for change in changes if change.adopts]
-    released = [UUID(change.releases) for change in adopting if change.releases is not None]
+    released = [change.releases for change in adopting if change.releases is not None]
     if released:
         await tx.execute(QUERIES.release, *key, released)
     if adopting:
         await tx.execute(
             QUERIES.adopt,
             *key,
-            [UUID(change.source_id) for change in adopting],
+            [change.source_id for change in adopting],
             [change.target_id for change in adopting],
             [dict(change.inherited) for change in adopting],
         )
     await tx.execute(
         QUERIES.promise,
         *key,
-        [UUID(change.source_id) for change in changes],
+        [change.source_id for change in changes],
         [change.sent if change.action == "create" else None for change in changes],
         [change.action == "delete" for change in changes],
         [change.target_id for change in changes],
@@ -42,11 +42,11 @@ async def promise(tx: Tx, key: tuple[UUID, UUID], changes: Sequence[Change]) -> 
 
 async def doubt(tx: Tx, key: tuple[UUID, UUID], epoch: int, changes: Sequence[Change]) -> None:
     members = [(change.source_id, member) for change in changes for member in change.members]
-    await tx.execute(QUERIES.doubt, *key, epoch, [UUID(change.source_id) for change in changes])
+    await tx.execute(QUERIES.doubt, *key, epoch, [change.source_id for change in changes])
     await tx.execute(
         QUERIES.doubt_late_members,
         *key,
         epoch,
-        [UUID(group) for group, _ in members],
-        [UUID(member) for _, member in members],
+        [group for group, _ in members],
+        [member for _, member in members],
     )

@@ -109,11 +109,11 @@ class Cycle:
 
 
 def detail_of(change: Change) -> Mapping[str, Any]:
-    """The parts of a change that have no column of their own."""
-    return {
+    """The parts of a change that have no column of their own, as far as there is something to say."""
+    parts = {
         "attributes": {name: list(pair) for name, pair in change.attributes.items()},
         "kept": {name: list(pair) for name, pair in change.kept.items()},
-        "wanted": dict(change.wanted),
+        "wanted": change.wanted,
         "members": list(change.members),
         "adopts": change.adopts,
         "closes": change.closes,
@@ -123,10 +123,11 @@ def detail_of(change: Change) -> Mapping[str, Any]:
         "match": change.match,
         "drift": {name: list(pair) for name, pair in change.drift.items()},
         "strangers": list(change.strangers),
-        "inherited": dict(change.inherited),
+        "inherited": change.inherited,
         "references_only": change.references_only,
         "missed": change.missed,
     }
+    return {name: value for name, value in parts.items() if value}
 
 
 def pairs(row: Mapping[str, Any], part: str = "attributes") -> dict[str, tuple[Any, Any]]:
@@ -150,13 +151,13 @@ def change_from(row: Mapping[str, Any]) -> Change:
         seq=row["seq"],
         phase=row["phase"],
         target_id=row["target_id"],
-        attributes={name: (pair[0], pair[1]) for name, pair in detail["attributes"].items()},
-        kept={name: (pair[0], pair[1]) for name, pair in detail["kept"].items()},
-        wanted=detail["wanted"],
-        members=tuple(detail["members"]),
-        adopts=detail["adopts"],
-        closes=detail["closes"],
-        releases=detail["releases"],
+        attributes={name: (pair[0], pair[1]) for name, pair in detail.get("attributes", {}).items()},
+        kept={name: (pair[0], pair[1]) for name, pair in detail.get("kept", {}).items()},
+        wanted=detail.get("wanted", {}),
+        members=tuple(detail.get("members", ())),
+        adopts=detail.get("adopts", False),
+        closes=detail.get("closes", False),
+        releases=detail.get("releases"),
         retry=row["retry"],
         redacted=tuple(detail.get("redacted", ())),
         scope=detail.get("scope", ""),

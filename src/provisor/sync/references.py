@@ -11,14 +11,16 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final
 
-from provisor.provisioning.change import ADDITIONS, REFERENCES, REMOVALS, Change, Known
+from provisor.provisioning.change import ADDITIONS, REFERENCES, REMOVALS, Change
 from provisor.provisioning.schema import AttributeRule, ObjectRules
 from provisor.provisioning.scope import SourceObject, evaluate
 from provisor.refusal import Invalid
 from provisor.sync.planning import Planning
 from provisor.sync.records import Membership
 
-PAGE = 50
+PAGE = 500
+#: Groups whose members are compared at a time: all of these are in memory.
+GROUPS = 20
 MEMBERS: Final = "members"
 
 
@@ -44,17 +46,13 @@ async def _include(planning: Planning, object_type: str, ids: list[str]) -> None
     others = [item for item in ids if item not in moving]
     if not others:
         return
-    known = await planning.job.ledger.known(others)
-    sources = await planning.job.source.read(object_type, others)
-    linked = [
-        item
-        for item in others
-        if item in known and known[item].linked and item in sources and _inside(planning, sources[item])
-    ]
+    accounts = await planning.job.ledger.accounts(others)
+    sources = await planning.job.source.read(object_type, list(accounts))
+    linked = [item for item in others if item in sources and _inside(planning, sources[item])]
     for item in linked:
         source = sources[item]
         base = Change("nothing", object_type, item, source.name, "", source.seq, REFERENCES)
-        planning.referring[item] = replace(base, target_id=known[item].target_id, references_only=True)
+        planning.referring[item] = replace(base, target_id=accounts[item], references_only=True)
         if object_type == "User":
             planning.managers[item] = source.manager
 
@@ -80,12 +78,13 @@ async def _plan_managers(planning: Planning) -> None:
     name = rule.target.name
     for start in range(0, len(users), PAGE):
         page = users[start : start + PAGE]
-        wanted = {planning.managers.get(change.source_id) for change in page} - {None}
-        known = await planning.job.ledger.known([*(change.source_id for change in page), *filter(None, wanted)])
+        wanted = {manager for change in page if (manager := planning.managers.get(change.source_id))}
+        known = await planning.job.ledger.known([change.source_id for change in page])
+        accounts = await planning.job.ledger.accounts(wanted)
         changes = []
         for change in page:
             manager = planning.managers.get(change.source_id)
-            after = manager if manager and _has_account(planning, manager, known) else None
+            after = manager if manager and _has_account(planning, manager, accounts) else None
             mine = known.get(change.source_id)
             before = mine.last_applied.get(name) if mine is not None else None
             if before != after or (mine is not None and mine.unsettled and mine.linked):
@@ -103,8 +102,8 @@ async def _plan_members(planning: Planning) -> None:
     if not any(rule.target.name == MEMBERS for rule in rules.references):
         return
     groups = [change for change in planning.referring.values() if change.object_type == "Group"]
-    for start in range(0, len(groups), PAGE):
-        await _plan_members_of(planning, rules, groups[start : start + PAGE])
+    for start in range(0, len(groups), GROUPS):
+        await _plan_members_of(planning, rules, groups[start : start + GROUPS])
 
 
 async def _plan_members_of(planning: Planning, rules: ObjectRules, groups: list[Change]) -> None:
@@ -112,7 +111,7 @@ async def _plan_members_of(planning: Planning, rules: ObjectRules, groups: list[
     wanted = await planning.job.source.members(ids)
     applied = await planning.job.ledger.members(ids)
     people = {member for members in wanted.values() for member in members}
-    known = await planning.job.ledger.known(sorted(people))
+    accounts = await planning.job.ledger.accounts(people)
     changes: list[Change] = []
     for group in groups:
         had = applied[group.source_id]
@@ -120,8 +119,8 @@ async def _plan_members_of(planning: Planning, rules: ObjectRules, groups: list[
             desired: list[str] = []
             present, maybe = set[str](), {member for member, membership in had.items() if membership.added}
         else:
-            desired = [member for member in wanted[group.source_id] if _has_account(planning, member, known)]
-            present, maybe = await _present(planning, group, desired, known, had)
+            desired = [member for member in wanted[group.source_id] if _has_account(planning, member, accounts)]
+            present, maybe = await _present(planning, group, desired, accounts, had)
         extra = sorted(maybe - set(desired) - planning.leaving)
         missing = sorted(set(desired) - present)
         if planning.only is not None and planning.only.members is not None:
@@ -151,7 +150,7 @@ async def _present(
     planning: Planning,
     group: Change,
     desired: list[str],
-    known: Mapping[str, Known],
+    accounts: Mapping[str, str],
     had: Mapping[str, Membership],
 ) -> tuple[set[str], set[str]]:
     """Members that the target's group has, and all that it may have; read now when others may have changed it."""
@@ -160,12 +159,8 @@ async def _present(
         return confirmed, set(had)
     there = set(await planning.job.target.members(group.target_id) or ())
     if planning.comparing and not group.adopts:
-        return await _compared(planning, group, desired, known, had, there)
-    found = {
-        member: str(known[member].target_id)
-        for member in desired
-        if member in known and known[member].target_id in there
-    }
+        return await _compared(planning, group, desired, accounts, had, there)
+    found = {member: accounts[member] for member in desired if accounts.get(member) in there}
     lost = {member for member, membership in had.items() if membership.target_id not in there}
     if planning.cycle.mode == "cycle":
         await planning.job.ledger.found_members(
@@ -178,14 +173,14 @@ async def _compared(
     planning: Planning,
     group: Change,
     desired: list[str],
-    known: Mapping[str, Known],
+    accounts: Mapping[str, str],
     had: Mapping[str, Membership],
     there: set[str],
 ) -> tuple[set[str], set[str]]:
     """As :func:`_present` in a full comparison: what was changed at the target is reported, put right or left alone."""
     policy = planning.job.policies.about(MEMBERS)
     ours = {membership.target_id for membership in had.values()}
-    ours |= {str(known[member].target_id) for member in desired if member in known}
+    ours |= {accounts[member] for member in desired if member in accounts}
     # Who becomes somebody's account by this very plan is no stranger, and the token's owner is spared.
     ours |= {str(planning.referring[member].target_id) for member in desired if member in planning.referring}
     strangers = sorted(there - ours - {str(planning.job.capabilities.owner_id)})
@@ -207,12 +202,12 @@ async def _compared(
     return {member for member, membership in had.items() if membership.confirmed}, set(had)
 
 
-def _has_account(planning: Planning, identity: str, known: Mapping[str, Known]) -> bool:
+def _has_account(planning: Planning, identity: str, accounts: Mapping[str, str]) -> bool:
     if identity in planning.leaving or identity in planning.unlinking:
         return False
     if identity in planning.linking["User"] or identity in planning.linking["Group"]:
         return True
-    return identity in known and known[identity].linked
+    return identity in accounts
 
 
 def _count(members: list[str]) -> str:

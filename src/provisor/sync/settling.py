@@ -30,16 +30,16 @@ async def write_log(tx: Tx, key: tuple[UUID, UUID], cycle: Cycle, outcomes: Sequ
 
 async def write_objects(tx: Tx, key: tuple[UUID, UUID], outcomes: Sequence[Outcome]) -> None:
     kept = [(outcome, outcome.after) for outcome in each_once(outcomes) if outcome.after is not None]
-    gone = [UUID(outcome.source_id) for outcome in outcomes if outcome.after is None]
-    released = [UUID(outcome.releases) for outcome in outcomes if outcome.releases is not None]
-    unlinked = [UUID(outcome.source_id) for outcome, after in kept if not after.linked]
+    gone = [outcome.source_id for outcome in outcomes if outcome.after is None]
+    released = [outcome.releases for outcome in outcomes if outcome.releases is not None]
+    unlinked = [outcome.source_id for outcome, after in kept if not after.linked]
     if gone:
         await tx.execute(QUERIES.forget, *key, gone, [outcome.seq for outcome in outcomes if outcome.after is None])
     if kept:
         await tx.execute(
             QUERIES.settle,
             *key,
-            [UUID(outcome.source_id) for outcome, _ in kept],
+            [outcome.source_id for outcome, _ in kept],
             # What failed is due again, also when it was looked at although it was not.
             [outcome.seq if outcome.settled else -1 if outcome.due else 0 for outcome, _ in kept],
             [after.target_id for _, after in kept],
@@ -76,8 +76,8 @@ async def put_members(tx: Tx, key: tuple[UUID, UUID], rows: Sequence[tuple[str, 
         await tx.execute(
             QUERIES.member_put,
             *key,
-            [UUID(group) for group, _, _, _ in rows],
-            [UUID(member) for _, member, _, _ in rows],
+            [group for group, _, _, _ in rows],
+            [member for _, member, _, _ in rows],
             [target for _, _, target, _ in rows],
             [added for _, _, _, added in rows],
         )
@@ -85,6 +85,4 @@ async def put_members(tx: Tx, key: tuple[UUID, UUID], rows: Sequence[tuple[str, 
 
 async def drop_members(tx: Tx, key: tuple[UUID, UUID], rows: Sequence[tuple[str, str]]) -> None:
     if rows:
-        await tx.execute(
-            QUERIES.member_drop, *key, [UUID(group) for group, _ in rows], [UUID(member) for _, member in rows]
-        )
+        await tx.execute(QUERIES.member_drop, *key, [group for group, _ in rows], [member for _, member in rows])

@@ -33,10 +33,15 @@ class Stop:
         What may have been done already (``doubtful``) is asked to its end: without an answer nobody would know of it.
         """
         loop = asyncio.get_running_loop()
-        # One asks, the others wait for that answer: after a pause an old one counts for nobody.
-        async with self._asking:
-            if not self._stopped and loop.time() - self._asked >= FRESH:
-                self._stopped = await self.ledger.stopping(self.epoch)
-                self._asked = loop.time()
+        # In time one asks anew, and the others go on with the answer that there is; once that is old they wait: after a
+        # pause an old one counts for nobody.
+        came = loop.time()
+        age = came - self._asked
+        if age >= FRESH or (age >= FRESH / 2 and not self._asking.locked()):
+            async with self._asking:
+                now = loop.time()
+                if not self._stopped and self._asked < came and now - self._asked >= FRESH / 2:
+                    self._stopped = await self.ledger.stopping(self.epoch)
+                    self._asked = now
         if self._stopped and not doubtful:
             raise Stopped

@@ -117,6 +117,15 @@ left join directory_change c on c.tenant = g.tenant and c.object_id = g.id
 left join application_assignment d on d.tenant = g.tenant and d.application = $2 and d.principal_id = g.id
 where g.tenant = $1 and g.id = any($3::uuid[])
 
+-- name: seqs
+select o.id, coalesce(c.seq, 0) as seq
+from (
+    select tenant, id from directory_user where tenant = $1 and id = any($2::uuid[])
+    union all
+    select tenant, id from directory_group where tenant = $1 and id = any($2::uuid[])
+) o
+left join directory_change c on c.tenant = o.tenant and c.object_id = o.id
+
 -- name: read_members
 select m.group_id, m.member_id, m.member_type
 from directory_member m

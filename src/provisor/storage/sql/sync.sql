@@ -66,6 +66,11 @@ order by source_id limit $5
 -- name: known
 select * from sync_object where tenant = $1 and application = $2 and source_id = any($3::uuid[])
 
+-- name: accounts
+select source_id, target_id from sync_object
+where tenant = $1 and application = $2 and source_id = any($3::uuid[])
+  and target_id is not null and state in ('linked', 'disabled')
+
 -- name: holders
 select * from sync_object
 where tenant = $1 and application = $2 and object_type = $3 and target_id = any($4::text[])
@@ -96,9 +101,6 @@ with numbered as (
 insert into sync_cycle (tenant, application, id, number, kind, mode, as_of, status, started)
 select $1, $2, $3, cycles + ($5 <> 'cycle')::integer, $4, $5, $6, 'running', moment() from numbered
 returning number
-
--- name: cycle_planned
-update sync_cycle set planned = planned + $4 where tenant = $1 and application = $2 and id = $3
 
 -- name: cycle_did
 update sync_cycle set done = done + $4, harmed = greatest(harmed, $5) where tenant = $1 and application = $2 and id = $3
@@ -198,12 +200,21 @@ delete from sync_object where tenant = $1 and application = $2
 -- name: forget_members
 delete from sync_member where tenant = $1 and application = $2
 
+-- Where rows are found by a list of keys the list is said twice: the second time the rows are looked up by it, whatever
+-- the planner believes of a table that was filled a moment ago (it would read all of it for each page).
+
 -- name: change_append
+with counted as (
+    update sync_cycle set planned = planned + cardinality($4::bigint[]) where tenant = $1 and application = $2 and id = $3
+)
 insert into sync_change (tenant, application, cycle, ordinal, phase, action, object_type, source_id, source_name,
                          target_id, reason, seq, detail, retry)
 select $1, $2, $3, c.*
 from unnest($4::bigint[], $5::smallint[], $6::text[], $7::text[], $8::uuid[], $9::text[], $10::text[], $11::text[],
             $12::bigint[], $13::jsonb[], $14::boolean[]) as c
+
+-- name: measure
+analyze (skip_locked) sync_object, sync_change
 
 -- name: change_page
 select * from sync_change
@@ -215,6 +226,7 @@ update sync_change set status = o.status, message = o.message, target_id = coale
     at = moment()
 from unnest($4::bigint[], $5::text[], $6::text[], $7::text[]) as o (ordinal, status, message, target_id)
 where tenant = $1 and application = $2 and cycle = $3 and sync_change.ordinal = o.ordinal
+  and sync_change.ordinal = any($4)
 
 -- name: promise
 -- Before a page is sent: what is to be created, and that whatever is sent may have been done. An account that was found
@@ -237,7 +249,7 @@ set intent = coalesce(i.intent, o.intent), unsettled = true, deleting = i.deleti
                         else i.given || o.last_applied end
 from unnest($3::uuid[], $4::jsonb[], $5::boolean[], $6::text[], $7::jsonb[], $8::boolean[])
      as i (id, intent, deleting, target_id, given, leaves)
-where o.tenant = $1 and o.application = $2 and o.source_id = i.id
+where o.tenant = $1 and o.application = $2 and o.source_id = i.id and o.source_id = any($3)
 
 -- name: adopt
 -- Before an account that was there is changed: whoever is left in doubt about the answer must know whose it is.
@@ -245,14 +257,16 @@ where o.tenant = $1 and o.application = $2 and o.source_id = i.id
 update sync_object
 set target_id = i.target_id, state = 'linked', adopted = true, unsettled = true, last_applied = i.inherited
 from unnest($3::uuid[], $4::text[], $5::jsonb[]) as i (id, target_id, inherited)
-where tenant = $1 and application = $2 and source_id = i.id
+where tenant = $1 and application = $2 and source_id = i.id and source_id = any($3)
 
 -- name: in_groups
 select distinct member_id from sync_member where tenant = $1 and application = $2 and member_id = any($3::uuid[])
 
 -- name: doubt_members
-update sync_member set confirmed = false
-where tenant = $1 and application = $2 and group_id = $3 and member_id = any($4::uuid[])
+update sync_member m set confirmed = false
+from unnest($3::uuid[], $4::uuid[]) as d (group_id, member_id)
+where m.tenant = $1 and m.application = $2 and m.group_id = d.group_id and m.member_id = d.member_id
+  and m.group_id = any($3) and m.member_id = any($4)
 
 -- name: doubt
 -- Of a worker whose lease another one has: what it sent may have arrived after that one looked.
@@ -272,7 +286,7 @@ on conflict (tenant, application, group_id, member_id) do update set confirmed =
 
 -- name: promise_members
 insert into sync_member (tenant, application, group_id, member_id, target_id, added, confirmed)
-select $1, $2, $3, m.*, true, false from unnest($4::uuid[], $5::text[]) as m
+select $1, $2, m.*, true, false from unnest($3::uuid[], $4::uuid[], $5::text[]) as m
 -- Whoever is added although they were in the group was taken out of it by others.
 on conflict (tenant, application, group_id, member_id) do update set confirmed = false
 
@@ -303,12 +317,12 @@ from unnest($3::uuid[], $4::bigint[], $5::text[], $6::boolean[], $7::text[], $8:
             $16::boolean[])
      as s (id, applied_seq, target_id, adopted, state, intent, last_applied, kept, failures, error, retry_seconds,
            unsettled, deleting, refused)
-where tenant = $1 and application = $2 and source_id = s.id
+where tenant = $1 and application = $2 and source_id = s.id and source_id = any($3)
 
 -- name: forget
 -- Not those that changed again meanwhile: they are looked at once more.
 delete from sync_object using unnest($3::uuid[], $4::bigint[]) as gone (id, seq)
-where tenant = $1 and application = $2 and source_id = gone.id and desired_seq <= gone.seq
+where tenant = $1 and application = $2 and source_id = gone.id and source_id = any($3) and desired_seq <= gone.seq
 
 -- name: forget_member
 delete from sync_member
@@ -323,7 +337,7 @@ set target_id = excluded.target_id, confirmed = true
 -- name: member_drop
 delete from sync_member using unnest($3::uuid[], $4::uuid[]) as gone (group_id, member_id)
 where sync_member.tenant = $1 and application = $2 and sync_member.group_id = gone.group_id
-  and sync_member.member_id = gone.member_id
+  and sync_member.member_id = gone.member_id and sync_member.group_id = any($3) and sync_member.member_id = any($4)
 
 -- name: references_settle
 -- Whoever had every row of this cycle done has no open references.
