@@ -40,6 +40,7 @@ from provisor.storage.queries import queries
 from provisor.sync.job import Job
 from provisor.sync.ledger import Ledger, managed_by
 from provisor.sync.previews import Previews
+from provisor.sync.telling import about, failures
 from provisor.workspace import users
 from provisor.workspace.edit import Workspace
 
@@ -153,8 +154,9 @@ class House:
         """Bring the list of leavers of an application up to the directory; nothing is asked of the target."""
         from provisor.sync.leavers import notice
 
-        async with self.job(tenant, application, read_only=True) as job:
-            await notice(self.database, tenant.id, job)
+        with about(tenant.id, application):
+            async with self.job(tenant, application, read_only=True) as job:
+                await notice(self.database, tenant.id, job)
 
     async def cycle(
         self,
@@ -170,7 +172,12 @@ class House:
         from provisor.sync.cycle import run
 
         ledger = self.ledger(tenant, application)
-        return await run(ledger, lambda: self.job(tenant, application, adopt=adopt), report, asked, waiting=waiting)
+        with about(tenant.id, application):
+            result = await run(
+                ledger, lambda: self.job(tenant, application, adopt=adopt), report, asked, waiting=waiting
+            )
+            await failures(self.database, tenant.id, application, result)
+            return result
 
 
 @asynccontextmanager
@@ -225,6 +232,7 @@ def doors(house: House) -> Any:
         Limits(house.settings.requests_per_second, house.settings.requests_at_once),
         public_url=str(url) if url else None,
         metrics_token=token.get_secret_value() if token is not None else None,
+        safety=timedelta(minutes=house.settings.cycle_minutes),
         pages=console.routes(house),
         error_page=console.error_page,
     )

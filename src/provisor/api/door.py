@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import timedelta
 from typing import Final
 
 from starlette.applications import Starlette
@@ -26,7 +27,7 @@ from provisor.api.databricks.routes import DatabricksApi
 from provisor.api.databricks.well_known import well_known
 from provisor.api.envelope import Envelope, ErrorPage
 from provisor.api.limits import Limits
-from provisor.api.metrics import metrics
+from provisor.api.metrics import SAFETY, metrics
 from provisor.api.refusals import Refusals
 from provisor.api.scim.routes import ScimApi
 from provisor.storage.pool import Database
@@ -52,13 +53,14 @@ def door(
     *,
     public_url: str | None = None,
     metrics_token: str | None = None,
+    safety: timedelta = SAFETY,
     pages: Sequence[BaseRoute] = (),
     error_page: ErrorPage | None = None,
 ) -> ASGIApp:
     """The application. ``public_url`` is how others reach it, when that is not how requests say they came.
 
-    ``metrics_token`` is what /metrics asks for. ``pages`` are the console's routes; ``error_page`` is what a browser
-    gets instead of JSON.
+    ``metrics_token`` is what /metrics asks for, ``safety`` as it has it. ``pages`` are the console's routes;
+    ``error_page`` is what a browser gets instead of JSON.
     """
     refusals = Refusals(database)
     scim, databricks = ScimApi(database, box, limits, refusals), DatabricksApi(database, limits, refusals)
@@ -70,7 +72,7 @@ def door(
         return await health.ready(database)
 
     async def measured(request: Request) -> Response:
-        return await metrics(database, metrics_token, request.headers.get("authorization"))
+        return await metrics(database, metrics_token, request.headers.get("authorization"), safety)
 
     async def answer_api(request: Request, api: ScimApi | DatabricksApi, found: re.Match[str]) -> Response:
         start = public_url.rstrip("/") if public_url else _origin(request)

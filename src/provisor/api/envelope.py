@@ -19,7 +19,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from provisor.api import errors
+from provisor.api import errors, spans
 
 TARGET_LIMIT: Final = 8192
 _ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
@@ -52,6 +52,11 @@ class Envelope:
         given = next((value for name, value in scope["headers"] if name == b"x-request-id"), b"").decode("latin-1")
         request_id = given if _ID.fullmatch(given) else uuid4().hex
         scope["request_id"] = request_id
+        with spans.request(scope) as answered:
+            answered(await self._answered(request_id, scope, receive, send))
+
+    async def _answered(self, request_id: str, scope: Scope, receive: Receive, send: Send) -> int:
+        """Answer and log a request; returns the status."""
         started, status = time.perf_counter(), 0
 
         async def answer(message: Message) -> None:
@@ -86,6 +91,7 @@ class Envelope:
                 ms=milliseconds,
                 request_id=request_id,
             )
+        return status
 
     async def _enter(self, scope: Scope, receive: Receive, send: Send) -> None:
         query: bytes = scope["query_string"]

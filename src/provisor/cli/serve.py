@@ -6,6 +6,8 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -42,7 +44,7 @@ async def _work(session: Session) -> None:
 
     settings = session.settings()
     _log(settings.log_level)
-    async with compose.opened(settings, size=20) as house:
+    async with _traced(), compose.opened(settings, size=20) as house:
         if house.warning:
             session.note(house.warning)
         working = asyncio.create_task(compose.work(house))
@@ -67,7 +69,7 @@ async def _serve(session: Session, no_worker: bool, **flags: object) -> None:
     tls = server.certificate(settings.tls_cert, settings.tls_key)
     sock = server.listen(settings.host, settings.port)
     _log(settings.log_level)
-    async with compose.opened(settings, size=20) as house:
+    async with _traced(), compose.opened(settings, size=20) as house:
         if house.warning:
             session.note(house.warning)
         tenant = await compose.first_tenant(house)
@@ -96,8 +98,18 @@ async def _serve(session: Session, no_worker: bool, **flags: object) -> None:
             await end(working, sealing, notifying, serving)
 
 
+@asynccontextmanager
+async def _traced() -> AsyncIterator[None]:
+    """Traces go where OpenTelemetry's variables say, to nobody unless they do."""
+    from provisor import tracing
+
+    with tracing.on():
+        yield
+
+
 def _log(level: str) -> None:
-    """One JSON object a line on stderr. Values of people, secrets and tokens are not among what is logged."""
+    """One JSON object a line on stderr; what is logged in a cycle carries its tenant, application and number. Values of
+    people, secrets and tokens are not among what is logged."""
     import logging
 
     import orjson
@@ -105,6 +117,7 @@ def _log(level: str) -> None:
 
     structlog.configure(
         processors=[
+            structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True, key="at"),
             structlog.processors.JSONRenderer(orjson.dumps),

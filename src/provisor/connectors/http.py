@@ -15,6 +15,7 @@ import os
 import random
 import ssl
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from email.utils import parsedate_to_datetime
 from typing import Any, Final
@@ -24,7 +25,7 @@ from urllib.request import getproxies, proxy_bypass
 import aiohttp
 from yarl import URL
 
-from provisor import jsongate
+from provisor import jsongate, tracing
 from provisor.connectors.base import Exchange, TargetError
 from provisor.connectors.governor import Governor
 
@@ -155,17 +156,22 @@ class Http:
         headers = {"Content-Type": "application/scim+json"} if body is not None else {}
         self.sent += 1
         url = URL(f"{self._base}{path}?{self._encode(query)}" if query else self._base + path, encoded=True)
-        async with session.request(
-            method,
-            url,
-            data=body,
-            headers=headers,
-            allow_redirects=False,
-            proxy=self._proxy,
-            proxy_auth=self._proxy_auth,
-        ) as response:
-            raw = await _limited(response)
-            return _parsed(self._exchange(response, raw), raw), _retry_after(response.headers)
+        with _traced(method, path, url) as span:
+            headers |= tracing.outgoing()
+            async with session.request(
+                method,
+                url,
+                data=body,
+                headers=headers,
+                allow_redirects=False,
+                proxy=self._proxy,
+                proxy_auth=self._proxy_auth,
+            ) as response:
+                span.set("http.response.status_code", response.status)
+                if response.status >= 400:
+                    span.failed(str(response.status))
+                raw = await _limited(response)
+                return _parsed(self._exchange(response, raw), raw), _retry_after(response.headers)
 
     def _open(self) -> aiohttp.ClientSession:
         self._proxy, self._proxy_auth = _proxy_for(self._base)
@@ -212,6 +218,15 @@ def _proxy_for(base: str) -> tuple[URL | None, aiohttp.BasicAuth | None]:
     if proxy.user is None:
         return proxy, None
     return proxy.with_user(None), aiohttp.BasicAuth(proxy.user, proxy.password or "")
+
+
+def _traced(method: str, path: str, url: URL) -> AbstractContextManager[tracing.Span]:
+    """The span of a request: where it goes is said without ids, and what it asks for is not."""
+    if not tracing.recording():
+        return tracing.span("")
+    route = "/" + "/".join([path.split("/")[1], *["{id}"] * (path.count("/") - 1)])
+    said = {"http.request.method": method, "url.template": route, "server.address": url.host or ""}
+    return tracing.span(f"{method} {route}", "client", {**said, "server.port": url.port or 0})
 
 
 async def _limited(response: aiohttp.ClientResponse) -> bytes:

@@ -33,6 +33,7 @@ from provisor.sync.records import Cycle, JobState, Kind, Mode
 from provisor.sync.references import plan_references
 from provisor.sync.revert import plan_revert
 from provisor.sync.stopping import Stop
+from provisor.sync.telling import told
 
 LEASE_SECONDS = 15.0
 BEAT_SECONDS = 4.0
@@ -174,6 +175,14 @@ async def run(
 async def _cycle(job: Job, epoch: int, report: Report, asked: Asked) -> Result:
     started = _seconds()
     run = await _begin(job, "cycle", asked.kind, asked.only, quick=asked.quick)
+    with told(run.cycle) as tell:
+        result = await _through(job, run, epoch, report, asked, started)
+        tell(result)
+        return result
+
+
+async def _through(job: Job, run: _Run, epoch: int, report: Report, asked: Asked, started: float) -> Result:
+    """A cycle that was begun, to its end."""
     job.target.before_each(Stop(job.ledger, epoch).check)
     try:
         await _plan(job, run, asked, report)
@@ -191,8 +200,10 @@ async def _cycle(job: Job, epoch: int, report: Report, asked: Asked) -> Result:
         if rows > _MANY:
             await job.ledger.measure()
         done = Done(keep_due=asked.keep_due, only_opened=asked.revert is not None, harmed=run.harmed)
-        await apply(job, run.cycle, epoch, lambda count: report("applying", count, max(count, rows)), done)
-        run.failures = done.failures
+        try:
+            await apply(job, run.cycle, epoch, lambda count: report("applying", count, max(count, rows)), done)
+        finally:
+            run.failures = done.failures
         too_many = failing(job.retries.policy, await job.ledger.standing())
         if too_many is not None:
             error = f"{too_many} It is tried less often until fewer do; provisor report {job.name} names them."

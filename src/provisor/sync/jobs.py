@@ -164,7 +164,7 @@ class Jobs:
             # One that is held is at work elsewhere, by hand or in a process that has just died: nobody waits for it.
             reason = due(row, self._safety) if row is not None and not row["held"] else None
             if reason is not None:
-                _told(row["name"], await self._run_cycle(key, reason))
+                await self._run_cycle(key, reason)
 
     @asynccontextmanager
     async def _at_work(self, context: JobContext, task: Task, key: Key) -> AsyncIterator[None]:
@@ -194,17 +194,3 @@ class Jobs:
 
     def _later(self, task: Task, key: Key, seconds: float, times: int) -> None:
         self._not_before[task, key] = (asyncio.get_running_loop().time() + seconds, times)
-
-
-def _told(name: str, result: Result) -> None:
-    log = _LOG.info if result.status == "done" and not result.failures else _LOG.warning
-    log(
-        "cycle",
-        application=name,
-        number=result.cycle.number,
-        status=result.status,
-        error=result.error,
-        counts=dict(result.counts),
-        failures=result.failures,
-        requests=result.sent,
-    )

@@ -428,6 +428,11 @@ select c.*, y.number, y.kind, y.started from sync_change c
 join sync_cycle y on y.tenant = c.tenant and y.application = c.application and y.id = c.cycle
 where c.tenant = $1 and c.application = $2 and y.mode = 'cycle' and y.number = $3 and c.ordinal = $4
 
+-- name: cycle_failures
+-- What a cycle failed to do, in the order in which it was tried.
+select action, object_type, source_id, source_name, target_id, message, detail from sync_change
+where tenant = $1 and application = $2 and cycle = $3 and status = 'failure' order by phase, ordinal limit $4
+
 -- name: quarantine
 select quarantine from sync_job where tenant = $1 and application = $2
 
