@@ -178,5 +178,5 @@ async def test_a_groups_own_drift_is_told_once_whatever_happens_to_its_members(s
         await groups.add_members(work, [(group, bob, "User")])
     result = await _compare(pair)
     assert result.counts == {"drift": 1, "add members": 1}
-    rows = [row for row in await pair.log(group) if row["detail"]["drift"]]
+    rows = [row for row in await pair.log(group) if row["detail"].get("drift")]
     assert [row["action"] for row in rows] == ["drift"]

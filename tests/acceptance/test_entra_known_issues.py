@@ -101,7 +101,7 @@ async def test_06_from_sync_all_to_assigned_without_a_restart(pair: Pair) -> Non
 
 
 async def test_07_stop_means_stop(pair: Pair) -> None:
-    for number in range(40):
+    for number in range(90):
         await pair.user(f"p{number}")
     began, told, slow = asyncio.Event(), asyncio.Event(), []
 
@@ -115,7 +115,7 @@ async def test_07_stop_means_stop(pair: Pair) -> None:
         await control.switch(work, pair.application, "Off")
     told.set()
     result = await task
-    assert (result.status, slow[0].sent < 40) == ("stopped", True)
+    assert (result.status, slow[0].sent < 90) == ("stopped", True)
 
 
 def test_08_the_interval_is_configurable() -> None:

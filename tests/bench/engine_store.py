@@ -209,7 +209,9 @@ class Store:
                 key = orjson.loads(said)["id"]
                 made[item.get("bulkId", "").encode()] = key.encode()
                 answer["location"] = f"{item['path']}/{key}"
-            answers.append(answer if status < 300 else {**answer, "response": orjson.Fragment(said)})
+            if status in (200, 201) or status >= 300:
+                answer["response"] = orjson.Fragment(said)
+            answers.append(answer)
         return 200, orjson.dumps({"schemas": [_BULK], "Operations": answers})
 
 

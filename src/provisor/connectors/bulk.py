@@ -2,7 +2,8 @@
 
 Whatever is to be sent at the same moment goes together, and whoever sends one hears of that one only, as if it had gone
 alone: with its own status, and in doubt when the answer does not say what became of it. So nobody who sends knows of
-this. A target that refuses the whole is asked for each by itself from then on.
+this. A target that refuses the whole is asked for each by itself from then on, and so is one that does not show what it
+created: it is not believed unseen, and looking afterwards costs more than bulk saves.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ _WRITES: Final = frozenset({"POST", "PATCH", "DELETE"})
 #: Answers of a target that did nothing of a bulk request: it has none after all, or does not take this one.
 _NOT_HERE: Final = frozenset({400, 404, 405, 413, 501})
 _TOO_LARGE: Final = 413
+_CREATED: Final = 201
 #: Bytes around the operations.
 _FRAME: Final = 200
 
@@ -48,10 +50,11 @@ class Together:
         self._waiting: list[_Waiting] = []
         self._running: set[asyncio.Task[None]] = set()
         self._count = 0
+        self._methods = _WRITES
 
     async def ask(self, request: Request) -> Answer:
         """Send ``request`` with all others that are sent now. Raises what :meth:`Http.ask` does."""
-        if request.method not in _WRITES or request.query or self._bulk.operations < 2:
+        if request.method not in self._methods or request.query or self._bulk.operations < 2:
             return await alone(self._http, request)
         loop = asyncio.get_running_loop()
         if not self._waiting:
@@ -127,7 +130,27 @@ class Together:
         if answer.status != 200:
             return [answer for _ in part]
         found = _by_name(answer.data)
-        return [_own(answer, item, found.get(item.name)) for item in part]
+        own = [_own(answer, item, found.get(item.name)) for item in part]
+        return await asyncio.gather(*(self._seen(item, what) for item, what in zip(part, own, strict=True)))
+
+    async def _seen(self, item: _Waiting, answer: Answer | BaseException) -> Answer | BaseException:
+        """The answer; with what was created where it does not say so."""
+        if not isinstance(answer, Answer) or item.request.method != "POST" or answer.status != _CREATED:
+            return answer
+        if isinstance(answer.data, Mapping) and answer.data.keys() - {"id"}:
+            return answer
+        self._methods = self._methods - {"POST"}
+        if answer.data is None:
+            return answer
+        path = f"{item.request.path}/{answer.data['id']}"
+        try:
+            shown = await self._http.ask("GET", path)
+        except TargetError as error:
+            return TargetError(str(error), unclear=True, exchange=error.exchange)
+        if shown.status != 200:
+            why = f"GET {path}, which a bulk request created, was answered {shown.status}"
+            return TargetError(why, status=shown.status, unclear=True, exchange=shown.exchange)
+        return replace(shown, status=_CREATED)
 
 
 async def alone(http: Http, request: Request) -> Answer:

@@ -48,8 +48,7 @@ def created(row: Planned, known: Known, rules: ObjectRules, answer: Resource) ->
     """A POST that came back with a resource."""
     change = row.change
     sent = change.sent
-    # An answer that has nothing but the id (of a bulk request) does not tell what was taken.
-    kept = _not_taken(rules, sent, answer) if answer.keys() - {"id"} else {}
+    kept = _not_taken(rules, sent, answer)
     # A default value was sent once and is not ours to keep up: what the source does not have is not remembered, unless
     # it was promised when the source had it.
     applied = {name: value for name, value in sent.items() if name in change.wanted or name in change.inherited}

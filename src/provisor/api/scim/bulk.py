@@ -60,13 +60,14 @@ class Operation:
 
 @dataclass(slots=True)
 class Bulk:
-    """The operations of one request on their way.
+    """The operations of one request on their way; ``show`` gives what is answered of an item.
 
     ``known``: bulkId → id of what was created, None when it was not; ``halves``: what was created without what it
     refers to.
     """
 
     write: Write
+    show: Callable[[User | Group], dict[str, Any]]
     base: str
     operations: list[Operation]
     most_errors: int | None
@@ -196,6 +197,9 @@ class Bulk:
         answer = _start(operation, f"{self.base}/{operation.endpoint}/{identity}")
         if item is not None:
             answer["version"] = f'W/"{item.version}"'
+            # Whoever adds a member to a large group does not want to hear of all the others.
+            if isinstance(item, User) or operation.method == "POST":
+                answer["response"] = self.show(item)
         operation.answer = {**answer, "status": status}
         if operation.method == "POST":
             self.known[str(operation.bulk_id)] = identity

@@ -6,7 +6,7 @@ Reading one user is a single statement.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import orjson
 from starlette.responses import Response
@@ -110,7 +110,11 @@ class Resources(Handlers):
 
         workspace, caller, _ = await self._done(nothing)
         operations, most_errors = bulk.read(await requests.body(self._request))
-        answer = await bulk.Bulk(write, self._address.base, operations, most_errors).run()
+
+        def show(item: User | Group) -> dict[str, Any]:
+            return self._content(workspace, item)
+
+        answer = await bulk.Bulk(write, show, self._address.base, operations, most_errors).run()
         await self._used(workspace, caller)
         return responses.render(self._request, answer)
 
@@ -145,10 +149,15 @@ class Resources(Handlers):
         inside: bytes = b"",
     ) -> Response:
         """``inside``: the members, when they are JSON already."""
-        content = resources.represent(workspace, item, self._address.base, member_names=self.wants_member_names)
-        kind = resources.type_of(workspace, item)
-        location = content["meta"]["location"]
-        content = self._projected(kind, resources.only_names(content) if names_only else content)
+        content = self._content(workspace, item, names_only=names_only)
         if inside:
             content["members"] = orjson.Fragment(inside)
+        location = f"{self._address.base}{resources.type_of(workspace, item).endpoint}/{item.id}"
         return responses.resource(self._request, content, item.version, location, status)
+
+    def _content(self, workspace: Workspace, item: User | Group, *, names_only: bool = False) -> dict[str, Any]:
+        """What is shown of an item, as far as whoever asks wants it."""
+        content = resources.represent(workspace, item, self._address.base, member_names=self.wants_member_names)
+        return self._projected(
+            resources.type_of(workspace, item), resources.only_names(content) if names_only else content
+        )

@@ -5,11 +5,11 @@ alter table sync_change set (fillfactor = 80);
 
 -- Half of what a million memberships cost was looking up their application a million times. Whoever writes them holds
 -- its row; when that is deleted they go with it.
-alter table sync_member drop constraint sync_member_tenant_application_fkey;
+alter table sync_member drop constraint if exists sync_member_tenant_application_fkey;
 
-create function sync_member_forget() returns trigger language plpgsql as $$
+create or replace function sync_member_forget() returns trigger language plpgsql as $$
 begin
     delete from sync_member where tenant = old.tenant and application = old.application;
     return null;
 end $$;
-create trigger sync_member_forget after delete on sync_job for each row execute function sync_member_forget();
+create or replace trigger sync_member_forget after delete on sync_job for each row execute function sync_member_forget();
