@@ -27,5 +27,9 @@ class Forbidden(Refusal):
     """Whoever asks may not do this."""
 
 
+class Unauthenticated(Refusal):
+    """It is not known who asks: what they show is missing, wrong or does not count any more."""
+
+
 class Unavailable(Refusal):
     """Something that is needed (a database, a target system) does not answer now."""

@@ -12,7 +12,7 @@ from installation import installation
 from provisor import compose
 from provisor.access.actors import PROVISOR
 from provisor.config import Settings
-from provisor.storage import embedded
+from provisor.storage import backup, embedded
 from provisor.storage.migrate import upgrade
 from provisor.workspace import edit as workspace_edit
 from provisor.workspace import tokens, users, workspaces
@@ -115,3 +115,29 @@ async def test_the_queue_is_made_anew_where_an_older_backup_was_restored() -> No
             await connection.close()
         finally:
             held.release()
+
+
+async def test_a_backup_of_before_clients_is_restored_over_a_database_that_has_them() -> None:
+    with installation() as made:
+        held = await asyncio.to_thread(embedded.hold, made.folder)
+        try:
+            await asyncio.to_thread(upgrade, held.dsn, "0019")
+            connection = await asyncpg.connect(**held.arguments)
+            tenant = "insert into tenant (id, name, domain) values (gen_random_uuid(), $1, 'contoso.com') returning id"
+            await connection.execute(tenant, "old")
+            await backup.dump(held.dsn, made.folder.parent / "old")
+            await asyncio.to_thread(upgrade, held.dsn)
+            identity = await connection.fetchval(tenant, "new")
+            await connection.execute(
+                "insert into client (tenant, id, name, name_key, role, secret) values ($1, $1, 'a', 'a', 'a', '')",
+                identity,
+            )
+            await connection.close()
+            await backup.load(held.dsn, made.folder.parent / "old")
+            await asyncio.to_thread(upgrade, held.dsn)
+            connection = await asyncpg.connect(**held.arguments)
+            assert [row["name"] for row in await connection.fetch("select name from tenant")] == ["old"]
+            assert await connection.fetchval("select count(*) from client") == 0
+            await connection.close()
+        finally:
+            await asyncio.to_thread(held.release)

@@ -1,4 +1,4 @@
-"""An actor: the person, token or part of Provisor in whose name something is done."""
+"""An actor: the person, token, client or part of Provisor in whose name something is done."""
 
 from __future__ import annotations
 

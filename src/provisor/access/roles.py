@@ -22,6 +22,7 @@ ACTIONS = {
     "application.write": "create and delete applications",
     "provisioning.write": "configure provisioning of this application",
     "provisioning.run": "plan, start and stop provisioning of this application",
+    "client.write": "make and delete clients",
     "owner.write": "change the owners of this application",
     "audit.read": "read the audit log",
     "workspace.operate": "create and administer workspaces on this installation",
@@ -35,7 +36,7 @@ _APPLICATION = {"application.read", "provisioning.write", "provisioning.run", "o
 ROLES: dict[str, frozenset[str]] = {
     "Provisor": frozenset(ACTIONS),
     "Global Administrator": frozenset(ACTIONS) - {"workspace.admin", "workspace.names"},
-    "Application Administrator": frozenset(_READ | _APPLICATION | {"application.write"}),
+    "Application Administrator": frozenset(_READ | _APPLICATION | {"application.write", "client.write"}),
     "User Administrator": frozenset({"directory.read", "directory.write"}),
     "Global Reader": frozenset(_READ | {"audit.read"}),
     "workspace admin": frozenset({"workspace.admin", "workspace.names"}),
@@ -54,6 +55,11 @@ def may(actor: Actor, action: str, application: UUID | None = None) -> bool:
     if any(action in ROLES.get(role, ()) for role in actor.roles):
         return True
     return application is not None and application in actor.owns and action in APPLICATION_OWNER
+
+
+def covers(actor: Actor, role: str) -> bool:
+    """Whether ``actor`` may do all that ``role`` allows: nobody hands on more than they have."""
+    return all(may(actor, action) for action in ROLES[role])
 
 
 def require(actor: Actor, action: str, application: UUID | None = None) -> None:

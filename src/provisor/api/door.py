@@ -3,7 +3,8 @@
 A workspace is meant by the path (``/w/NAME/…``), else by the host (``NAME.localhost``), else it is the first one that
 was made. Its SCIM API stands under ``scim/v2`` and, as Databricks has it, under ``api/2.0/preview/scim`` with and
 without ``/v2`` and under the addresses of an account; Databricks' other APIs stand under ``api/2.0``. The workspace
-itself is read together with the token, in the request's first statement.
+itself is read together with the token, in the request's first statement. Where a tenant's clients sign in stands beside
+them (:mod:`provisor.api.oauth`).
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from provisor.api.databricks.well_known import well_known
 from provisor.api.envelope import Envelope, ErrorPage
 from provisor.api.limits import Limits
 from provisor.api.metrics import SAFETY, metrics
+from provisor.api.oauth import routes as oauth
 from provisor.api.refusals import Refusals
 from provisor.api.scim.routes import ScimApi
 from provisor.storage.pool import Database
@@ -74,10 +76,12 @@ def door(
     async def measured(request: Request) -> Response:
         return await metrics(database, metrics_token, request.headers.get("authorization"), safety)
 
+    def base(request: Request) -> str:
+        return public_url.rstrip("/") if public_url else _origin(request)
+
     async def answer_api(request: Request, api: ScimApi | DatabricksApi, found: re.Match[str]) -> Response:
-        start = public_url.rstrip("/") if public_url else _origin(request)
         rest = [part for part in (found["rest"] or "").split("/") if part]
-        address = Address(_workspace(found["workspace"], request), start + found["prefix"], rest)
+        address = Address(_workspace(found["workspace"], request), base(request) + found["prefix"], rest)
         return await api.answer(request, address)
 
     async def described(request: Request) -> Response:
@@ -95,6 +99,7 @@ def door(
             Route("/metrics", measured),
             Route("/.well-known/databricks-config", described),
             Route("/w/{workspace}/.well-known/databricks-config", described),
+            *oauth.routes(database, box, limits, base),
             *pages,
             Route("/{path:path}", everything_else, methods=_METHODS),
         ],

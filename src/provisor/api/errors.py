@@ -12,13 +12,14 @@ from typing import Any, Final
 
 from provisor.api.limits import Exceeded
 from provisor.jsongate import JsonError
-from provisor.refusal import Conflict, Forbidden, Invalid, NotFound, Refusal, Unavailable
+from provisor.refusal import Conflict, Forbidden, Invalid, NotFound, Refusal, Unauthenticated, Unavailable
 from provisor.scim.errors import ScimError
 from provisor.storage.pool import BUSY, UNFIT, busy
 from provisor.workspace.refusals import WireRefusal
 
 #: status, scimType and error_code of refusals that are not SCIM's own.
 _TABLE: Final[tuple[tuple[type[Exception], int, str | None, str | None], ...]] = (
+    (Unauthenticated, 401, None, None),
     (Forbidden, 403, None, None),
     (NotFound, 404, None, None),
     (Conflict, 409, None, None),

@@ -3,6 +3,8 @@
 Requests are spaced as by a leaky bucket that holds one second's worth, so that a burst is taken and a stream above the
 rate is not. Who sends no token is known by the address. Each server process counts for itself; what is idle is
 forgotten within a second, so that tokens that nobody has cost nothing.
+
+:class:`Failures` counts the other way: only what went wrong, so that whoever is right is never made to wait.
 """
 
 from __future__ import annotations
@@ -81,3 +83,36 @@ class Limits:
         self._next_sweep = now + _SWEEP_SECONDS
         for credential in [key for key, one in self._buckets.items() if not one.under_way and one.empty_at <= now]:
             del self._buckets[credential]
+
+
+class Failures:
+    """How often somebody may be wrong: ``at_once`` times, and again for every ``seconds`` that pass.
+
+    For credentials that nobody can guess: what is spared is the work and the log of a program that runs in a circle.
+    """
+
+    def __init__(self, at_once: int, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self._at_once = at_once
+        self._seconds = seconds
+        self._clock = clock
+        #: When each of them will be as if nothing had been wrong.
+        self._forgiven_at: dict[bytes, float] = {}
+        self._next_sweep = 0.0
+
+    def count(self, credential: bytes) -> int:
+        """Count that ``credential`` was wrong; returns whole seconds to wait when that is too often, else 0."""
+        now = self._clock()
+        if now >= self._next_sweep:
+            self._next_sweep = now + _SWEEP_SECONDS
+            self._forgiven_at = {key: moment for key, moment in self._forgiven_at.items() if moment > now}
+        forgiven_at = max(self._forgiven_at.get(credential, 0.0), now) + self._seconds
+        wait = forgiven_at - now - self._at_once * self._seconds
+        if wait > 1e-9:
+            return math.ceil(wait)
+        self._forgiven_at[credential] = forgiven_at
+        return 0
+
+    @property
+    def remembered(self) -> int:
+        """How many credentials are remembered."""
+        return len(self._forgiven_at)

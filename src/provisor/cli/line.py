@@ -37,6 +37,7 @@ _MODULES = {
     "tenant": "tenant",
     "sign-in": "sign_in",
     "role": "sign_in",
+    "client": "client",
     "workspace": "workspace",
     "directory": "directory",
     "app": "app",

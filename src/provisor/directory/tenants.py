@@ -54,6 +54,23 @@ async def by_id(tx: Tx, identity: UUID) -> Tenant:
     return Tenant(row["id"], row["name"], row["domain"])
 
 
+async def called(tx: Tx, word: str) -> Tenant:
+    """The tenant with this id, name or domain, as addresses name it. Raises NotFound, also when a domain is of several.
+
+    An id is looked at before names, which may look like one.
+    """
+    word = word.lower()
+    found = [Tenant(row["id"], row["name"], row["domain"]) for row in await tx.fetch(QUERIES.tenants_called, word)]
+    for exact in ([one for one in found if str(one.id) == word], [one for one in found if one.name == word]):
+        if exact:
+            return exact[0]
+    if len(found) > 1:
+        raise NotFound(f"Several tenants have the domain {word}: name one of them by its id or its name.")
+    if not found:
+        raise NotFound(f"There is no tenant {word}.")
+    return found[0]
+
+
 async def everyone(tx: Tx) -> list[Tenant]:
     return [Tenant(row["id"], row["name"], row["domain"]) for row in await tx.fetch(QUERIES.tenants)]
 

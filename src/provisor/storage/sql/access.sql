@@ -58,3 +58,25 @@ delete from sign_in_try where realm = $1 and account = $2 and place like 'device
 
 -- name: tries_prune
 delete from sign_in_try where tried < now() - interval '1 year'
+
+-- name: signing_keys_fresh
+select kid, private from signing_key
+where retired is null and created > now() - make_interval(days => $1) order by created desc, kid
+
+-- name: signing_key_lock
+-- Whoever makes a key does it alone.
+select pg_advisory_xact_lock(hashtext('provisor signing key'))
+
+-- name: signing_key_insert
+insert into signing_key (kid, algorithm, private, public) values ($1, $2, $3, $4)
+
+-- name: signing_keys_retire
+update signing_key set retired = now(), private = null
+where retired is null and created <= now() - make_interval(days => $1)
+
+-- name: signing_keys_prune
+delete from signing_key where retired <= now() - make_interval(secs => $1)
+
+-- name: signing_keys_published
+select public from signing_key
+where retired is null or retired > now() - make_interval(secs => $1) order by created desc, kid

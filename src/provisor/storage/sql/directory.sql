@@ -7,6 +7,10 @@ select id, name, domain, created from tenant where name = $1
 -- name: tenant_by_id
 select id, name, domain, created from tenant where id = $1
 
+-- name: tenants_called
+-- By id, by name or by domain, in any case; several may have one domain.
+select id, name, domain from tenant where id::text = $1 or name = $1 or lower(domain) = $1 order by created, name
+
 -- name: tenants
 select id, name, domain, created from tenant order by created, name
 

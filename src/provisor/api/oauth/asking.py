@@ -1,0 +1,115 @@
+"""What a client sends for a token: a form, with its id and secret in it or in the header (RFC 6749 §2.3.1, §4.4.2)."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Final
+from urllib.parse import parse_qsl, unquote_plus
+from uuid import UUID
+
+from starlette.requests import Request
+
+from provisor.api.oauth.refusals import Refused, plain
+
+LARGEST: Final = 64 * 1024
+_MOST_FIELDS: Final = 100
+_GRANT: Final = "client_credentials"
+_SCOPE: Final = "/.default"
+_FORM: Final = "application/x-www-form-urlencoded"
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """``client`` as it was sent; ``basic``: in the header, where a refusal says so."""
+
+    client: str
+    secret: str = field(repr=False)
+    basic: bool
+
+    @property
+    def identity(self) -> UUID:
+        """The client's id. Raises Refused."""
+        try:
+            return UUID(self.client)
+        except ValueError:
+            raise unknown_client(self.client) from None
+
+
+def unknown_client(client: str) -> Refused:
+    return Refused(700016, "unauthorized_client", f"There is no client {plain(client)} in this tenant.")
+
+
+def wrong_secret(code: int, sentence: str, *, basic: bool) -> Refused:
+    headers = {"WWW-Authenticate": 'Basic realm="Provisor", charset="UTF-8"'} if basic else {}
+    return Refused(code, "invalid_client", sentence, 401, headers)
+
+
+async def read(request: Request) -> Asking:
+    """What ``request`` asks for: a client's own token, and nothing else. Raises Refused.
+
+    Parameters that are not named here (``client_info``, ``claims``) are ignored, as RFC 6749 §3.2 has it.
+    """
+    form = _form(await _body(request)) if _is_form(request) else {}
+    grant = _needed(form, "grant_type")
+    if grant != _GRANT:
+        raise Refused(70003, "unsupported_grant_type", f"The grant type {plain(grant)} is not taken: use {_GRANT}.")
+    asking = _credentials(request.headers.get("authorization"), form)
+    scope = _needed(form, "scope")
+    if " " in scope.strip() or not scope.strip().endswith(_SCOPE):
+        sentence = f"The scope {plain(scope)} is not taken: it is the resource's address followed by {_SCOPE}."
+        raise Refused(1002012, "invalid_scope", sentence)
+    return asking
+
+
+def _credentials(authorization: str | None, form: dict[str, str]) -> Asking:
+    if authorization is None:
+        client = _needed(form, "client_id")
+        if not form.get("client_secret"):
+            raise wrong_secret(7000216, "A client_secret is needed.", basic=False)
+        return Asking(client, form["client_secret"], False)
+    scheme, _, rest = authorization.strip().partition(" ")
+    try:
+        client, colon, secret = base64.b64decode(rest.strip(), validate=True).decode().partition(":")
+    except (binascii.Error, ValueError):
+        client = colon = secret = ""
+    if scheme.lower() != "basic" or not colon:
+        raise wrong_secret(7000216, "The Authorization header holds no client id and secret.", basic=True)
+    client, secret = unquote_plus(client), unquote_plus(secret)
+    if "client_secret" in form or form.get("client_id", client) != client:
+        raise Refused(90013, "invalid_request", "Send id and secret in the header or in the form, not in both.")
+    return Asking(client, secret, True)
+
+
+def _needed(form: dict[str, str], name: str) -> str:
+    value = form.get(name)
+    if not value:
+        sentence = f"The form needs the parameter {name}; it is sent as {_FORM}."
+        raise Refused(900144, "invalid_request", sentence)
+    return value
+
+
+def _is_form(request: Request) -> bool:
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower() == _FORM
+
+
+def _form(body: bytes) -> dict[str, str]:
+    try:
+        pairs = parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=_MOST_FIELDS, errors="strict")
+    except ValueError:
+        raise Refused(90013, "invalid_request", "The form cannot be read.") from None
+    for name, times in Counter(name for name, _ in pairs).items():
+        if times > 1:
+            raise Refused(9000411, "invalid_request", f"The parameter {plain(name)} is there more than once.")
+    return dict(pairs)
+
+
+async def _body(request: Request) -> bytes:
+    body = b""
+    async for piece in request.stream():
+        body += piece
+        if len(body) > LARGEST:
+            raise Refused(90013, "invalid_request", f"The form is longer than {LARGEST} bytes.", 413)
+    return body
