@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 import pytest_asyncio
 
+from graphs import Graph
 from installation import Installation, installation
 from pair import Pair
 from provisor import compose
@@ -42,5 +43,13 @@ async def pair(shop: Installation, house: House) -> AsyncIterator[Pair]:
 async def standard(shop: Installation, house: House) -> AsyncIterator[Pair]:
     """As ``pair``, with a workspace of profile standard."""
     made = await Pair.make(shop, house, profile="standard")
+    yield made
+    await made.close()
+
+
+@pytest_asyncio.fixture
+async def graph(shop: Installation, pair: Pair) -> AsyncIterator[Graph]:
+    """A client of the Graph API with every right in the tenant of ``pair``."""
+    made = await Graph.open(shop, pair.tenant.name, "Global Administrator")
     yield made
     await made.close()

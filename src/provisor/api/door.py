@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import timedelta
-from typing import Final
+from typing import Final, TypeAlias
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -27,6 +27,7 @@ from provisor.api.arrivals import Address
 from provisor.api.databricks.routes import DatabricksApi
 from provisor.api.databricks.well_known import well_known
 from provisor.api.envelope import Envelope, ErrorPage
+from provisor.api.graph.door import GraphApi
 from provisor.api.limits import Limits
 from provisor.api.metrics import SAFETY, metrics
 from provisor.api.oauth import routes as oauth
@@ -43,8 +44,10 @@ _DATABRICKS: Final = re.compile(
     r"(?P<rest>/(?:groups|token|token-management|permissions/authorization|preview/permissions/authorization"
     r"|workspace-conf)(?:/.*)?)"
 )
+_GRAPH: Final = re.compile(r"(?P<prefix>/(?:v1\.0|beta))(?P<rest>/.*)?")
 _HOST: Final = re.compile(r"(?P<workspace>[a-z0-9-]+)\.localhost(?::\d+)?", re.IGNORECASE)
 _AUTHORITY: Final = re.compile(r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?")
+Api: TypeAlias = ScimApi | DatabricksApi | GraphApi
 _METHODS: Final = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
 
@@ -65,6 +68,7 @@ def door(
     ``error_page`` is what a browser gets instead of JSON.
     """
     refusals = Refusals(database)
+    graph = GraphApi(database, limits)
     scim, databricks = ScimApi(database, box, limits, refusals), DatabricksApi(database, limits, refusals)
 
     async def alive(_: Request) -> Response:
@@ -79,7 +83,9 @@ def door(
     def base(request: Request) -> str:
         return public_url.rstrip("/") if public_url else _origin(request)
 
-    async def answer_api(request: Request, api: ScimApi | DatabricksApi, found: re.Match[str]) -> Response:
+    async def answer_api(request: Request, api: Api, found: re.Match[str]) -> Response:
+        if isinstance(api, GraphApi):
+            return await api.answer(request, base(request), found["prefix"], found["rest"] or "/")
         rest = [part for part in (found["rest"] or "").split("/") if part]
         address = Address(_workspace(found["workspace"], request), base(request) + found["prefix"], rest)
         return await api.answer(request, address)
@@ -105,16 +111,14 @@ def door(
         ],
         middleware=[Middleware(Envelope, error_page=error_page)],
     )
-    apis: dict[re.Pattern[str], ScimApi | DatabricksApi] = {_SCIM: scim, _DATABRICKS: databricks}
+    apis: dict[re.Pattern[str], Api] = {_SCIM: scim, _DATABRICKS: databricks, _GRAPH: graph}
     return _Fork(apis, Envelope(_Api(answer_api), error_page=error_page), pages_and_health)
 
 
 class _Fork:
     """Every address of an API is found by one pattern, before the hundred of the console are gone through."""
 
-    def __init__(
-        self, apis: Mapping[re.Pattern[str], ScimApi | DatabricksApi], found: ASGIApp, others: ASGIApp
-    ) -> None:
+    def __init__(self, apis: Mapping[re.Pattern[str], Api], found: ASGIApp, others: ASGIApp) -> None:
         self._apis, self._found, self._others = apis, found, others
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -128,9 +132,7 @@ class _Fork:
 
 
 class _Api:
-    def __init__(
-        self, answer: Callable[[Request, ScimApi | DatabricksApi, re.Match[str]], Awaitable[Response]]
-    ) -> None:
+    def __init__(self, answer: Callable[[Request, Api, re.Match[str]], Awaitable[Response]]) -> None:
         self._answer = answer
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -93,6 +93,7 @@ async def delete(work: Edit, group: Group) -> None:
     members = await work.tx.fetch(QUERIES.members_of, work.tenant.id, [group.id])
     parents = await work.tx.fetch(QUERIES.leave_groups, work.tenant.id, group.id)
     await work.tx.execute(QUERIES.forget_assignments, work.tenant.id, group.id)
+    await work.tx.execute(QUERIES.forget_owners, work.tenant.id, group.id)
     await work.tx.execute(QUERIES.group_delete, work.tenant.id, group.id)
     work.touch("Group", group.id, *(row["group_id"] for row in parents))
     _touch_members(work, members)

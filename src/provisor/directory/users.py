@@ -153,6 +153,7 @@ async def purge(work: Edit, identity: UUID) -> None:
     left = await work.tx.fetch(QUERIES.leave_groups, work.tenant.id, identity)
     reports = await work.tx.fetch(QUERIES.reports_detach, work.tenant.id, str(identity))
     await work.tx.execute(QUERIES.forget_assignments, work.tenant.id, identity)
+    await work.tx.execute(QUERIES.forget_owners, work.tenant.id, identity)
     await work.tx.execute(QUERIES.user_purge, work.tenant.id, identity)
     work.touch("User", identity, *(row["id"] for row in reports))
     work.touch("Group", *(row["group_id"] for row in left))

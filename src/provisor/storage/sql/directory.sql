@@ -224,3 +224,28 @@ left join directory_group g on g.tenant = s.tenant and g.id = s.principal_id
 where s.tenant = $1 and (s.principal_id = $2 or s.principal_id in (
     select group_id from directory_member where tenant = $1 and member_id = $2))
 group by a.id, a.name order by a.name
+
+-- name: group_owners
+select o.owner_id, o.owner_type, coalesce(u.upn, c.name) as name
+from directory_owner o
+left join directory_user u on u.tenant = o.tenant and u.id = o.owner_id
+left join client c on c.tenant = o.tenant and c.id = o.owner_id
+where o.tenant = $1 and o.group_id = $2 and u.deleted is null and (u.id is not null or c.id is not null)
+order by name
+
+-- name: forget_owners
+-- Of a group or person who is gone for good.
+delete from directory_owner where tenant = $1 and (group_id = $2 or owner_id = $2)
+
+-- name: group_owner_insert
+insert into directory_owner (tenant, group_id, owner_id, owner_type) values ($1, $2, $3, $4)
+on conflict do nothing returning owner_id
+
+-- name: group_owner_delete
+delete from directory_owner where tenant = $1 and group_id = $2 and owner_id = $3 returning owner_id
+
+-- name: objects_by_id
+-- Users and groups by id: what each is.
+select id, 'User' as type from directory_user where tenant = $1 and id = any($2::uuid[])
+union all
+select id, 'Group' from directory_group where tenant = $1 and id = any($2::uuid[])

@@ -1,0 +1,208 @@
+"""Graph's names of what the directory keeps, and back.
+
+The directory stores attributes under the names that mappings are written with (``telephoneNumber``); Graph calls some
+of them otherwise (``businessPhones``, a list) and puts some into structures (``employeeOrgData``). One table for both
+ways.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from provisor.api.graph.fields import Field, Fields
+from provisor.directory import attributes
+from provisor.directory.groups import Group
+from provisor.directory.users import User
+from provisor.refusal import Invalid
+
+#: Graph's name → the directory's, where both are not the same.
+_USER: Final[Mapping[str, str]] = {
+    "officeLocation": "physicalDeliveryOfficeName",
+    "mobilePhone": "mobile",
+    "faxNumber": "facsimileTelephoneNumber",
+    "onPremisesImmutableId": "immutableId",
+}
+#: Structures: Graph's name of each part → the directory's.
+_EXTENSIONS: Final = {f"extensionAttribute{number}": f"extensionAttribute{number}" for number in range(1, 16)}
+_STRUCTURES: Final[Mapping[str, Mapping[str, str]]] = {
+    "employeeOrgData": {"costCenter": "employeeOrgData.costCenter", "division": "employeeOrgData.division"},
+    "onPremisesExtensionAttributes": _EXTENSIONS,
+}
+#: What Graph shows of a user when nothing is selected.
+USUAL: Final = (
+    "businessPhones",
+    "displayName",
+    "givenName",
+    "id",
+    "jobTitle",
+    "mail",
+    "mobilePhone",
+    "officeLocation",
+    "preferredLanguage",
+    "surname",
+    "userPrincipalName",
+)
+#: What clients send as a matter of course and the directory does not keep.
+_LEFT_OUT: Final = frozenset(
+    {"passwordprofile", "passwordpolicies", "showinaddresslist", "agegroup", "consentprovidedforminor", "usertype"}
+)
+_GROUP_LEFT_OUT: Final = frozenset(
+    {"isassignabletorole", "resourcebehavioroptions", "resourceprovisioningoptions", "writebackconfiguration", "theme"}
+    | {"autosubscribenewmembers", "allowexternalsenders", "hidefromaddresslists", "hidefromoutlookclients"}
+)
+_PLAIN_USER: Final = frozenset(attributes.known("User")) - {"manager", "telephoneNumber", *_USER.values()}
+_PLAIN_GROUP: Final = frozenset(attributes.known("Group"))
+
+
+def user(found: User, created: datetime | None = None) -> dict[str, Any]:
+    """All that Graph shows of a user, empty properties too."""
+    doc = found.doc
+    shown: dict[str, Any] = {
+        "id": str(found.id),
+        "accountEnabled": found.enabled,
+        "businessPhones": [doc["telephoneNumber"]] if doc.get("telephoneNumber") else [],
+        "userType": "Member",
+        "createdDateTime": moment(created),
+        "deletedDateTime": moment(found.deleted),
+    }
+    shown |= {name: doc.get(attribute) for name, attribute in _USER.items()}
+    shown |= {name: doc.get(name) for name in _PLAIN_USER if "." not in name and name not in _EXTENSIONS}
+    shown |= _structures(doc)
+    shown |= {name: value for name, value in doc.items() if name.startswith("extension_")}
+    for name in ("otherMails", "proxyAddresses"):
+        shown[name] = doc.get(name) or []
+    return {**shown, "accountEnabled": found.enabled}
+
+
+def group(found: Group, created: datetime | None = None) -> dict[str, Any]:
+    doc = found.doc
+    shown: dict[str, Any] = {
+        "id": str(found.id),
+        "createdDateTime": moment(created),
+        "deletedDateTime": None,
+        "isAssignableToRole": False,
+        "membershipRule": None,
+        "membershipRuleProcessingState": None,
+    }
+    shown |= {name: doc.get(name) for name in _PLAIN_GROUP if name not in _EXTENSIONS}
+    shown |= {name: value for name, value in doc.items() if name.startswith("extension_")}
+    for name in ("groupTypes", "proxyAddresses"):
+        shown[name] = doc.get(name) or []
+    return shown
+
+
+def _structures(doc: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        name: {part: doc.get(attribute) for part, attribute in parts.items()} for name, parts in _STRUCTURES.items()
+    }
+
+
+def moment(at: datetime | None) -> str | None:
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if at is not None else None
+
+
+def user_attributes(given: Mapping[str, Any]) -> dict[str, Any]:
+    """A body's properties as attributes of the directory; None clears one. Raises Invalid naming the property."""
+    found: dict[str, Any] = {}
+    for name, value in given.items():
+        lower = name.lower()
+        if lower in _LEFT_OUT:
+            continue
+        if lower == "businessphones":
+            found["telephoneNumber"] = _first(value)
+        elif (structure := _any_case(_STRUCTURES, name)) is not None:
+            found |= _parts(structure, value)
+        else:
+            found[_any_case(_USER, name) or _attribute("User", _PLAIN_USER, name)] = value
+    return found
+
+
+def group_attributes(given: Mapping[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, value in given.items():
+        if name.lower() in _GROUP_LEFT_OUT:
+            continue
+        if name.lower() in ("membershiprule", "membershiprulprocessingstate", "membershipruleprocessingstate"):
+            if value is not None:
+                raise Invalid("Groups whose members follow a rule are not kept here: leave membershipRule out.")
+            continue
+        found[_attribute("Group", _PLAIN_GROUP, name)] = value
+    return found
+
+
+def _attribute(kind: str, plain: frozenset[str], name: str) -> str:
+    if name.startswith("extension_"):
+        return name
+    found = next((item for item in plain if item.lower() == name.lower() and "." not in item), None)
+    if found is None:
+        raise Invalid(f"Invalid property {name!r}: the directory keeps no such thing of a {kind.lower()}.")
+    return found
+
+
+def _any_case(table: Mapping[str, Any], name: str) -> Any:
+    return next((value for item, value in table.items() if item.lower() == name.lower()), None)
+
+
+def _parts(structure: Mapping[str, str], value: Any) -> dict[str, Any]:
+    if value is None:
+        return dict.fromkeys(structure.values())
+    if not isinstance(value, Mapping):
+        raise Invalid(f"{' and '.join(sorted(structure)[:2])} … stand in an object.")
+    found = {}
+    for name, item in value.items():
+        attribute = _any_case(structure, name)
+        if attribute is None and "@odata" not in name:
+            raise Invalid(f"Invalid property {name!r}: expected one of {', '.join(structure)}.")
+        if attribute is not None:
+            found[attribute] = item
+    return found
+
+
+def _first(value: Any) -> Any:
+    if isinstance(value, list):
+        return value[0] if value else None
+    return value
+
+
+def _user_fields() -> dict[str, Field]:
+    """What users can be filtered and sorted by, with where each stands in the table."""
+    found = {
+        "id": Field("uuid", "u.id", required=True),
+        "userPrincipalName": Field("key", "u.upn_key"),
+        "displayName": Field("key", "u.name_key"),
+        "accountEnabled": Field("boolean", "u.enabled", required=True),
+        "createdDateTime": Field("moment", "u.created", required=True),
+        "deletedDateTime": Field("moment", "u.deleted"),
+        "userType": Field("text", "'Member'::text", required=True),
+        "businessPhones": Field("texts", "jsonb_build_array(u.doc -> 'telephoneNumber')"),
+    }
+    plain = {name: name for name in _PLAIN_USER if "." not in name and name not in _EXTENSIONS}
+    nested = {f"{holder}/{part}": name for holder, parts in _STRUCTURES.items() for part, name in parts.items()}
+    for name, attribute in {**plain, **_USER, **nested}.items():
+        found.setdefault(name, _in_document("u", attribute, attributes.known("User")[attribute]))
+    return found
+
+
+def _group_fields() -> dict[str, Field]:
+    found = {
+        "id": Field("uuid", "g.id", required=True),
+        "displayName": Field("key", "g.name_key"),
+        "createdDateTime": Field("moment", "g.created", required=True),
+        "mailEnabled": Field("boolean", "(g.doc ->> 'mailEnabled')::boolean"),
+        "securityEnabled": Field("boolean", "(g.doc ->> 'securityEnabled')::boolean"),
+    }
+    for name in _PLAIN_GROUP - _EXTENSIONS.keys():
+        found.setdefault(name, _in_document("g", name, attributes.known("Group")[name]))
+    return found
+
+
+def _in_document(table: str, attribute: str, kind: str) -> Field:
+    if kind.endswith("[]"):
+        return Field("texts", f"{table}.doc -> '{attribute}'")
+    return Field("text", f"{table}.doc ->> '{attribute}'")
+
+
+USERS: Final = Fields("user", _user_fields(), searched=("displayName", "userPrincipalName"), extensions="u.doc")
+GROUPS: Final = Fields("group", _group_fields(), extensions="g.doc")

@@ -1,0 +1,105 @@
+"""What is spoken of Microsoft Graph: one table, from which requests are routed, roles tested and the reference written.
+
+A word in braces stands for something; all others are names, compared in any case. What is in no row is answered 501.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Final
+
+from provisor.api.graph import groups, memberships, objects, people
+from provisor.api.graph.call import Answer, Call
+from provisor.api.graph.errors import NotSpoken
+
+Handler = Callable[[Call], Awaitable[Answer]]
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """``action`` is what whoever calls must be allowed to do (``access.roles``)."""
+
+    method: str
+    path: str
+    action: str
+    do: Handler
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        return tuple(self.path.split("/"))
+
+
+_READ, _WRITE = "directory.read", "directory.write"
+
+ROUTES: Final[tuple[Route, ...]] = (
+    Route("GET", "users", _READ, people.listed),
+    Route("POST", "users", _WRITE, people.create),
+    Route("GET", "users/$count", _READ, people.count),
+    Route("GET", "users/{id}", _READ, people.get),
+    Route("PATCH", "users/{id}", _WRITE, people.change),
+    Route("DELETE", "users/{id}", _WRITE, people.delete),
+    Route("GET", "users/{id}/manager", _READ, people.manager),
+    Route("PUT", "users/{id}/manager/$ref", _WRITE, people.set_manager),
+    Route("DELETE", "users/{id}/manager/$ref", _WRITE, people.clear_manager),
+    Route("GET", "users/{id}/memberOf", _READ, memberships.of_user),
+    Route("GET", "users/{id}/memberOf/{cast}", _READ, memberships.of_user),
+    Route("GET", "groups", _READ, groups.listed),
+    Route("POST", "groups", _WRITE, groups.create),
+    Route("GET", "groups/$count", _READ, groups.count),
+    Route("GET", "groups/{id}", _READ, groups.get),
+    Route("PATCH", "groups/{id}", _WRITE, groups.change),
+    Route("DELETE", "groups/{id}", _WRITE, groups.delete),
+    Route("GET", "groups/{id}/members", _READ, memberships.listed),
+    Route("GET", "groups/{id}/members/$count", _READ, memberships.count),
+    Route("GET", "groups/{id}/members/{cast}", _READ, memberships.listed),
+    Route("POST", "groups/{id}/members/$ref", _WRITE, memberships.add),
+    Route("DELETE", "groups/{id}/members/{member}/$ref", _WRITE, memberships.remove),
+    Route("GET", "groups/{id}/memberOf", _READ, memberships.of_group),
+    Route("GET", "groups/{id}/memberOf/{cast}", _READ, memberships.of_group),
+    Route("GET", "groups/{id}/owners", _READ, memberships.owned_by),
+    Route("POST", "groups/{id}/owners/$ref", _WRITE, memberships.add_owner),
+    Route("DELETE", "groups/{id}/owners/{owner}/$ref", _WRITE, memberships.remove_owner),
+    Route("GET", "directoryObjects/{id}", _READ, objects.get),
+    Route("POST", "directoryObjects/getByIds", _READ, objects.by_ids),
+    Route("GET", "directory/deletedItems/{cast}", _READ, people.deleted),
+    Route("GET", "directory/deletedItems/{id}", _READ, objects.recycled),
+    Route("POST", "directory/deletedItems/{id}/restore", _WRITE, objects.restore),
+    Route("DELETE", "directory/deletedItems/{id}", _WRITE, objects.purge),
+)
+
+
+def find(method: str, parts: list[str]) -> tuple[Route, tuple[str, ...]]:
+    """The route of these parts, and what stands in its braces. Raises NotSpoken."""
+    elsewhere = False
+    for route in _candidates(len(parts)):
+        keys = _keys(route.parts, parts)
+        if keys is not None and route.method == method:
+            return route, keys
+        elsewhere = elsewhere or keys is not None
+    where = "/" + "/".join(parts)
+    if elsewhere:
+        raise NotSpoken(f"{method} {where} is not spoken here; other methods of this address are.")
+    raise NotSpoken(f"{where} is not part of what is spoken here of Microsoft Graph.")
+
+
+def _candidates(length: int) -> list[Route]:
+    """Those of this length, names before what stands for something."""
+    return sorted((route for route in ROUTES if len(route.parts) == length), key=_openness)
+
+
+def _openness(route: Route) -> int:
+    return sum(part.startswith("{") for part in route.parts)
+
+
+def _keys(pattern: tuple[str, ...], parts: list[str]) -> tuple[str, ...] | None:
+    keys = []
+    for wanted, part in zip(pattern, parts, strict=True):
+        if wanted.startswith("{"):
+            # A cast is a word of its own, and nothing else is one.
+            if (wanted == "{cast}") != part.startswith("graph."):
+                return None
+            keys.append(part)
+        elif wanted.lower() != part.lower():
+            return None
+    return tuple(keys)
