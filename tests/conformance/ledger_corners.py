@@ -444,3 +444,4 @@ class LedgerCorners:
         await settled(ledger, epoch, replace(linked, source_id=fails, failures=1), settled=False)
         await settled(ledger, epoch, Known(new, "User"))
         assert await ledger.standing() == Standing(1, 1, 1)
+        assert await ledger.standing(2) == Standing(0, 1, 1)

@@ -368,13 +368,13 @@ class MemoryLedger(Tables):
             runs = self.runs.values()
             return accounts, sum(run.harmed for run in runs if run.started > since and not run.released)
 
-    async def standing(self) -> Standing:
+    async def standing(self, fewest: int = 1) -> Standing:
         async with self._around("standing"):
             rows = self.objects.values()
             failing = [row for row in rows if row.failures and not row.refused]
             behind = sum(row.desired_seq > row.applied_seq for row in failing)
             working = sum(row.target_id is not None and not row.failures for row in rows)
-            return Standing(working, behind, len(failing) - behind)
+            return Standing(working if behind >= fewest else 0, behind, len(failing) - behind)
 
     async def cycles(self, limit: int = 20, mode: Mode | None = None) -> list[dict[str, Any]]:
         async with self._around("cycles"):

@@ -204,7 +204,7 @@ async def _through(job: Job, run: _Run, epoch: int, report: Report, asked: Asked
             await apply(job, run.cycle, epoch, lambda count: report("applying", count, max(count, rows)), done)
         finally:
             run.failures = done.failures
-        too_many = failing(job.retries.policy, await job.ledger.standing())
+        too_many = failing(job.retries.policy, await job.ledger.standing(job.retries.policy.failures))
         if too_many is not None:
             error = f"{too_many} It is tried less often until fewer do; provisor report {job.name} names them."
             await _end(job, run, "quarantined", error=error, epoch=epoch, finished=True)

@@ -366,10 +366,10 @@ class Ledger:
             row = await tx.fetchrow(QUERIES.harm, *self._key)
         return int(row["accounts"]), int(row["earlier"])
 
-    async def standing(self) -> Standing:
-        """How many objects work and fail."""
+    async def standing(self, fewest: int = 1) -> Standing:
+        """How many objects fail, and how many work where ``fewest`` or more fail (else 0)."""
         async with self._database.reading() as tx:
-            row = await tx.fetchrow(QUERIES.standing, *self._key)
+            row = await tx.fetchrow(QUERIES.standing, *self._key, fewest)
         return Standing(row["working"], row["failing"], row["references"])
 
     async def cycles(self, limit: int = 20, mode: Literal["plan", "cycle"] | None = None) -> list[Row]:

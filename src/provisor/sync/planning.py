@@ -13,7 +13,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 
 from provisor.connectors.base import Resource, TargetError
-from provisor.provisioning.change import USERS, Answer, Change, Holder, Known
+from provisor.provisioning.change import REFERENCES, USERS, Answer, Change, Holder, Known
 from provisor.provisioning.decide import decide, overtaken
 from provisor.provisioning.map import Desired, Taken, desire
 from provisor.provisioning.match import Match, Question, pick, questions
@@ -379,6 +379,7 @@ def _remember(planning: Planning, read: _Read, change: Change) -> None:
         planning.linking[change.object_type].add(identity)
     has_account = read.due.known.linked or identity in planning.linking[change.object_type]
     if change.action == "unlink" or (has_account and read.scope.inside and identity not in planning.leaving):
-        planning.referring[identity] = change
+        # Of a plan of many only what its references need is kept.
+        planning.referring[identity] = change.anew(change.action, "", phase=REFERENCES, adopts=change.adopts)
         if change.object_type == "User" and read.source is not None:
             planning.managers[identity] = read.source.manager

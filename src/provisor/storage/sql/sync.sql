@@ -383,10 +383,16 @@ where tenant = $1 and application = $2 and (number <= $3 or started < moment() -
     where place <= $4))
 
 -- name: standing
-select count(*) filter (where target_id is not null and failures = 0) as working,
-       count(*) filter (where failures > 0 and desired_seq > applied_seq and not refused) as failing,
-       count(*) filter (where failures > 0 and desired_seq <= applied_seq and not refused) as "references"
-from sync_object where tenant = $1 and application = $2
+-- Who works is counted only where $3 or more fail: that is to look at everybody.
+with failed as (
+    select count(*) filter (where desired_seq > applied_seq) as failing,
+           count(*) filter (where desired_seq <= applied_seq) as "references"
+    from sync_object where tenant = $1 and application = $2 and failures > 0 and not refused
+)
+select failing, "references", case when failing >= $3 then (
+    select count(*) from sync_object where tenant = $1 and application = $2 and target_id is not null and failures = 0
+) else 0 end as working
+from failed
 
 -- name: statistics
 select object_type, state, count(*) as count, count(*) filter (where failures > 0) as failing,

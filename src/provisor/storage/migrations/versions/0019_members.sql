@@ -13,3 +13,7 @@ begin
     return null;
 end $$;
 create or replace trigger sync_member_forget after delete on sync_job for each row execute function sync_member_forget();
+
+-- Who fails is asked after every cycle, and mostly nobody does.
+drop index if exists sync_object_failing;
+create index sync_object_failing on sync_object (tenant, application) where failures > 0;
