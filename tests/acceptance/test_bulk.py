@@ -129,7 +129,7 @@ async def test_no_request_is_larger_than_the_target_takes(operations: int, size:
     assert [item["id"] for item in found if item] == ["7"] * 7
 
 
-@pytest.mark.parametrize("status", [400, 404, 405, 413, 501])
+@pytest.mark.parametrize("status", [400, 403, 404, 405, 413, 501])
 async def test_a_target_that_refuses_the_whole_is_asked_for_each(status: int) -> None:
     async with served(lambda _: web.Response(status=status)) as (service, target):
         assert [item["id"] for item in await outcomes(target, create("a"), create("b"))] == ["7", "7"]
@@ -156,13 +156,63 @@ def _nothing(_: list[dict[str, Any]]) -> Any:
     return {"detail": "what?"}
 
 
-@pytest.mark.parametrize("say", [_all_but_the_last, lambda o: done(o, "done"), _nothing, lambda _: ["what?"]])
-async def test_what_is_not_said_is_in_doubt(say: Say) -> None:
-    async with served(say) as (_, target):
-        *_, last = await outcomes(target, create("a"), create("b"), create("c"))
+@pytest.mark.parametrize(
+    ("say", "status"),
+    [
+        (_all_but_the_last, 200),
+        (lambda o: done(o, "done"), 200),
+        (lambda o: done(o, "²⁰¹"), 200),
+        (_nothing, 200),
+        (lambda _: ["what?"], 200),
+        (lambda _: web.json_response({"Operations": 5}), 200),
+        (lambda _: web.Response(status=204), 204),
+        (lambda _: web.json_response({}, status=202), 202),
+    ],
+)
+async def test_what_is_not_said_is_in_doubt_and_the_next_go_alone(say: Say, status: int) -> None:
+    async with served(say) as (service, target):
+        *_, last = await outcomes(target, create("a"), create("b"), requests.delete("User", "7"))
+        await outcomes(target, create("c"), requests.delete("User", "8"))
     assert isinstance(last, TargetError)
-    assert (last.unclear, last.hopeless) == (True, False)
-    assert str(last) == "POST /Users: the answer to a bulk request does not say what became of it."
+    assert (last.unclear, last.hopeless, last.status) == (True, False, None)
+    assert str(last) == f"DELETE /Users/7: the answer to a bulk request ({status}) does not say what became of it."
+    assert sorted(service.seen[1:]) == ["DELETE /Users/8", "POST /Users"]
+
+
+async def test_an_answer_of_many_statuses_is_read() -> None:
+    def many(operations: list[dict[str, Any]]) -> Any:
+        return web.json_response({"Operations": done(operations, "500", response={"detail": "broken"})}, status=207)
+
+    async with served(many) as (_, target):
+        first, _ = await outcomes(target, requests.delete("User", "7"), create("a"))
+    assert isinstance(first, TargetError)
+    assert (first.status, first.unclear) == (500, True)
+
+
+async def test_refused_when_it_came_again_it_may_have_been_done() -> None:
+    answers = iter([web.Response(status=503, headers={"Retry-After": "0"}), web.Response(status=404)])
+    async with served(lambda _: next(answers)) as (_, target):
+        found, _ = await outcomes(target, requests.delete("User", "7"), create("a"))
+    assert isinstance(found, TargetError)
+    assert (found.status, found.unclear) == (None, True)
+
+
+@pytest.mark.parametrize("status", ["200", "201"])
+@pytest.mark.parametrize("response", ["created", [], {}])
+async def test_stop_while_it_is_looked_at_what_was_created(status: str, response: Any) -> None:
+    """What was created is in doubt then, so that it is looked for; what was answered is answered."""
+
+    async def stop(_: bool) -> None:
+        if "POST /Bulk" in service.seen:
+            raise Stopped
+
+    async with served(lambda o: done(o, status, location="/Users/9", response=response)) as (service, target):
+        target.before_each(stop)
+        found, closed = await outcomes(target, create("a"), requests.update("User", "7", {"active": (True, False)}))
+    assert isinstance(found, TargetError)
+    assert (found.unclear, found.status) == (True, None)
+    assert closed is None
+    assert service.seen == ["POST /Bulk"]
 
 
 @pytest.mark.parametrize("status", [500, 502])

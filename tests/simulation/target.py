@@ -18,6 +18,7 @@ import orjson
 
 from provisor.connectors.base import Exchange
 from provisor.connectors.bulk import Together
+from provisor.connectors.governor import Governor
 from provisor.connectors.http import Answer, Http
 from provisor.connectors.scim import ScimTarget
 from provisor.provisioning.capabilities import Bulk
@@ -274,7 +275,7 @@ class Reached(ScimTarget):
     ) -> None:
         super().__init__(BASE, "token", read_only=read_only)
         self._http = Line(service, io)
-        self._together = Together(self._http, bulk) if bulk is not None else None
+        self._together = Together(self._http, bulk, Governor()) if bulk is not None else None
 
 
 def _error(status: int, detail: str) -> dict[str, Any]:

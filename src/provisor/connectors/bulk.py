@@ -3,12 +3,14 @@
 Whatever is to be sent at the same moment goes together, and whoever sends one hears of that one only, as if it had gone
 alone: with its own status, and in doubt when the answer does not say what became of it. So nobody who sends knows of
 this. A target that refuses the whole is asked for each by itself from then on, and so is one that does not show what it
-created: it is not believed unseen, and looking afterwards costs more than bulk saves.
+created: it is not believed unseen, and looking afterwards costs more than bulk saves. What was found out of a target
+is kept with its governor.
 """
 
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
@@ -17,16 +19,19 @@ from typing import Any, Final
 import orjson
 
 from provisor.connectors.base import TargetError
+from provisor.connectors.governor import Governor
 from provisor.connectors.http import Answer, Http
 from provisor.provisioning.capabilities import Bulk
 from provisor.scim.messages import BULK_REQUEST
 from provisor.scim.requests import Request
 
 _WRITES: Final = frozenset({"POST", "PATCH", "DELETE"})
-#: Answers of a target that did nothing of a bulk request: it has none after all, or does not take this one.
-_NOT_HERE: Final = frozenset({400, 404, 405, 413, 501})
+#: Answers of a target that did nothing of a bulk request: it has none after all, or does not take this one, or not from
+#: whoever asks.
+_NOT_HERE: Final = frozenset({400, 403, 404, 405, 413, 501})
 _TOO_LARGE: Final = 413
-_CREATED: Final = 201
+#: Answers that say of each operation what became of it.
+_SAID: Final = frozenset({200, 207})
 #: Bytes around the operations.
 _FRAME: Final = 200
 
@@ -42,19 +47,25 @@ class _Waiting:
 
 
 class Together:
-    """Sends requests over ``http``, as many at a time as ``bulk`` says."""
+    """Sends requests over ``http``, as many at a time as ``bulk`` says, and as ``governor`` has found to work."""
 
-    def __init__(self, http: Http, bulk: Bulk) -> None:
+    def __init__(self, http: Http, bulk: Bulk, governor: Governor) -> None:
         self._http = http
         self._bulk = bulk
+        self._governor = governor
         self._waiting: list[_Waiting] = []
         self._running: set[asyncio.Task[None]] = set()
         self._count = 0
-        self._methods = _WRITES
+
+    @property
+    def _most(self) -> int:
+        found = self._governor.operations
+        return self._bulk.operations if found is None else min(found, self._bulk.operations)
 
     async def ask(self, request: Request) -> Answer:
         """Send ``request`` with all others that are sent now. Raises what :meth:`Http.ask` does."""
-        if request.method not in self._methods or request.query or self._bulk.operations < 2:
+        goes = request.method in _WRITES - self._governor.alone and not request.query
+        if not goes or self._most < 2:
             return await alone(self._http, request)
         loop = asyncio.get_running_loop()
         if not self._waiting:
@@ -89,7 +100,7 @@ class Together:
         size = _FRAME
         for item in waiting:
             more = len(item.operation) + 1
-            if part and (len(part) == self._bulk.operations or size + more > self._bulk.bytes):
+            if part and (len(part) >= self._most or size + more > self._bulk.bytes):
                 yield part
                 part, size = [], _FRAME
             part.append(item)
@@ -122,35 +133,48 @@ class Together:
             return [await alone(self._http, part[0].request)]
         operations = [orjson.Fragment(item.operation) for item in part]
         body = orjson.dumps({"schemas": [BULK_REQUEST], "Operations": operations})
-        answer = await self._http.ask("POST", "/Bulk", None, body)
+        try:
+            answer = await self._http.ask("POST", "/Bulk", None, body)
+        except TargetError:
+            self._leave(0)
+            raise
         if answer.status in _NOT_HERE and not answer.doubtful:
-            smaller = len(part) // 2 if answer.status == _TOO_LARGE else 0
-            self._bulk = replace(self._bulk, operations=min(self._bulk.operations, smaller))
+            self._leave(len(part) // 2 if answer.status == _TOO_LARGE else 0)
             return await asyncio.gather(*(alone(self._http, item.request) for item in part), return_exceptions=True)
-        if answer.status != 200:
+        if answer.status not in _SAID and not 200 <= answer.status < 300 and answer.status not in _NOT_HERE:
+            # It is busy, refuses whoever asks, or broke: that is so of each of them.
+            if answer.status >= 500:
+                self._leave(0)
             return [answer for _ in part]
-        found = _by_name(answer.data)
+        found = _by_name(answer.data) if answer.status in _SAID else {}
         own = [_own(answer, item, found.get(item.name)) for item in part]
+        if any(isinstance(what, TargetError) for what in own):
+            self._leave(0)
         return await asyncio.gather(*(self._seen(item, what) for item, what in zip(part, own, strict=True)))
+
+    def _leave(self, operations: int) -> None:
+        """Send fewer at a time from now on, or (0) each by itself."""
+        self._governor.operations = min(self._most, operations)
 
     async def _seen(self, item: _Waiting, answer: Answer | BaseException) -> Answer | BaseException:
         """The answer; with what was created where it does not say so."""
-        if not isinstance(answer, Answer) or item.request.method != "POST" or answer.status != _CREATED:
+        if not isinstance(answer, Answer) or item.request.method != "POST" or not 200 <= answer.status < 300:
             return answer
-        if isinstance(answer.data, Mapping) and answer.data.keys() - {"id"}:
+        if answer.data is not None and answer.data.keys() - {"id"}:
             return answer
-        self._methods = self._methods - {"POST"}
+        self._governor.alone |= {"POST"}
         if answer.data is None:
             return answer
         path = f"{item.request.path}/{answer.data['id']}"
         try:
             shown = await self._http.ask("GET", path)
-        except TargetError as error:
-            return TargetError(str(error), unclear=True, exchange=error.exchange)
+        except Exception as error:
+            # Whatever keeps it from being looked at, Stop too: it was created.
+            return TargetError(f"GET {path}, which a bulk request created: {error or 'was stopped'}", unclear=True)
         if shown.status != 200:
             why = f"GET {path}, which a bulk request created, was answered {shown.status}"
             return TargetError(why, status=shown.status, unclear=True, exchange=shown.exchange)
-        return replace(shown, status=_CREATED)
+        return replace(shown, status=answer.status)
 
 
 async def alone(http: Http, request: Request) -> Answer:
@@ -166,7 +190,9 @@ def _end(part: list[_Waiting], task: asyncio.Task[None], _: asyncio.Future[Answe
 
 def _by_name(data: Any) -> dict[str, Mapping[str, Any]]:
     operations = data.get("Operations") if isinstance(data, Mapping) else None
-    return {str(item["bulkId"]): item for item in operations or () if isinstance(item, Mapping) and item.get("bulkId")}
+    if not isinstance(operations, list):
+        return {}
+    return {str(item["bulkId"]): item for item in operations if isinstance(item, Mapping) and item.get("bulkId")}
 
 
 def _own(answer: Answer, item: _Waiting, said: Mapping[str, Any] | None) -> Answer | BaseException:
@@ -174,16 +200,16 @@ def _own(answer: Answer, item: _Waiting, said: Mapping[str, Any] | None) -> Answ
     code = said.get("status") if said is not None else None
     # Drafts of SCIM 2.0 have {"code": "201"}.
     code = code.get("code") if isinstance(code, Mapping) else code
-    if said is None or not str(code).isdigit():
+    if said is None or not re.fullmatch("[1-5][0-9]{2}", str(code), re.ASCII):
         what = f"{item.request.method} {item.request.path}"
         return TargetError(
-            f"{what}: the answer to a bulk request does not say what became of it.",
-            status=answer.status,
+            f"{what}: the answer to a bulk request ({answer.status}) does not say what became of it.",
             unclear=True,
             exchange=answer.exchange,
         )
-    data, status = said.get("response"), int(str(code))
-    if not data and item.request.method == "POST" and 200 <= status < 300 and said.get("location"):
+    response, location, status = said.get("response"), said.get("location"), int(str(code))
+    data = response if isinstance(response, Mapping) and response else None
+    if data is None and item.request.method == "POST" and 200 <= status < 300 and isinstance(location, str):
         # RFC 7644 §3.7.3: what was created need not be said again. Its id is.
-        data = {"id": str(said["location"]).rstrip("/").rpartition("/")[2]}
-    return replace(answer, status=status, data=data or None)
+        data = {"id": location.rstrip("/").rpartition("/")[2]}
+    return replace(answer, status=status, data=data)

@@ -63,7 +63,8 @@ class Speed:
 
 
 class Governor:
-    """``limit`` is how many requests may be under way at a time, at most ``most``.
+    """``limit`` is how many requests may be under way at a time, at most ``most``; ``operations``, how many may go
+    together in one (None: as many as the target says), and ``alone`` the methods of those that must not.
 
     ``slowed`` is when it was last lowered (by the loop's clock; None: never), and ``why``.
     """
@@ -71,6 +72,8 @@ class Governor:
     def __init__(self, most: int = MOST) -> None:
         self.most = most
         self.limit = float(min(_START, most))
+        self.operations: int | None = None
+        self.alone: frozenset[str] = frozenset()
         self.under_way = 0
         self.slowed: float | None = None
         self.why = ""

@@ -126,7 +126,8 @@ class Http:
         self, doubtful: bool, method: str, path: str, query: Mapping[str, str] | None, body: bytes | None
     ) -> tuple[Answer, float | None] | Exception:
         """The answer and how long to wait, or how the other side failed to give one. Raises what ``check`` does."""
-        async with self._governor.turn(method) as asked:
+        # Many writes in one take as long as many.
+        async with self._governor.turn("Bulk" if path == "/Bulk" else method) as asked:
             # Whoever waited for a turn may have been stopped meanwhile.
             if self.check is not None:
                 await self.check(doubtful)

@@ -37,6 +37,7 @@ class ScimTarget:
         wire: Wire = LEAN,
         bulk: Bulk | None = None,
     ) -> None:
+        governor = governor or Governor()
         self._http = Http(
             base,
             token,
@@ -45,7 +46,7 @@ class ScimTarget:
             encode=wire.encode,
             anonymous=wire.anonymous,
         )
-        self._together = Together(self._http, bulk) if bulk is not None else None
+        self._together = Together(self._http, bulk, governor) if bulk is not None else None
 
     def before_each(self, check: Callable[[bool], Awaitable[None]]) -> None:
         self._http.check = check

@@ -128,6 +128,9 @@ class Listing:
             if not await self.pays(asking) or self._first is None:
                 return None
             first, self._first = self._first, None
+            if _pages(first) > 1:
+                # It was asked for to know how long the list is; who moved since would be missing.
+                first = await self._target.page(self._type, 1, PAGE)
             found = {str(item["id"]): item for item in first.resources}
             read, total = len(first.resources), first.total
             while read < total:

@@ -141,7 +141,8 @@ async def _take_back(job: Job, late: list[tuple[str, str, str]]) -> None:
         accounts = await job.ledger.accounts([source_id for _, source_id, _ in late]) if late else {}
         job.target.before_each(_unchecked)
         for object_type, source_id, made in late:
-            if accounts.get(source_id, made) != made:
+            # It may have been found meanwhile, and be somebody else's.
+            if accounts.get(source_id, made) != made and not await job.ledger.holders(object_type, [made]):
                 with contextlib.suppress(TargetError):
                     await job.target.send(job.wire.delete(object_type, made))
 

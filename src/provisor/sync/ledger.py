@@ -172,7 +172,8 @@ class Ledger:
     async def found_members(self, group: str, found: Mapping[str, str], lost: Sequence[str]) -> None:
         """Members (id → target id) that the target's group had without us, and those it has no more."""
         async with self._database.transaction() as tx:
-            await tx.fetchrow(QUERIES.job_lock, *self._key)
+            if await tx.fetchrow(QUERIES.job_lock, *self._key) is None:
+                return
             await put_members(tx, self._key, [(group, member, target, False) for member, target in found.items()])
             await drop_members(tx, self._key, [(group, member) for member in lost])
 
@@ -275,6 +276,7 @@ class Ledger:
         """What a worker sent that has lost its lease may have been done after its successor looked: it is looked at
         again. Nothing while the lease is still this worker's."""
         async with self._database.transaction() as tx:
+            await tx.fetchrow(QUERIES.job_lock, *self._key)
             await promises.doubt(tx, self._key, epoch, changes)
 
     async def settle(self, epoch: int, cycle: Cycle, outcomes: Sequence[Outcome], *, harmed: int = 0) -> None:
@@ -375,14 +377,12 @@ class Ledger:
     async def cycles(self, limit: int = 20, mode: Literal["plan", "cycle"] | None = None) -> list[Row]:
         """The latest cycles, newest first, dry runs (``plan``) among them unless one mode is named."""
         async with self._database.reading() as tx:
-            rows: list[Row] = await tx.fetch(QUERIES.cycles, *self._key, limit, mode)
-        return rows
+            return list(await tx.fetch(QUERIES.cycles, *self._key, limit, mode))
 
     async def log(self, *, cycle: int | None = None, sources: list[UUID] | None = None, limit: int) -> list[Row]:
         """Log rows, newest cycle first; ``nothing`` only when ``sources`` are named."""
         async with self._database.reading() as tx:
-            rows: list[Row] = await tx.fetch(QUERIES.log, *self._key, cycle, sources, limit)
-        return rows
+            return list(await tx.fetch(QUERIES.log, *self._key, cycle, sources, limit))
 
     async def once_called(self, name: str) -> list[UUID]:
         """The users who had this name when something was logged of them, whoever has it now."""

@@ -39,8 +39,9 @@ update sync_job set stopping = epoch where tenant = $1 and application = $2 and 
 select epoch = $3 as mine, stopping = $3 as stopping from sync_job where tenant = $1 and application = $2
 
 -- name: fence
--- Taking the lease over waits for this transaction; if it was taken over before, the epoch has moved.
-select epoch from sync_job where tenant = $1 and application = $2 for share
+-- Taking the lease over waits for this transaction; if it was taken over before, the epoch has moved. Not *for share*:
+-- pages that overlap would hand such a lock on, and whoever keeps the lease or says Stop would wait for ever.
+select epoch from sync_job where tenant = $1 and application = $2 for no key update
 
 -- name: mark
 insert into sync_object (tenant, application, source_id, object_type, desired_seq)
