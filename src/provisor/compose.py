@@ -227,8 +227,7 @@ def doors(house: House) -> Any:
 
     url, token = house.settings.public_url, house.settings.metrics_token
     return door(
-        house.database,
-        house.box,
+        house,
         Limits(house.settings.requests_per_second, house.settings.requests_at_once),
         public_url=str(url) if url else None,
         metrics_token=token.get_secret_value() if token is not None else None,

@@ -21,19 +21,18 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from provisor.access.secrets import SecretBox
 from provisor.api import health
 from provisor.api.arrivals import Address
 from provisor.api.databricks.routes import DatabricksApi
 from provisor.api.databricks.well_known import well_known
 from provisor.api.envelope import Envelope, ErrorPage
 from provisor.api.graph.door import GraphApi
+from provisor.api.graph.house import House
 from provisor.api.limits import Limits
 from provisor.api.metrics import SAFETY, metrics
 from provisor.api.oauth import routes as oauth
 from provisor.api.refusals import Refusals
 from provisor.api.scim.routes import ScimApi
-from provisor.storage.pool import Database
 
 _SCIM: Final = re.compile(
     r"(?P<prefix>(?:/w/(?P<workspace>[^/]+))?/(?:scim/v2|api/2\.0/preview/scim(?:/v2)?"
@@ -52,8 +51,7 @@ _METHODS: Final = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
 
 def door(
-    database: Database,
-    box: SecretBox,
+    house: House,
     limits: Limits,
     *,
     public_url: str | None = None,
@@ -67,8 +65,9 @@ def door(
     ``metrics_token`` is what /metrics asks for, ``safety`` as it has it. ``pages`` are the console's routes;
     ``error_page`` is what a browser gets instead of JSON.
     """
+    database, box = house.database, house.box
     refusals = Refusals(database)
-    graph = GraphApi(database, limits)
+    graph = GraphApi(house, limits)
     scim, databricks = ScimApi(database, box, limits, refusals), DatabricksApi(database, limits, refusals)
 
     async def alive(_: Request) -> Response:

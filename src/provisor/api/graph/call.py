@@ -10,6 +10,7 @@ from uuid import UUID
 
 from provisor.access.actors import Actor
 from provisor.access.roles import require
+from provisor.api.graph.house import House
 from provisor.api.graph.query import Query
 from provisor.directory.edit import Edit, Tenant, edit
 from provisor.refusal import Invalid, NotFound
@@ -24,7 +25,7 @@ class Call:
     ``keys`` are the parts of the path that stand for something, ``asked`` is the query string and ``query`` what it
     says, ``body`` the JSON object that came, if any."""
 
-    database: Database
+    house: House
     tenant: Tenant
     actor: Actor
     method: str
@@ -34,6 +35,10 @@ class Call:
     asked: str = ""
     query: Query = field(default_factory=Query)
     body: Mapping[str, Any] | None = None
+
+    @property
+    def database(self) -> Database:
+        return self.house.database
 
     def require(self, action: str, application: UUID | None = None) -> None:
         require(self.actor, action, application)

@@ -11,12 +11,12 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from provisor import jsongate
 from provisor.api.graph import errors, routes
 from provisor.api.graph.call import Answer, Call
+from provisor.api.graph.house import House
 from provisor.api.graph.paths import segments
 from provisor.api.graph.query import parse
 from provisor.api.limits import Limits
 from provisor.api.oauth.caller import caller
 from provisor.refusal import Invalid
-from provisor.storage.pool import Database
 
 _JSON: Final = "application/json;odata.metadata=minimal;odata.streaming=true;IEEE754Compatible=false;charset=utf-8"
 _MOST_BYTES: Final = 4 * 1024 * 1024
@@ -26,8 +26,8 @@ _ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 class GraphApi:
     """For the clients of every tenant: which one is meant is in their token."""
 
-    def __init__(self, database: Database, limits: Limits) -> None:
-        self._database = database
+    def __init__(self, house: House, limits: Limits) -> None:
+        self._house = house
         self._limits = limits
 
     async def answer(self, request: Request, server: str, version: str, path: str) -> Response:
@@ -47,11 +47,11 @@ class GraphApi:
         authorization = request.headers.get("authorization")
         credential = (authorization or (request.client.host if request.client else "")).encode()
         with self._limits.admitted(credential):
-            tenant, actor = await caller(self._database, server, authorization)
+            tenant, actor = await caller(self._house.database, server, authorization)
             actor = actor.via(request.client.host if request.client else "", request.scope.get("request_id", ""))
             route, keys = routes.find(request.method, segments(path))
             call = Call(
-                self._database,
+                self._house,
                 tenant,
                 actor,
                 request.method,
