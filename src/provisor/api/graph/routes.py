@@ -9,7 +9,20 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final
 
-from provisor.api.graph import groups, memberships, objects, people
+from provisor.api.graph import (
+    app_roles,
+    application_templates,
+    enterprise,
+    groups,
+    jobs,
+    mapping_documents,
+    memberships,
+    objects,
+    on_demand,
+    people,
+    provisioning_log,
+    secrets,
+)
 from provisor.api.graph.call import Answer, Call
 from provisor.api.graph.errors import NotSpoken
 
@@ -31,6 +44,37 @@ class Route:
 
 
 _READ, _WRITE = "directory.read", "directory.write"
+_APP_READ, _APP_WRITE = "application.read", "application.write"
+_SET_UP, _RUN = "provisioning.write", "provisioning.run"
+
+#: What is done under an application's ``synchronization``.
+_SYNCHRONIZATION: Final[tuple[tuple[str, str, str, Handler], ...]] = (
+    ("GET", "templates", _APP_READ, jobs.templates),
+    ("GET", "templates/{template}", _APP_READ, jobs.template_get),
+    ("GET", "templates/{template}/schema", _APP_READ, jobs.template_schema),
+    ("GET", "secrets", _APP_READ, secrets.get),
+    ("PUT", "secrets", _SET_UP, secrets.put),
+    ("GET", "jobs", _APP_READ, jobs.listed),
+    ("POST", "jobs", _SET_UP, jobs.create),
+    ("POST", "jobs/validateCredentials", _SET_UP, secrets.validate),
+    ("GET", "jobs/{job}", _APP_READ, jobs.get),
+    ("DELETE", "jobs/{job}", _SET_UP, jobs.delete),
+    ("POST", "jobs/{job}/start", _RUN, jobs.start),
+    ("POST", "jobs/{job}/pause", _RUN, jobs.pause),
+    ("POST", "jobs/{job}/restart", _RUN, jobs.restart),
+    ("POST", "jobs/{job}/validateCredentials", _SET_UP, secrets.validate),
+    ("POST", "jobs/{job}/provisionOnDemand", _RUN, on_demand.provision),
+    ("GET", "jobs/{job}/schema", _APP_READ, mapping_documents.get),
+    ("PUT", "jobs/{job}/schema", _SET_UP, mapping_documents.put),
+    ("PATCH", "jobs/{job}/schema", _SET_UP, mapping_documents.put),
+    ("DELETE", "jobs/{job}/schema", _SET_UP, mapping_documents.reset),
+    ("GET", "jobs/{job}/schema/directories", _APP_READ, mapping_documents.directories),
+    ("GET", "jobs/{job}/schema/directories/{directory}", _APP_READ, mapping_documents.directory),
+    ("POST", "jobs/{job}/schema/directories/{directory}/discover", _SET_UP, mapping_documents.discover),
+    ("GET", "jobs/{job}/schema/functions", _APP_READ, mapping_documents.functions),
+    ("GET", "jobs/{job}/schema/filterOperators", _APP_READ, mapping_documents.filter_operators),
+    ("POST", "jobs/{job}/schema/parseExpression", _APP_READ, mapping_documents.parse_expression),
+)
 
 ROUTES: Final[tuple[Route, ...]] = (
     Route("GET", "users", _READ, people.listed),
@@ -66,6 +110,29 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("GET", "directory/deletedItems/{id}", _READ, objects.recycled),
     Route("POST", "directory/deletedItems/{id}/restore", _WRITE, objects.restore),
     Route("DELETE", "directory/deletedItems/{id}", _WRITE, objects.purge),
+    Route("GET", "applicationTemplates", _APP_READ, application_templates.listed),
+    Route("GET", "applicationTemplates/{id}", _APP_READ, application_templates.get),
+    Route("POST", "applicationTemplates/{id}/instantiate", _APP_WRITE, application_templates.instantiate),
+    Route("GET", "applications", _APP_READ, enterprise.applications_listed),
+    Route("GET", "applications/{id}", _APP_READ, enterprise.application_get),
+    Route("PATCH", "applications/{id}", _SET_UP, enterprise.change),
+    Route("DELETE", "applications/{id}", _APP_WRITE, enterprise.delete),
+    Route("GET", "servicePrincipals", _APP_READ, enterprise.principals_listed),
+    Route("GET", "servicePrincipals/{id}", _APP_READ, enterprise.principal_get),
+    Route("PATCH", "servicePrincipals/{id}", _SET_UP, enterprise.change),
+    Route("DELETE", "servicePrincipals/{id}", _APP_WRITE, enterprise.delete),
+    Route("GET", "servicePrincipals/{id}/appRoleAssignedTo", _APP_READ, app_roles.of_application),
+    Route("POST", "servicePrincipals/{id}/appRoleAssignedTo", _SET_UP, app_roles.assign),
+    Route("GET", "servicePrincipals/{id}/appRoleAssignedTo/{assignment}", _APP_READ, app_roles.get),
+    Route("DELETE", "servicePrincipals/{id}/appRoleAssignedTo/{assignment}", _SET_UP, app_roles.unassign),
+    Route("GET", "users/{id}/appRoleAssignments", _APP_READ, app_roles.of_user),
+    Route("GET", "groups/{id}/appRoleAssignments", _APP_READ, app_roles.of_group),
+    *(
+        Route(method, f"{root}/{{id}}/synchronization/{path}", action, do)
+        for root in ("servicePrincipals", "applications")
+        for method, path, action, do in _SYNCHRONIZATION
+    ),
+    Route("GET", "auditLogs/provisioning", _APP_READ, provisioning_log.listed),
 )
 
 
