@@ -164,6 +164,9 @@ async def test_secrets_are_got_as_they_were_put(graph: Graph, pair: Pair) -> Non
         ("SecretToken", "wrong", "The target refuses the secret token"),
         ("BaseAddress", "http://elsewhere.example", "must be reached over https"),
         ("BaseAddress", f"{pair.base}/nothing", "Nothing was saved."),
+        ("BaseAddress", "http://[x", "is not an address"),
+        ("BaseAddress", "https://here:99999", "is not an address"),
+        ("SecretToken", "a\x01b", "letters, digits and signs"),
         ("SyncAll", "perhaps", "SyncAll is true"),
         ("Password", "x", "Password is not kept here"),
         ("SkipOutOfScopeDeletions", "true", "cannot be true"),
@@ -274,12 +277,14 @@ async def test_somebody_on_demand_and_in_the_log(graph: Graph, pair: Pair) -> No
     assert {"userName", "active"} <= {pair_["displayName"] for pair_ in value["modifiedProperties"]}
     assert (await pair.account("ada"))["active"]
     again = json.loads((await graph.ask("POST", f"{where}/provisionOnDemand", body(objectId=str(ada))))[1]["key"])
-    assert again["result"] == "Skipped"
+    assert again["result"] == "Skipped" and again["details"]["errorCode"] == "RedundantExport"
     for wrong, code in [
         (body(objectId=str(uuid4())), 404),
         (body(objectId=str(ada), objectTypeName="Device"), 400),
         ({"parameters": [{"ruleId": str(uuid4()), "subjects": []}]}, 400),
         ({"parameters": []}, 400),
+        ({"parameters": [{"ruleId": RULE_ID, "subjects": 5}]}, 400),
+        (body(objectId=str(ada), links={"members": [5]}), 400),
     ]:
         assert (await graph.refused("POST", f"{where}/provisionOnDemand", wrong))[0] == code
     identity = where.rpartition("/")[2]
@@ -359,8 +364,15 @@ async def test_mappings_come_back_as_they_went(graph: Graph, pair: Pair, method:
     assert await graph.ask(method, where, mangled(shorter)) == (204, None)
     kept = (await pair.app()).schema["synchronizationRules"][0]["objectMappings"][1]["attributeMappings"]
     assert kept == rows
-    for wrong in ({}, {"synchronizationRules": []}, {"synchronizationRules": "x"}, {"synchronizationRules": [1]}):
+    for wrong in ({}, {"synchronizationRules": []}, {"synchronizationRules": 5}, {"synchronizationRules": [1]}):
         assert (await graph.refused(method, where, wrong))[0] == 400, wrong
+    for name, value in [("matchingPriority", "first"), ("source", "[mail]"), ("source", {"expression": "Join("})]:
+        broken = copy.deepcopy(shown)
+        broken["synchronizationRules"][0]["objectMappings"][1]["attributeMappings"][0][name] = value
+        assert (await graph.refused(method, where, broken))[0] == 400, value
+    nameless = copy.deepcopy(shown)
+    nameless["directories"][1]["objects"][0]["attributes"][0]["name"] = None
+    assert (await graph.refused(method, where, nameless))[0] == 400
     assert await graph.ask("DELETE", where) == (204, None)
     assert (await pair.app()).schema == template("dataBricks")
 

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import graph_routes
 from expression_reference import PLACE, functions
 
 from installation import Installation, installation
@@ -131,3 +132,8 @@ def test_nothing_names_a_place_outside_the_repository() -> None:
 def test_the_language_reference_is_what_the_table_says() -> None:
     text = PLACE.read_text()
     assert text[text.index("## Functions\n") :] == functions(), "run python tests/house/expression_reference.py"
+
+
+def test_the_table_of_graph_is_that_of_its_routes() -> None:
+    text = graph_routes.PLACE.read_text()
+    assert text[text.index(graph_routes.START) :] == graph_routes.table(), "run python tests/house/graph_routes.py"

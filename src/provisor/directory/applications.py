@@ -218,6 +218,8 @@ def connect(
             raise Invalid("A secret token is one word: enter it without “Bearer” and without blanks.")
         if changed.tenant_url is None:
             raise Invalid("Give the tenant URL before the secret token: the token is kept for that host only.")
+        if not secret_token.strip().isprintable() or not secret_token.isascii():
+            raise Invalid("A secret token consists of letters, digits and signs that can be sent in a header.")
         sealed = box.seal(secret_token.strip(), secret_row(application.id))
         changed = replace(changed, sealed_token=sealed, provisioning_mode="Automatic")
     return changed
@@ -262,10 +264,14 @@ def secret_row(identity: UUID) -> str:
 
 def tenant_url(text: str, allowed_hosts: frozenset[str]) -> str:
     """``text`` as a tenant URL without a trailing slash. https, unless the host is loopback or allowed."""
-    parts = urlsplit(text.strip())
-    host = (parts.hostname or "").casefold()
-    if parts.scheme not in ("http", "https") or not host:
-        raise Invalid(f"{text!r} is not an address like https://host/api/2.0/preview/scim.")
+    wrong = Invalid(f"{text[:200]!r} is not an address like https://host/api/2.0/preview/scim.")
+    try:
+        parts = urlsplit(text.strip())
+        host, _ = (parts.hostname or "").casefold(), parts.port
+    except ValueError:
+        raise wrong from None
+    if parts.scheme not in ("http", "https") or not host or not text.strip().isprintable():
+        raise wrong
     if parts.username or parts.password or parts.fragment:
         raise Invalid("A tenant URL has no user name, password or fragment.")
     local = host in _LOOPBACK or host.endswith(".localhost")

@@ -52,7 +52,10 @@ def _written(source: Mapping[str, Any]) -> str:
         # A comparison: its name is its text.
         return name
     parameters = [item for item in source.get("parameters") or () if isinstance(item, Mapping)]
-    arguments = [from_source(item.get("value") or {}) for item in parameters]
+    values = [item.get("value") or {} for item in parameters]
+    if not all(isinstance(value, Mapping) for value in values):
+        raise ExpressionError(f"a parameter of {name} is no source with an expression or a name.")
+    arguments = [from_source(value) for value in values]
     function = FUNCTIONS.get(name)
     if function is not None:
         # An argument that was left out is missing among the keys: its place stays empty.

@@ -165,7 +165,11 @@ def _filter(item: Mapping[str, Any], number: int, object_type: str) -> Filter:
 
 
 def _clause(row: Mapping[str, Any], title: str, object_type: str) -> Clause:
-    values = (row.get("targetOperand") or {}).get("values") or ()
+    operand = row.get("targetOperand") or {}
+    values = operand.get("values") if isinstance(operand, Mapping) else operand
+    if not isinstance(values, list | tuple | None):
+        raise Invalid(f"The scoping filter {title}: the targetOperand of a clause is an object with a list of values.")
+    values = values or ()
     wanted = str(values[0]) if values else ""
     try:
         if len(values) > 1:

@@ -135,7 +135,9 @@ def target_definitions(document: Mapping[str, Any], object_type: str) -> list[di
             continue
         for described in directory.get("objects") or ():
             if described.get("name") == name:
-                attributes: list[dict[str, Any]] = described.setdefault("attributes", [])
+                if described.get("attributes") is None:
+                    described["attributes"] = []
+                attributes: list[dict[str, Any]] = described["attributes"]
                 return attributes
     raise Invalid(f"The schema describes no target object {name!r}: its directories must list it with its attributes.")
 
@@ -172,7 +174,24 @@ def _refuse_other_shapes(document: Mapping[str, Any], lists: Mapping[str, Any]) 
         if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
             raise Invalid(f"This is no synchronizationSchema document: {name} must be a list of objects.")
         for item in items:
+            _refuse_other_values(name, item)
             _refuse_other_shapes(item, within)
+
+
+def _refuse_other_values(within: str, item: Mapping[str, Any]) -> None:
+    """What of a document is read as text, number or object must be one."""
+    if within == "attributes" and not (isinstance(item.get("name"), str) and item["name"]):
+        raise Invalid("This is no synchronizationSchema document: every attribute of a directory has a name.")
+    if within == "objectMappings" and not isinstance(item.get("scope"), Mapping | None):
+        raise Invalid("This is no synchronizationSchema document: the scope of an object mapping is an object.")
+    if within == "attributeMappings":
+        name, precedence = item.get("targetAttributeName"), item.get("matchingPriority") or 0
+        if not isinstance(item.get("source"), Mapping | None):
+            raise Invalid(f"The mapping of {name} has a source that is no object.")
+        if not isinstance(precedence, int) and not str(precedence).isdecimal():
+            raise Invalid(
+                f"The mapping of {name} has the matching precedence {precedence!r}, which is no whole number."
+            )
 
 
 def _compile_row(row: Mapping[str, Any], object_type: str, definitions: Mapping[str, Target]) -> AttributeRule:

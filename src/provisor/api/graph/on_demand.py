@@ -66,13 +66,17 @@ def _subjects(parameters: Any, app: Application) -> tuple[list[tuple[str, str]],
     for parameter in parameters if isinstance(parameters, list) else []:
         if not isinstance(parameter, dict) or str(parameter.get("ruleId")).lower() not in rules:
             raise Invalid(f"ruleId must be that of the synchronization rule: {', '.join(sorted(rules))}.")
-        for subject in parameter.get("subjects") or ():
+        for subject in _list(parameter.get("subjects")):
             subjects.append(_subject(subject))
-            links = subject.get("links") or {}
-            members += [_subject({"objectTypeName": "User", **item}) for item in links.get("members") or ()]
+            links = subject.get("links")
+            members += [_subject(item) for item in _list(links.get("members") if isinstance(links, dict) else None)]
     if not 1 <= len(subjects) <= _MOST:
         raise Invalid(f"parameters must name 1 to {_MOST} subjects, each with objectId and objectTypeName.")
     return subjects, members
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
 
 
 def _subject(value: Any) -> tuple[str, str]:
@@ -101,6 +105,8 @@ def _key(event: Mapping[str, Any]) -> dict[str, Any]:
     error = status["errorInformation"]
     result = {"success": "Success", "failure": "Failure"}.get(status["status"], "Skipped")
     details = {"errorCode": error["errorCode"], "errorMessage": error["reason"]} if error else {}
+    if result == "Skipped" and event["provisioningSteps"]:
+        details = {"errorCode": "RedundantExport", "errorMessage": event["provisioningSteps"][-1]["description"]}
     return {"result": result, "details": details}
 
 

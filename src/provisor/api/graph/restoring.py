@@ -24,11 +24,15 @@ def restored(given: Mapping[str, Any], before: Mapping[str, Any]) -> dict[str, A
     kept = {name: before[name] for name in _WHOLE if name in before and given.get(name) is None}
     found = _restored({**given, **kept}, before)
     assert isinstance(found, dict)
-    for rule in found.get("synchronizationRules") or ():
-        for mapping in rule.get("objectMappings") or () if isinstance(rule, dict) else ():
-            if isinstance(mapping, dict) and mapping.get("flowTypes") is None:
+    for rule in _objects(found.get("synchronizationRules")):
+        for mapping in _objects(rule.get("objectMappings")):
+            if mapping.get("flowTypes") is None:
                 mapping["flowTypes"] = _EVERYTHING
     return found
+
+
+def _objects(value: Any) -> list[dict[str, Any]]:
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
 def _restored(given: Any, before: Any) -> Any:
