@@ -98,11 +98,11 @@ async def fill(house: House, tenant: Tenant, scale: Scale) -> Directory:
             ids, shown = [identity for _, identity in page], [doc["displayName"].casefold() for doc in docs]
             row = (ids, names, names, shown, [True] * len(page), [None] * len(page), docs)
             await tx.execute(QUERIES.user_upsert, tenant.id, *row)
-            await tx.execute(QUERIES.feed_append, tenant.id, ids, ["User"] * len(ids))
+            await tx.execute(QUERIES.feed_append, tenant.id, ids, ["User"] * len(ids), [], [], [])
         names = [f"Team {number:05}" for number in range(scale.groups)]
         documents = [{"displayName": name, "securityEnabled": True, "mailEnabled": False} for name in names]
         await tx.execute(QUERIES.group_upsert, tenant.id, teams, [name.casefold() for name in names], documents)
-        await tx.execute(QUERIES.feed_append, tenant.id, teams, ["Group"] * len(teams))
+        await tx.execute(QUERIES.feed_append, tenant.id, teams, ["Group"] * len(teams), [], [], [])
         rows = [
             (team, one) for team, size in zip(teams, scale.sizes(), strict=True) for one in draw.sample(people, size)
         ]

@@ -38,7 +38,8 @@ class Tenant:
 
 @dataclass(slots=True)
 class Edit:
-    """``touched`` are the objects that changed (id → type); ``entries`` the audit rows.
+    """``touched`` are the objects that changed (id → type), ``moved`` the memberships ((group, member) → the member's
+    type); ``entries`` the audit rows.
 
     ``keep_an_administrator``: somebody was disabled, deleted or lost a role: an administrator must be left.
     """
@@ -47,6 +48,7 @@ class Edit:
     tenant: Tenant
     actor: Actor
     touched: dict[UUID, str] = field(default_factory=dict)
+    moved: dict[tuple[UUID, UUID], str] = field(default_factory=dict)
     entries: list[audit.Entry] = field(default_factory=list)
     keep_an_administrator: bool = False
 
@@ -56,6 +58,11 @@ class Edit:
     def touch(self, object_type: str, *ids: UUID) -> None:
         """These objects have changed: every application looks at them again."""
         self.touched.update(dict.fromkeys(ids, object_type))
+
+    def move(self, group: UUID, member: UUID, kind: str) -> None:
+        """Somebody came into a group or left it, for good or with the recycle bin: the group has changed."""
+        self.touch("Group", group)
+        self.moved[group, member] = kind
 
     def record(self, entry: audit.Entry) -> None:
         self.entries.append(entry)
@@ -72,9 +79,21 @@ class Edit:
                     "appoint another one first."
                 )
         if self.touched:
-            await self.tx.execute(
-                QUERIES.feed_append, self.tenant.id, list(self.touched.keys()), list(self.touched.values())
-            )
+            await self._feed()
+
+    async def _feed(self) -> None:
+        await self.tx.execute(
+            QUERIES.feed_append,
+            self.tenant.id,
+            list(self.touched.keys()),
+            list(self.touched.values()),
+            [group for group, _ in self.moved],
+            [member for _, member in self.moved],
+            list(self.moved.values()),
+        )
+        if self.moved:
+            # Twice as many as came, so that the table is no longer than what changed lately.
+            await self.tx.execute(QUERIES.member_changes_forget, self.tenant.id, 2 * len(self.moved))
 
 
 @asynccontextmanager

@@ -95,8 +95,13 @@ async def delete(work: Edit, group: Group) -> None:
     await work.tx.execute(QUERIES.forget_assignments, work.tenant.id, group.id)
     await work.tx.execute(QUERIES.forget_owners, work.tenant.id, group.id)
     await work.tx.execute(QUERIES.group_delete, work.tenant.id, group.id)
-    work.touch("Group", group.id, *(row["group_id"] for row in parents))
-    _touch_members(work, members)
+    work.touch("Group", group.id)
+    for row in parents:
+        work.move(row["group_id"], group.id, "Group")
+    for row in members:
+        # A group that is imported with the same id is another one: who was in this one is not in that one.
+        work.move(group.id, row["member_id"], row["member_type"])
+        work.touch(row["member_type"], row["member_id"])
     work.record(audit.Entry("delete", f"group {group.name}", str(group.id), before=group.to_json()))
 
 
@@ -184,16 +189,11 @@ def parsed(given: Mapping[str, Any]) -> dict[str, Any]:
     return doc
 
 
-def _touch_members(work: Edit, rows: Iterable[Row]) -> None:
-    for row in rows:
-        work.touch(row["member_type"], row["member_id"])
-
-
 def _record_members(
     work: Edit, action: str, rows: list[tuple[UUID, UUID]], kinds: Mapping[tuple[UUID, UUID], str]
 ) -> None:
     for group, member in rows:
-        work.touch("Group", group)
+        work.move(group, member, kinds[group, member])
         work.touch(kinds[group, member], member)
         work.record(audit.Entry(action, f"group {group}", str(group), after={"member": str(member)}))
 

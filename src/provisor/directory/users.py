@@ -156,7 +156,8 @@ async def purge(work: Edit, identity: UUID) -> None:
     await work.tx.execute(QUERIES.forget_owners, work.tenant.id, identity)
     await work.tx.execute(QUERIES.user_purge, work.tenant.id, identity)
     work.touch("User", identity, *(row["id"] for row in reports))
-    work.touch("Group", *(row["group_id"] for row in left))
+    for row in left:
+        work.move(row["group_id"], identity, "User")
     work.record(audit.Entry("purge", f"user {before.upn}", str(identity), before=before.to_json()))
 
 
@@ -191,7 +192,7 @@ async def save(work: Edit, before: Mapping[UUID, User | None], after: Iterable[U
     for user in changed:
         was = before[user.id]
         if was is not None and was.recycled != user.recycled:
-            await _touch_groups(work, user.id)
+            await _move(work, user.id)
     return len(changed)
 
 
@@ -239,9 +240,10 @@ async def _locked(work: Edit, identity: UUID) -> User:
     return from_row(rows[0])
 
 
-async def _touch_groups(work: Edit, identity: UUID) -> None:
-    groups = await work.tx.fetch(QUERIES.groups_of, work.tenant.id, [identity])
-    work.touch("Group", *(row["group_id"] for row in groups))
+async def _move(work: Edit, identity: UUID) -> None:
+    """The recycle bin takes somebody out of all groups, and a restore brings them back."""
+    for row in await work.tx.fetch(QUERIES.groups_of, work.tenant.id, [identity]):
+        work.move(row["group_id"], identity, "User")
 
 
 def _uuid(text: str) -> UUID | None:

@@ -15,15 +15,31 @@ select id, name, domain from tenant where id::text = $1 or name = $1 or lower(do
 select id, name, domain, created from tenant order by created, name
 
 -- name: feed_append
--- The tenant's row is locked from here to the commit: commit order is number order.
+-- The tenant's row is locked from here to the commit: commit order is number order. A membership ($4 to $6) gets the number
+-- of its group.
 with numbered as (
     update tenant set seq = seq + cardinality($2::uuid[]) where id = $1
     returning seq, pg_notify('provisor_change', '')
+), fed as (
+    insert into directory_change (tenant, object_id, object_type, seq)
+    select $1, change.id, change.type, numbered.seq - cardinality($2::uuid[]) + change.place
+    from numbered, unnest($2::uuid[], $3::text[]) with ordinality as change (id, type, place)
+    on conflict (tenant, object_id) do update set seq = excluded.seq, at = now()
+    returning object_id, seq
 )
-insert into directory_change (tenant, object_id, object_type, seq)
-select $1, change.id, change.type, numbered.seq - cardinality($2::uuid[]) + change.place
-from numbered, unnest($2::uuid[], $3::text[]) with ordinality as change (id, type, place)
-on conflict (tenant, object_id) do update set seq = excluded.seq, at = now()
+insert into directory_member_change (tenant, group_id, member_id, member_type, seq)
+select $1, moved.group_id, moved.member_id, moved.member_type, fed.seq
+from unnest($4::uuid[], $5::uuid[], $6::text[]) as moved (group_id, member_id, member_type)
+join fed on fed.object_id = moved.group_id
+on conflict (tenant, group_id, member_id)
+do update set seq = excluded.seq, at = now(), member_type = excluded.member_type
+
+-- name: member_changes_forget
+-- The oldest, up to $2 of them, when nobody who follows can ask for them any more.
+delete from directory_member_change c using (
+    select group_id, member_id from directory_member_change where tenant = $1 order by seq, member_id limit $2) as oldest
+where c.tenant = $1 and c.group_id = oldest.group_id and c.member_id = oldest.member_id
+  and c.at < now() - interval '8 days'
 
 -- name: feed_head
 select seq from tenant where id = $1
