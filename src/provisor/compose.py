@@ -319,6 +319,7 @@ async def restore(settings: Settings, file: Path, *, replace: bool) -> int:
     async with opened(settings, size=2) as house, house.database.transaction() as tx:
         made = datetime.fromisoformat(await tx.fetchval(queries("instance").get, _BACKUP))
         await tx.execute(queries("sync").job_make_all)
+        await tx.execute(queries("delta").tokens_void)
         await _noted(tx, audit.Entry("restore", f"file {file.name}", after={"backup of": made.isoformat()}))
         return len(await tx.fetch(queries("sync").job_hold, made))
 

@@ -10,6 +10,9 @@ import pytest
 
 from installation import Installation, installation
 from pair import Pair
+from provisor import compose
+from provisor.config import Settings
+from provisor.storage.queries import queries
 
 
 @pytest.fixture
@@ -40,6 +43,12 @@ async def prepared(own: Installation, pair: Pair, *policy: str) -> Path:
     return await asyncio.to_thread(work)
 
 
+async def signs_tokens(own: Installation) -> str:
+    """What tokens of those who follow changes are signed with."""
+    async with compose.opened(Settings(data=own.folder)) as house, house.database.reading() as tx:
+        return str(await tx.fetchval(queries("instance").get, "delta_tokens"))
+
+
 async def test_a_leaver_of_yesterday_is_not_let_in_by_a_directory_of_last_week(own: Installation, pair: Pair) -> None:
     file = await prepared(own, pair, "--drift", "*=overwrite")
     assert (await pair.account("bob"))["active"]
@@ -65,8 +74,10 @@ async def test_a_leaver_of_yesterday_is_not_let_in_by_a_directory_of_last_week(o
 async def test_what_was_changed_since_is_reported_and_whoever_is_in_step_goes_on(own: Installation, pair: Pair) -> None:
     file = await prepared(own, pair)
     await asyncio.to_thread(own.run, "directory", "user", "disable", "bob@contoso.com")
+    signed = await signs_tokens(own)
     await asyncio.to_thread(own.run, "sync", "Jira")
     await asyncio.to_thread(own.run, "restore", str(file), "--replace")
+    assert await signs_tokens(own) != signed, "whoever follows changes begins anew"
     await asyncio.to_thread(own.run, "sync", "Jira")
     assert not (await pair.account("bob"))["active"]
     assert "active is False instead of" in await asyncio.to_thread(own.run, "log", "Jira")

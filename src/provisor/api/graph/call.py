@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -19,11 +19,16 @@ from provisor.storage.pool import Database
 _BIND: Final = "@odata.bind"
 
 
+async def _alone(*_: object) -> Answer:
+    raise Invalid("This call does no other.")
+
+
 @dataclass(frozen=True, slots=True)
 class Call:
     """``base`` is the absolute address of the version that was asked (``https://…/v1.0``) and ``path`` continues it,
     ``keys`` are the parts of the path that stand for something, ``asked`` is the query string and ``query`` what it
-    says, ``body`` the JSON object that came, if any."""
+    says, ``body`` the JSON object that came, if any. ``headers`` have small letters. ``perform`` does another call of
+    whoever asks (method, path, query string, headers, body) and gives its answer, be it an error."""
 
     house: House
     tenant: Tenant
@@ -35,6 +40,8 @@ class Call:
     asked: str = ""
     query: Query = field(default_factory=Query)
     body: Mapping[str, Any] | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    perform: Callable[..., Awaitable[Answer]] = _alone
 
     @property
     def database(self) -> Database:

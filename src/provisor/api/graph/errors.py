@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from provisor.api.graph.query import Unsupported
+from provisor.api.graph.rounds import Expired
 from provisor.api.limits import Exceeded
 from provisor.jsongate import JsonError
 from provisor.refusal import Conflict, Forbidden, Invalid, NotFound, Refusal, Unauthenticated, Unavailable
@@ -22,6 +23,7 @@ _TABLE: Final[tuple[tuple[type[Exception], int, str], ...]] = (
     (Unauthenticated, 401, "InvalidAuthenticationToken"),
     (NotSpoken, 501, "NotImplemented"),
     (Unsupported, 501, "NotImplemented"),
+    (Expired, 410, "syncStateNotFound"),
     (Forbidden, 403, "Authorization_RequestDenied"),
     (NotFound, 404, "Request_ResourceNotFound"),
     (Conflict, 400, "Request_BadRequest"),

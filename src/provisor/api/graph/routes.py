@@ -12,6 +12,8 @@ from typing import Final
 from provisor.api.graph import (
     app_roles,
     application_templates,
+    batch,
+    delta,
     enterprise,
     groups,
     jobs,
@@ -80,6 +82,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("GET", "users", _READ, people.listed),
     Route("POST", "users", _WRITE, people.create),
     Route("GET", "users/$count", _READ, people.count),
+    Route("GET", "users/delta", _READ, delta.users),
     Route("GET", "users/{id}", _READ, people.get),
     Route("PATCH", "users/{id}", _WRITE, people.change),
     Route("DELETE", "users/{id}", _WRITE, people.delete),
@@ -91,6 +94,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("GET", "groups", _READ, groups.listed),
     Route("POST", "groups", _WRITE, groups.create),
     Route("GET", "groups/$count", _READ, groups.count),
+    Route("GET", "groups/delta", _READ, delta.groups),
     Route("GET", "groups/{id}", _READ, groups.get),
     Route("PATCH", "groups/{id}", _WRITE, groups.change),
     Route("DELETE", "groups/{id}", _WRITE, groups.delete),
@@ -133,6 +137,8 @@ ROUTES: Final[tuple[Route, ...]] = (
         for method, path, action, do in _SYNCHRONIZATION
     ),
     Route("GET", "auditLogs/provisioning", _APP_READ, provisioning_log.listed),
+    # Each request in it must be allowed besides.
+    Route("POST", "$batch", _READ, batch.run),
 )
 
 
