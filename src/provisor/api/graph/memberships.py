@@ -20,12 +20,21 @@ _KINDS: Final = {"graph.user": "User", "graph.group": "Group"}
 
 async def listed(call: Call) -> Answer:
     """Direct members, users and groups, or those of one kind; ``$filter=id eq '…'`` asks about one."""
+    return await _listed(call, QUERIES.members)
+
+
+async def below(call: Call) -> Answer:
+    """Members of the group, of the groups in it, and so on."""
+    return await _listed(call, QUERIES.members_below)
+
+
+async def _listed(call: Call, statement: str) -> Answer:
     async with call.database.reading() as tx:
         found = await objects.group(tx, call.tenant, call.keys[0])
         kind = _KINDS.get(call.keys[1], "-") if len(call.keys) > 1 else ""
 
         async def page(after: UUID, limit: int) -> list[UUID]:
-            rows = await tx.fetch(QUERIES.members, call.tenant.id, found.group.id, kind, after, limit)
+            rows = await tx.fetch(statement, call.tenant.id, found.group.id, kind, after, limit)
             return [row["id"] for row in rows]
 
         return await lists.by_id(tx, call, page)
@@ -75,21 +84,32 @@ async def kinds_of(tx: Tx, call: Call, named: list[str]) -> dict[UUID, str]:
 
 async def of_user(call: Call) -> Answer:
     async with call.database.reading() as tx:
-        return await _of(tx, call, (await objects.user(tx, call.tenant, call.keys[0])).user.id)
+        return await _of(tx, call, (await objects.user(tx, call.tenant, call.keys[0])).user.id, QUERIES.memberships)
+
+
+async def above_user(call: Call) -> Answer:
+    """The groups that somebody is in, those that these are in, and so on."""
+    async with call.database.reading() as tx:
+        return await _of(tx, call, (await objects.user(tx, call.tenant, call.keys[0])).user.id, QUERIES.groups_above)
 
 
 async def of_group(call: Call) -> Answer:
     async with call.database.reading() as tx:
-        return await _of(tx, call, (await objects.group(tx, call.tenant, call.keys[0])).group.id)
+        return await _of(tx, call, (await objects.group(tx, call.tenant, call.keys[0])).group.id, QUERIES.memberships)
 
 
-async def _of(tx: Tx, call: Call, principal: UUID) -> Answer:
+async def above_group(call: Call) -> Answer:
+    async with call.database.reading() as tx:
+        return await _of(tx, call, (await objects.group(tx, call.tenant, call.keys[0])).group.id, QUERIES.groups_above)
+
+
+async def _of(tx: Tx, call: Call, principal: UUID, statement: str) -> Answer:
     none = len(call.keys) > 1 and call.keys[1] != "graph.group"
 
     async def page(after: UUID, limit: int) -> list[UUID]:
         if none:
             return []
-        rows = await tx.fetch(QUERIES.memberships, call.tenant.id, principal, after, limit)
+        rows = await tx.fetch(statement, call.tenant.id, principal, after, limit)
         return [row["id"] for row in rows]
 
     return await lists.by_id(tx, call, page)

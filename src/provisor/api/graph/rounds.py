@@ -89,6 +89,8 @@ def read(text: str, key: str, call: Call, kind: str, now: int) -> Round:
     raw = _decoded(text)
     mac, name, said = raw[:_MAC], raw[_MAC : _MAC + _KEY_NAME], raw[_MAC + _KEY_NAME :]
     if name != _name(key):
+        if not said.startswith(b"[%d," % _VERSION):
+            raise _broken()
         raise Expired(address(call, Round(str(call.tenant.id), kind, now, -1, 0)))
     if not hmac.compare_digest(mac, _mac(key, said)):
         raise _broken()

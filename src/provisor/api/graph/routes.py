@@ -21,6 +21,7 @@ from provisor.api.graph import (
     memberships,
     objects,
     on_demand,
+    organization,
     people,
     provisioning_log,
     secrets,
@@ -91,6 +92,8 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("DELETE", "users/{id}/manager/$ref", _WRITE, people.clear_manager),
     Route("GET", "users/{id}/memberOf", _READ, memberships.of_user),
     Route("GET", "users/{id}/memberOf/{cast}", _READ, memberships.of_user),
+    Route("GET", "users/{id}/transitiveMemberOf", _READ, memberships.above_user),
+    Route("GET", "users/{id}/transitiveMemberOf/{cast}", _READ, memberships.above_user),
     Route("GET", "groups", _READ, groups.listed),
     Route("POST", "groups", _WRITE, groups.create),
     Route("GET", "groups/$count", _READ, groups.count),
@@ -105,6 +108,10 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("DELETE", "groups/{id}/members/{member}/$ref", _WRITE, memberships.remove),
     Route("GET", "groups/{id}/memberOf", _READ, memberships.of_group),
     Route("GET", "groups/{id}/memberOf/{cast}", _READ, memberships.of_group),
+    Route("GET", "groups/{id}/transitiveMembers", _READ, memberships.below),
+    Route("GET", "groups/{id}/transitiveMembers/{cast}", _READ, memberships.below),
+    Route("GET", "groups/{id}/transitiveMemberOf", _READ, memberships.above_group),
+    Route("GET", "groups/{id}/transitiveMemberOf/{cast}", _READ, memberships.above_group),
     Route("GET", "groups/{id}/owners", _READ, memberships.owned_by),
     Route("POST", "groups/{id}/owners/$ref", _WRITE, memberships.add_owner),
     Route("DELETE", "groups/{id}/owners/{owner}/$ref", _WRITE, memberships.remove_owner),
@@ -137,6 +144,10 @@ ROUTES: Final[tuple[Route, ...]] = (
         for method, path, action, do in _SYNCHRONIZATION
     ),
     Route("GET", "auditLogs/provisioning", _APP_READ, provisioning_log.listed),
+    Route("GET", "organization", _READ, organization.listed),
+    Route("GET", "organization/{id}", _READ, organization.get),
+    Route("GET", "domains", _READ, organization.domains),
+    Route("GET", "domains/{id}", _READ, organization.domain),
     # Each request in it must be allowed besides.
     Route("POST", "$batch", _READ, batch.run),
 )

@@ -30,3 +30,24 @@ where m.tenant = $1 and m.group_id = $2 and u.deleted is null
 select 'User' from directory_user where tenant = $1 and id = $2 and deleted is null
 union all
 select 'Client' from client where tenant = $1 and id = $2
+
+-- name: members_below
+-- Whoever is anywhere below a group, by id, without those in the recycle bin; $3: User, Group or either.
+with recursive below (id, type) as (
+    select member_id, member_type from directory_member where tenant = $1 and group_id = $2
+    union
+    select m.member_id, m.member_type from below b
+    join directory_member m on m.tenant = $1 and m.group_id = b.id where b.type = 'Group'
+)
+select b.id from below b left join directory_user u on u.tenant = $1 and u.id = b.id
+where ($3 = '' or b.type = $3) and u.deleted is null and b.id <> $2 and b.id > $4
+order by b.id limit $5
+
+-- name: groups_above
+-- The groups that somebody is anywhere below, by id.
+with recursive above (id) as (
+    select group_id from directory_member where tenant = $1 and member_id = $2
+    union
+    select m.group_id from above a join directory_member m on m.tenant = $1 and m.member_id = a.id
+)
+select id from above where id <> $2 and id > $3 order by id limit $4
