@@ -139,6 +139,13 @@ async def test_who_is_assigned(graph: Graph, pair: Pair) -> None:
     assert held["appRoleId"] == _NO_ROLE
     for change in ({"principalId": str(uuid4())}, {"resourceId": str(uuid4())}, {"appRoleId": str(uuid4())}):
         assert (await graph.refused("POST", where, {**body, **change}))[0] in (400, 404)
+    assert await graph.ask("DELETE", f"/groups/{team}/appRoleAssignments/{held['id']}") == (204, None)
+    again = await graph.make(f"/groups/{team}/appRoleAssignments", {**body, "principalId": str(team)})
+    assert (again["id"], again["appRoleId"]) == (held["id"], role["id"])
+    assert (await graph.refused("DELETE", f"/users/{ada}/appRoleAssignments/{held['id']}"))[0] == 404
+    assert (await graph.refused("POST", f"/users/{ada}/appRoleAssignments", body))[0] == 400
+    assert await graph.ask("DELETE", f"/users/{ada}/appRoleAssignments/{made['id']}") == (204, None)
+    await graph.make(f"/users/{ada}/appRoleAssignments", body)
     assert await graph.ask("DELETE", f"{where}/{made['id']}") == (204, None)
     for nobody in (made["id"], "x", "!", "a" * 43):
         assert (await graph.refused("GET", f"{where}/{nobody}"))[0] == 404
@@ -219,10 +226,11 @@ async def test_a_job_that_is_started_provisions(graph: Graph, pair: Pair) -> Non
     assert await graph.ask("POST", f"{where}/pause") == (204, None)
     assert (await graph.get(where))["status"]["code"] == "Paused"
     ledger = pair.house.ledger(pair.tenant, pair.application)
-    for criteria, full in [({}, False), ({"resetScope": "Watermark, Escrows, QuarantineState"}, False)]:
+    for criteria in ({}, {"resetScope": "Watermark, Escrows, QuarantineState"}):
         before = await ledger.job()
         assert await graph.ask("POST", f"{where}/restart", {"criteria": criteria}) == (204, None)
-        assert ((await ledger.job()).generation > before.generation) is not full
+        assert (await ledger.job()).generation > before.generation
+        assert (await graph.get(where))["schedule"]["state"] == "Active"
     await graph.ask("POST", f"{where}/pause")
     refused = await graph.refused("POST", f"{where}/restart", {"criteria": {"resetScope": "ForceDeletes"}})
     assert refused[0] == 400 and "provisor sync app --release" in refused[2]
@@ -243,6 +251,17 @@ async def test_a_quarantined_job_says_why_and_a_start_tries_again(graph: Graph, 
     put = await graph.ask("PUT", f"{sp(pair)}/synchronization/secrets", connection(pair))
     assert put == (204, None)
     assert (await graph.get(where))["status"]["quarantine"] is None
+
+
+async def test_a_plan_that_the_guard_holds_is_too_many_deletes(graph: Graph, pair: Pair) -> None:
+    people = [await pair.user(f"p{number}") for number in range(5)]
+    await pair.sync()
+    for person in people:
+        await pair.unassign(person)
+    await pair.sync()
+    status = (await graph.get(await job(graph, pair)))["status"]
+    assert status["quarantine"]["reason"] == "TooManyDeletes"
+    assert "guard against accidental deletion" in status["quarantine"]["error"]["message"]
 
 
 async def test_a_job_that_was_deleted_is_not_there_until_it_is_made_again(graph: Graph, pair: Pair) -> None:

@@ -22,8 +22,9 @@ def table() -> str:
             methods.setdefault((route.path, route.action), []).append(route.method)
     rows = [f"| {', '.join(found)} | `/{path}` | {ACTIONS[action]} |" for (path, action), found in methods.items()]
     introduction = (
-        "What is not here is answered 501. All that stands under `servicePrincipals/{id}/synchronization` stands\n"
-        "under `applications/{id}/synchronization` as well. `{cast}` is `graph.user`, `graph.group` or the like.\n"
+        "What is not here is answered 501. All that stands under `servicePrincipals/{id}/synchronization` "
+        "stands\nunder `applications/{id}/synchronization` as well. `{cast}` is `graph.user`, `graph.group` or the "
+        "like.\n"
     )
     return "\n".join([START, introduction, "| method | address | for whoever may |", "|---|---|---|", *rows, ""])
 

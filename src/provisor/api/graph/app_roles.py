@@ -13,6 +13,7 @@ from provisor.api.graph.fields import Field, Fields
 from provisor.api.graph.identifiers import assigned, assignment_id
 from provisor.api.graph.names import moment
 from provisor.directory import applications, assignments
+from provisor.directory.applications import Application
 from provisor.refusal import Invalid, NotFound
 from provisor.storage.pool import Row, Tx
 from provisor.storage.queries import queries
@@ -75,7 +76,33 @@ async def assign(call: Call) -> Answer:
     app = await enterprise.full(call, "provisioning.write")
     if _given(call, "resourceId", app.id) != app.id:
         raise Invalid("resourceId must be the id of the service principal that the address names.")
-    principal, role = _given(call, "principalId"), _given(call, "appRoleId", NO_ROLE)
+    return await _assign(call, app, _given(call, "principalId"))
+
+
+async def assign_user(call: Call) -> Answer:
+    async with call.database.reading() as tx:
+        principal = (await objects.user(tx, call.tenant, call.keys[0])).user.id
+    return await _assign_to(call, principal)
+
+
+async def assign_group(call: Call) -> Answer:
+    async with call.database.reading() as tx:
+        principal = (await objects.group(tx, call.tenant, call.keys[0])).group.id
+    return await _assign_to(call, principal)
+
+
+async def _assign_to(call: Call, principal: UUID) -> Answer:
+    """The same, where the address names who is assigned and ``resourceId`` to what."""
+    if _given(call, "principalId", principal) != principal:
+        raise Invalid("principalId must be the id of whom the address names.")
+    resource = _given(call, "resourceId")
+    async with call.database.reading() as tx:
+        app = await applications.by_id(tx, call.tenant, resource)
+    return await _assign(call, app, principal)
+
+
+async def _assign(call: Call, app: Application, principal: UUID) -> Answer:
+    role = _given(call, "appRoleId", NO_ROLE)
     if role not in _KNOWN_ROLES:
         raise Invalid(f"Permission being assigned was not found on application '{app.name}': it has no role '{role}'.")
     async with call.edit() as work:
@@ -102,9 +129,31 @@ async def get(call: Call) -> Answer:
 
 async def unassign(call: Call) -> Answer:
     app = await enterprise.full(call, "provisioning.write")
-    principal = _principal(call, app.id)
+    return await _unassign(call, app.id, _principal(call, app.id))
+
+
+async def unassign_user(call: Call) -> Answer:
+    async with call.database.reading() as tx:
+        principal = (await objects.user(tx, call.tenant, call.keys[0])).user.id
+    return await _unassign_from(call, principal)
+
+
+async def unassign_group(call: Call) -> Answer:
+    async with call.database.reading() as tx:
+        principal = (await objects.group(tx, call.tenant, call.keys[0])).group.id
+    return await _unassign_from(call, principal)
+
+
+async def _unassign_from(call: Call, principal: UUID) -> Answer:
+    application, whose = assigned(call.keys[1])
+    if whose != principal:
+        raise _missing(call)
+    return await _unassign(call, application, principal)
+
+
+async def _unassign(call: Call, application: UUID, principal: UUID) -> Answer:
     async with call.edit() as work:
-        locked = await applications.locked(work, app.id)
+        locked = await applications.locked(work, application)
         found = await assignments.principals(work.tx, call.tenant, [principal])
         if not await assignments.unassign(work, locked, found):
             raise _missing(call)

@@ -137,7 +137,11 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("GET", "servicePrincipals/{id}/appRoleAssignedTo/{assignment}", _APP_READ, app_roles.get),
     Route("DELETE", "servicePrincipals/{id}/appRoleAssignedTo/{assignment}", _SET_UP, app_roles.unassign),
     Route("GET", "users/{id}/appRoleAssignments", _APP_READ, app_roles.of_user),
+    Route("POST", "users/{id}/appRoleAssignments", _SET_UP, app_roles.assign_user),
+    Route("DELETE", "users/{id}/appRoleAssignments/{assignment}", _SET_UP, app_roles.unassign_user),
     Route("GET", "groups/{id}/appRoleAssignments", _APP_READ, app_roles.of_group),
+    Route("POST", "groups/{id}/appRoleAssignments", _SET_UP, app_roles.assign_group),
+    Route("DELETE", "groups/{id}/appRoleAssignments/{assignment}", _SET_UP, app_roles.unassign_group),
     *(
         Route(method, f"{root}/{{id}}/synchronization/{path}", action, do)
         for root in ("servicePrincipals", "applications")
