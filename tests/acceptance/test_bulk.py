@@ -13,6 +13,7 @@ from aiohttp import web
 
 from pair import Pair
 from provisor.connectors.base import Resource, Stopped, TargetError
+from provisor.connectors.governor import Governor
 from provisor.connectors.scim import ScimTarget
 from provisor.provisioning import capabilities
 from provisor.provisioning.capabilities import Bulk
@@ -177,6 +178,16 @@ async def test_what_is_not_said_is_in_doubt_and_the_next_go_alone(say: Say, stat
     assert (last.unclear, last.hopeless, last.status) == (True, False, None)
     assert str(last) == f"DELETE /Users/7: the answer to a bulk request ({status}) does not say what became of it."
     assert sorted(service.seen[1:]) == ["DELETE /Users/8", "POST /Users"]
+
+
+async def test_a_target_that_is_away_is_asked_together_again_when_it_is_back() -> None:
+    governor = Governor()
+    away = ScimTarget("http://127.0.0.1:9", "secret-token", bulk=Bulk(100, 1 << 20), governor=governor)
+    for found in await outcomes(away, create("a"), requests.delete("User", "7")):
+        assert isinstance(found, TargetError)
+        assert (found.reached, found.unclear) == (False, False)
+    await away.close()
+    assert governor.operations is None
 
 
 async def test_an_answer_of_many_statuses_is_read() -> None:

@@ -135,8 +135,10 @@ class Together:
         body = orjson.dumps({"schemas": [BULK_REQUEST], "Operations": operations})
         try:
             answer = await self._http.ask("POST", "/Bulk", None, body)
-        except TargetError:
-            self._leave(0)
+        except TargetError as error:
+            # One that is not there says nothing of how it takes them.
+            if error.unclear:
+                self._leave(0)
             raise
         if answer.status in _NOT_HERE and not answer.doubtful:
             self._leave(len(part) // 2 if answer.status == _TOO_LARGE else 0)

@@ -137,8 +137,10 @@ async def _take_back(job: Job, late: list[tuple[str, str, str]]) -> None:
     This one was paused between its last look at the lease and the request. Nobody knows of these accounts but who made
     them, and the other worker may have changed its own so that the names did not collide.
     """
+    if not late:
+        return
     with contextlib.suppress(*AWAY):
-        accounts = await job.ledger.accounts([source_id for _, source_id, _ in late]) if late else {}
+        accounts = await job.ledger.accounts([source_id for _, source_id, _ in late])
         job.target.before_each(_unchecked)
         for object_type, source_id, made in late:
             # It may have been found meanwhile, and be somebody else's.
