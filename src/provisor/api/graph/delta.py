@@ -9,7 +9,7 @@ of the round, after somebody left it.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any, Final
 from uuid import UUID
@@ -31,25 +31,24 @@ _LAST: Final = UUID(int=2**128 - 1)
 _MOST_IDS: Final = 50
 _PAGE_SIZE: Final = re.compile(r"(?:odata\.)?maxpagesize=([0-9]{1,6})", re.ASCII | re.IGNORECASE)
 Entry = dict[str, Any]
+#: What one page of a round brings, and the round as it is after it.
+Part = Callable[[Tx, Call, Round], Awaitable[tuple[list[Entry], Round]]]
 
 
 async def users(call: Call) -> Answer:
-    async with call.database.snapshot() as tx:
-        asked, key = await _asked(tx, call, "users")
-        if asked.phase == "done":
-            return _answer(call, [], asked, key)
-        page = _all_users if asked.phase == "all" else _changed_users
-        value, following = await page(tx, call, asked)
-    return _answer(call, value, following, key)
+    return await _page(call, "users", _all_users, _changed_users)
 
 
 async def groups(call: Call) -> Answer:
+    return await _page(call, "groups", _all_groups, _changed_groups)
+
+
+async def _page(call: Call, kind: str, everything: Part, changed: Part) -> Answer:
     async with call.database.snapshot() as tx:
-        asked, key = await _asked(tx, call, "groups")
+        asked, key = await _asked(tx, call, kind)
         if asked.phase == "done":
             return _answer(call, [], asked, key)
-        page = _all_groups if asked.phase == "all" else _changed_groups
-        value, following = await page(tx, call, asked)
+        value, following = await (everything if asked.phase == "all" else changed)(tx, call, asked)
     return _answer(call, value, following, key)
 
 
