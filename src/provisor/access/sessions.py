@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import timedelta
 from typing import Any, Final
 
@@ -39,11 +39,16 @@ def csrf(value: str) -> str:
     return hmac.new(value.encode(), b"provisor form", hashlib.sha256).hexdigest()
 
 
-async def open_session(tx: Tx, realm: str, subject: str) -> str:
-    """A new session; returns the secret that the browser keeps. Sessions that have ended are cleared away."""
+async def open_session(
+    tx: Tx, realm: str, subject: str, methods: Collection[str] = (), *, pending: bool = False
+) -> str:
+    """A new session; returns the secret that the browser keeps. Sessions that have ended are cleared away.
+
+    ``methods`` are those by which ``subject`` has proved who they are. A ``pending`` one is not a sign-in yet.
+    """
     await tx.execute(QUERIES.sessions_prune, LONGEST.total_seconds(), IDLE.total_seconds())
     value = secret()
-    await tx.execute(QUERIES.session_open, digest(value), realm, subject)
+    await tx.execute(QUERIES.session_open, digest(value), realm, subject, sorted(methods), pending)
     return value
 
 

@@ -7,7 +7,7 @@ and a signed-out session count from the next one on.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
@@ -16,8 +16,10 @@ from uuid import UUID
 from provisor import audit
 from provisor.access import passwords, sessions
 from provisor.access.actors import Actor
-from provisor.directory import users
+from provisor.directory import sign_in_log, users
+from provisor.directory.admission import LINK, PASSWORD, PORTAL
 from provisor.directory.edit import QUERIES, Edit, Tenant
+from provisor.directory.sign_in_log import FAILURE, SUCCESS, Attempt
 from provisor.directory.users import User
 from provisor.refusal import Forbidden, NotFound
 from provisor.storage.pool import Database, Tx
@@ -29,12 +31,17 @@ _VOID: Final = "This link is not good, or not any more: it was used, or is older
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """A request of a session: whose, and what its next page says first (``notice``). ``stale``: note its use."""
+    """A request of a session: whose, and what its next page says first (``notice``). ``stale``: note its use.
+
+    ``methods`` are those by which they have proved who they are, ``age`` seconds ago.
+    """
 
     actor: Actor
     user: User
     notice: Mapping[str, Any] | None
     stale: bool
+    methods: frozenset[str]
+    age: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +88,7 @@ async def set_up(database: Database, tenant: Tenant, value: str, password: str, 
             raise NotFound(_VOID)
         user = await _able(tx, tenant, owner.id)
         await _set(tx, tenant, user, stored, visitor)
-        return await _begin(tx, tenant, user, "", "", visitor)
+        return await _begin(tx, tenant, user, "", "", visitor, {PASSWORD, LINK})
 
 
 async def with_password(
@@ -96,9 +103,12 @@ async def with_password(
     account = str(user.id) if user else name.casefold()[:256]
     place = await passwords.count_try(database, tenant.realm, account, visitor.address, device)
     if not await passwords.verify(stored, password) or user is None:
+        async with database.transaction() as tx:
+            attempt = Attempt(user, PORTAL, visitor.address, frozenset(), FAILURE, _WRONG)
+            await sign_in_log.record(tx, tenant, attempt)
         raise Forbidden(_WRONG)
     async with database.transaction() as tx:
-        return await _begin(tx, tenant, await _able(tx, tenant, user.id), place, device, visitor)
+        return await _begin(tx, tenant, await _able(tx, tenant, user.id), place, device, visitor, {PASSWORD})
 
 
 async def change_password(
@@ -125,8 +135,11 @@ async def sign_out_everywhere(work: Edit, user: User) -> None:
     work.record(audit.Entry("sign out everywhere", f"user {user.upn}", str(user.id)))
 
 
-async def arrive(tx: Tx, tenant: Tenant, value: str) -> Arrival | None:
-    """Whose session has this secret; None when it, or whoever it belongs to, has ended."""
+async def arrive(tx: Tx, tenant: Tenant, value: str, *, pending: bool = False) -> Arrival | None:
+    """Whose session has this secret; None when it, or whoever it belongs to, has ended, or it is not a sign-in yet.
+
+    With ``pending`` only those of people who have yet to show a second factor.
+    """
     row = await tx.fetchrow(
         QUERIES.arrival,
         tenant.id,
@@ -135,12 +148,13 @@ async def arrive(tx: Tx, tenant: Tenant, value: str) -> Arrival | None:
         sessions.LONGEST.total_seconds(),
         sessions.IDLE.total_seconds(),
         sessions.SEEN_EVERY,
+        pending,
     )
     if row is None:
         return None
     user = users.from_row(row)
     actor = Actor(str(user.id), user.upn, frozenset(row["roles"]), frozenset(row["owns"]))
-    return Arrival(actor, user, row["notice"], row["stale"])
+    return Arrival(actor, user, row["notice"], row["stale"], frozenset(row["methods"]), row["age"])
 
 
 async def _stored(tx: Tx, tenant: Tenant, name: str) -> tuple[User | None, str | None]:
@@ -171,11 +185,15 @@ async def _set(
     await _record(tx, tenant, user, "set password", visitor)
 
 
-async def _begin(tx: Tx, tenant: Tenant, user: User, place: str, device: str, visitor: Actor) -> Begun:
+async def _begin(
+    tx: Tx, tenant: Tenant, user: User, place: str, device: str, visitor: Actor, methods: Collection[str]
+) -> Begun:
     await passwords.forgive(tx, tenant.realm, str(user.id), place)
     known = await passwords.know(tx, tenant.realm, str(user.id), place, device)
-    value = await sessions.open_session(tx, tenant.realm, str(user.id))
+    value = await sessions.open_session(tx, tenant.realm, str(user.id), methods)
     await _record(tx, tenant, user, "sign in", visitor)
+    attempt = Attempt(user, PORTAL, visitor.address, frozenset(methods), SUCCESS)
+    await sign_in_log.record(tx, tenant, attempt)
     return Begun(value, known)
 
 

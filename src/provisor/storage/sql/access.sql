@@ -1,5 +1,5 @@
 -- name: session_open
-insert into session (hash, realm, subject) values ($1, $2, $3)
+insert into session (hash, realm, subject, methods, pending) values ($1, $2, $3, $4, $5)
 
 -- name: sessions_prune
 delete from session where opened < now() - make_interval(secs => $1) or seen < now() - make_interval(secs => $2)

@@ -188,15 +188,16 @@ select exists (
     where r.tenant = $1 and r.role = 'Global Administrator' and u.enabled and u.deleted is null)
 
 -- name: arrival
--- Whose session it is, with all that decides what they may do; nobody when it or the person has ended.
-select s.notice, s.seen < now() - make_interval(secs => $6) as stale,
+-- Whose session it is, with all that decides what they may do; nobody when it or the person has ended. $7: whether it is
+-- that of somebody who has yet to show a second factor.
+select s.notice, s.methods, extract(epoch from now() - s.authenticated)::double precision as age, s.seen < now() - make_interval(secs => $6) as stale,
        u.id, u.upn, u.enabled, u.deleted, u.doc,
        array(select role from directory_role r where r.tenant = u.tenant and r.user_id = u.id) as roles,
        array(select application from application_owner o where o.tenant = u.tenant and o.user_id = u.id) as owns
 from session s
 join directory_user u on u.tenant = $1 and u.id = s.subject::uuid
 where s.hash = $2 and s.realm = $3 and s.opened > now() - make_interval(secs => $4)
-  and s.seen > now() - make_interval(secs => $5) and u.enabled and u.deleted is null
+  and s.seen > now() - make_interval(secs => $5) and s.pending = $7 and u.enabled and u.deleted is null
 
 -- name: users_page
 -- Users by name, those with a part of a name when one is given. In the recycle bin several may have one name.
