@@ -81,7 +81,15 @@ class Scene:
     def portal_pages(self) -> list[str]:
         app = f"/applications/{self.pair.application}"
         people = ("/users", "/users?show=deleted", f"/users/{self.user}", "/groups", f"/groups/{self.group}", "/roles")
-        others = ("/", "/leavers", "/account", "/applications", "/applications/new", "/applications/new/non-gallery")
+        others = (
+            "/",
+            "/leavers",
+            "/audit",
+            "/account",
+            "/applications",
+            "/applications/new",
+            "/applications/new/non-gallery",
+        )
         within = (
             "",
             "/owners",

@@ -79,7 +79,7 @@ def users(ctx: typer.Context, deleted: Recycled = False) -> None:
         found: list[dict[str, Any]] = []
         after = ("", UUID(int=0))
         async with desk.house.database.snapshot() as tx:
-            while page := await people.page(tx, desk.tenant, after, PAGE, recycled=deleted):
+            while page := await people.page(tx, desk.tenant, after, PAGE, people.Choice(recycled=deleted)):
                 found += [user.to_json() for user in page]
                 after = (page[-1].upn, page[-1].id)
         return found

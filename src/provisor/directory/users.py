@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 from uuid import UUID, uuid4
 
 import asyncpg
@@ -38,6 +38,18 @@ class User:
 
     def to_json(self) -> dict[str, Any]:
         return {"objectId": str(self.id), "accountEnabled": self.enabled, "IsSoftDeleted": self.recycled, **self.doc}
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Which users: with ``text`` in a name of theirs, in the recycle bin or not, and only (en- or) disabled ones."""
+
+    text: str = ""
+    recycled: bool = False
+    enabled: bool | None = None
+
+
+EVERYBODY: Final = Choice()
 
 
 def from_row(row: Row) -> User:
@@ -77,12 +89,11 @@ async def find_recycled(tx: Tx, tenant: Tenant, name: str) -> User:
     return from_row(found[0])
 
 
-async def page(
-    tx: Tx, tenant: Tenant, after: tuple[str, UUID], limit: int, *, text: str = "", recycled: bool = False
-) -> list[User]:
-    """Users by user principal name, those after one (name and id), with ``text`` in a name of theirs."""
+async def page(tx: Tx, tenant: Tenant, after: tuple[str, UUID], limit: int, chosen: Choice = EVERYBODY) -> list[User]:
+    """The chosen users by user principal name, those after one (name and id)."""
     name, identity = after
-    rows = await tx.fetch(QUERIES.users_page, tenant.id, name.casefold(), identity, limit, recycled, text.casefold())
+    values = name.casefold(), identity, limit, chosen.recycled, chosen.text.casefold(), chosen.enabled
+    rows = await tx.fetch(QUERIES.users_page, tenant.id, *values)
     return [from_row(row) for row in rows]
 
 

@@ -14,6 +14,7 @@ from provisor.console.portal import (
     applications,
     attribute_list,
     attribute_mappings,
+    audit_log,
     group,
     groups,
     health,
@@ -86,6 +87,7 @@ class Portal:
             summary,
             logs,
             log_entry,
+            audit_log,
         ]
     )
 

@@ -1,33 +1,54 @@
-"""*Users*: the directory's people, searched, page by page; the recycle bin; *New user*."""
+"""*Users*: the directory's people, searched, filtered, several at once; the recycle bin; *New user*."""
 
 from __future__ import annotations
 
-from starlette.responses import Response
+from collections.abc import AsyncIterator
+from typing import Final
+
+from starlette.responses import Response, StreamingResponse
 
 from provisor.console.lists import FIRST, after
 from provisor.console.page import Page
 from provisor.console.visit import PortalVisit
-from provisor.directory import users
+from provisor.directory import export, several, users
+from provisor.refusal import Invalid
 
 PAGE = Page("users", "/users", action="directory.read")
 SHOWN = 50
 SUGGESTED = 8
+ACCOUNTS: Final = {"enabled": True, "disabled": False}
 
 
 @PAGE.get
 async def show(visit: PortalVisit) -> Response:
-    text, deleted = visit.query("q"), visit.query("show") == "deleted"
+    chosen = _chosen(visit)
     async with visit.house.database.reading() as tx:
-        found = await users.page(tx, visit.tenant, after(visit), SHOWN + 1, text=text, recycled=deleted)
+        found = await users.page(tx, visit.tenant, after(visit), SHOWN + 1, chosen)
     more = {"after": found[SHOWN - 1].upn, "id": found[SHOWN - 1].id} if len(found) > SHOWN else {}
-    return visit.render(users=found[:SHOWN], text=text, later=visit.query("id") != "", more=more, deleted=deleted)
+    kept = {"q": chosen.text, "account": _account(visit), "show": "deleted" if chosen.recycled else ""}
+    later = visit.query("id") != ""
+    return visit.render(users=found[:SHOWN], chosen=chosen, kept=kept, later=later, more=more)
+
+
+@PAGE.part("/export.csv")
+async def export_csv(visit: PortalVisit) -> Response:
+    """Whoever the filters choose, as a file that can be imported again."""
+
+    async def lines() -> AsyncIterator[str]:
+        # The mark at the beginning tells spreadsheets that it is UTF-8.
+        yield "\ufeff"
+        async for part in export.people(visit.house.database, visit.tenant, _chosen(visit)):
+            yield part
+
+    attached = {"Content-Disposition": 'attachment; filename="users.csv"'}
+    return StreamingResponse(lines(), media_type="text/csv", headers=attached)
 
 
 @PAGE.part("/suggest")
 async def suggest(visit: PortalVisit) -> Response:
     """People for a field where one is named, as options."""
     async with visit.house.database.reading() as tx:
-        found = await users.page(tx, visit.tenant, ("", FIRST), SUGGESTED, text=visit.query("user"))
+        found = await users.page(tx, visit.tenant, ("", FIRST), SUGGESTED, users.Choice(visit.query("user")))
     return visit.part("people", people=found)
 
 
@@ -39,3 +60,29 @@ async def create(visit: PortalVisit) -> Response:
     async with visit.edit() as edit:
         identity = await users.create(edit, given)
     return await visit.done(f"/users/{identity}", f"{given['userPrincipalName']} is created.")
+
+
+@PAGE.post("/state", action="directory.write")
+async def state(visit: PortalVisit) -> Response:
+    """Enable, disable, delete or restore everybody who is ticked, or nobody."""
+    ticked, wanted = visit.form.ids("user"), visit.form.text("state")
+    if not ticked:
+        raise Invalid("Tick at least one user.")
+    if wanted not in several.STATES:
+        raise Invalid("Nothing was chosen.")
+    async with visit.edit() as edit:
+        changed = await several.set_state(edit, ticked, wanted)
+    said = f"{changed} of {len(ticked)} ticked {several.STATES[wanted]}; the others were so before."
+    if changed == len(ticked):
+        said = f"{changed} {several.STATES[wanted]}."
+    return await visit.done(visit.here("/users"), said)
+
+
+def _chosen(visit: PortalVisit) -> users.Choice:
+    recycled = visit.query("show") == "deleted"
+    return users.Choice(visit.query("q"), recycled, ACCOUNTS.get(_account(visit)))
+
+
+def _account(visit: PortalVisit) -> str:
+    found = visit.query("account")
+    return found if found in ACCOUNTS else ""

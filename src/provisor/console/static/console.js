@@ -1,4 +1,4 @@
-// What pages do without asking the server: dialogs, copying, times in the viewer's zone, dark or light, and asking
+// What pages do without asking the server: dialogs, copying, ticking, times in the viewer's zone, dark or light, and asking
 // before unsaved edits are left behind.
 "use strict";
 
@@ -77,6 +77,13 @@ document.addEventListener("click", (event) => {
     form.elements.then.value = there.pathname + there.search;
     form.requestSubmit();
   }
+});
+
+// One box ticks all the others of its name in its form.
+document.addEventListener("change", (event) => {
+  const name = event.target.dataset.tick;
+  if (!name) return;
+  for (const box of event.target.form.querySelectorAll(`input[name="${name}"]`)) box.checked = event.target.checked;
 });
 
 document.addEventListener("input", (event) => {

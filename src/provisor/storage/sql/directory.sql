@@ -200,11 +200,18 @@ where s.hash = $2 and s.realm = $3 and s.opened > now() - make_interval(secs => 
   and s.seen > now() - make_interval(secs => $5) and s.pending = $7 and u.enabled and u.deleted is null
 
 -- name: users_page
--- Users by name, those with a part of a name when one is given. In the recycle bin several may have one name.
+-- Users by name, those with a part of a name when one is given, and those (en- or) disabled when it is asked. In the recycle
+-- bin several may have one name.
 select id, upn, enabled, deleted, doc from directory_user
 where tenant = $1 and (upn_key, id) > ($2, $3) and (deleted is not null) = $5
   and ($6 = '' or position($6 in upn_key) > 0 or position($6 in name_key) > 0)
+  and ($7::boolean is null or enabled = $7)
 order by upn_key, id limit $4
+
+-- name: extension_names
+-- The extension attributes that anybody has.
+select distinct key as name from directory_user, jsonb_object_keys(doc) as key
+where tenant = $1 and starts_with(key, 'extension_') order by key
 
 -- name: groups_page
 select g.id, g.doc, g.name_key,
