@@ -7,8 +7,13 @@ from typing import Any
 
 import pytest
 
+from browser_like import Client, signed_in_to_workspace
 from installation import Installation
-from pair import Pair, members
+from pair import OPS, Pair, members
+from provisor import compose
+from provisor.access.actors import PROVISOR
+from provisor.workspace import users
+from provisor.workspace.principals import SERVICE_PRINCIPAL
 
 APPLICATION = "6F9619FF-8B86-D011-B42D-00C04FC964FF"
 SCHEMA = "urn:ietf:params:scim:schemas:core:2.0:ServicePrincipal"
@@ -180,3 +185,46 @@ async def test_discovery_knows_them(pair: Pair) -> None:
         "entitlements": "readWrite",
         "roles": "readWrite",
     }
+
+
+# ── in the admin console ────────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_the_console_makes_promotes_and_deletes_a_service_principal(pair: Pair) -> None:
+    console = await _console(pair)
+    start = f"/w/{pair.workspace.name}"
+    made = await console.post(f"{start}/service-principals", {"displayName": "Nightly"})
+    assert made.status == 303, made.text
+    [one] = await _service_principals(pair)
+    assert (one["displayName"], one["active"]) == ("Nightly", True)
+    shown = (await console.get(f"{start}/service-principals?q=night")).text
+    assert one["applicationId"] in shown
+    assert await console.post(f"{start}/users/{one['id']}/admin", {"admin": "Yes"})
+    assert "<td>Yes</td>" in (await console.get(f"{start}/service-principals")).text
+    gone = await console.post(f"{start}/service-principals/delete", {"id": one["id"]})
+    assert gone.status == 303
+    assert await _service_principals(pair) == []
+
+
+async def test_a_user_is_not_deleted_as_a_service_principal_and_a_name_is_needed(pair: Pair) -> None:
+    console = await _console(pair)
+    start = f"/w/{pair.workspace.name}"
+    await pair.user("ada")
+    await pair.sync()
+    account = await pair.account("ada")
+    refused = await console.post(f"{start}/service-principals/delete", {"id": account["id"]})
+    assert refused.status == 404
+    assert (await pair.account("ada"))["active"] is True
+    refused = await console.post(f"{start}/service-principals", {"applicationId": "x"})
+    assert "A service principal needs a name that says what it is for." in refused.text
+
+
+async def _console(pair: Pair) -> Client:
+    link = await compose.workspace_sign_in_link(pair.house, PROVISOR, pair.workspace, OPS)
+    return await signed_in_to_workspace(pair.base.partition("/w/")[0], link)
+
+
+async def _service_principals(pair: Pair) -> list[Any]:
+    async with pair.house.database.reading() as tx:
+        found = await users.search(tx, pair.workspace, "", 10, "", SERVICE_PRINCIPAL)
+    return [{**one.doc, "id": one.id, "active": one.active} for one in found]

@@ -66,9 +66,7 @@ async def test_a_name_that_is_taken_stops_the_whole_restore(pair: Pair) -> None:
         await users.recycle(work, grace)
         await users.create(work, {"userPrincipalName": "ada@contoso.com"})
     client = await _client(pair)
-    answered = await client.post(
-        f"{_start(pair)}/users/state", {"user": [str(grace), str(ada)], "state": "restore"}
-    )
+    answered = await client.post(f"{_start(pair)}/users/state", {"user": [str(grace), str(ada)], "state": "restore"})
     assert answered.status == 409
     assert "Another user is called ada@contoso.com now: rename that one first." in answered.text
     async with pair.house.database.reading() as tx:
@@ -91,9 +89,7 @@ async def test_the_last_administrator_cannot_be_among_those_disabled(pair: Pair)
     client = await _client(pair)
     async with pair.house.database.reading() as tx:
         admin = await users.find(tx, pair.tenant, "admin@contoso.com")
-    answered = await client.post(
-        f"{_start(pair)}/users/state", {"user": [str(ada), str(admin.id)], "state": "disable"}
-    )
+    answered = await client.post(f"{_start(pair)}/users/state", {"user": [str(ada), str(admin.id)], "state": "disable"})
     assert answered.status >= 400
     assert await _enabled(pair, "ada", "admin") == [True, True]
 

@@ -16,6 +16,7 @@ from provisor.directory import applications, assignments, groups, tenants, users
 from provisor.workspace import edit as workspace_edit
 from provisor.workspace import groups as teams
 from provisor.workspace import users as accounts
+from provisor.workspace.principals import SERVICE_PRINCIPAL
 
 
 @dataclass(slots=True)
@@ -53,6 +54,9 @@ class Scene:
             await accounts.add(work, "left@contoso.com", {"displayName": text})
             await accounts.remove(work, "left@contoso.com")
             await teams.add(work, f"{text} team")
+            schema = SERVICE_PRINCIPAL.type_of(pair.workspace).schema.id
+            pipeline = {"schemas": [schema], "displayName": text}
+            await accounts.create(work, pipeline, principal=SERVICE_PRINCIPAL)
             await accounts.set_values(work, OPS, {"displayName": text})
         await pair.sync()
         await pair.plan()
@@ -115,6 +119,7 @@ class Scene:
             f"/users/{self.account}",
             "/groups",
             f"/groups/{self.team}",
+            "/service-principals",
             "/tokens",
             "/audit",
         ]

@@ -67,11 +67,13 @@ async def everyone(tx: Tx, workspace: Workspace, after: str = "", limit: int = 1
     return [resources.user(row) for row in await tx.fetch(text, workspace.id, True, after, limit)]
 
 
-async def search(tx: Tx, workspace: Workspace, after: str, limit: int, text: str = "") -> list[User]:
-    """As :func:`everyone`, those with ``text`` in a name of theirs."""
+async def search(
+    tx: Tx, workspace: Workspace, after: str, limit: int, text: str = "", principal: Principal = USER
+) -> list[User]:
+    """As :func:`everyone`, those with ``text`` in a name of theirs; or service principals, by application id."""
     condition = "r.name_key > $3 and ($5 = '' or position($5 in r.name_key) > 0 or position($5 in r.display_key) > 0)"
-    query = f"{QUERIES.users_select} and r.kind = 'User' and {condition} order by r.name_key limit $4"
-    rows = await tx.fetch(query, workspace.id, True, after.casefold(), limit, text.casefold())
+    query = f"{QUERIES.users_select} and r.kind = $6 and {condition} order by r.name_key limit $4"
+    rows = await tx.fetch(query, workspace.id, True, after.casefold(), limit, text.casefold(), principal.name)
     return [resources.user(row) for row in rows]
 
 

@@ -8,7 +8,7 @@ from provisor.console.house import House
 from provisor.console.page import Page
 from provisor.console.site import pages
 from provisor.console.visit import WorkspaceVisit
-from provisor.console.workspace import access_tokens, audit_log, group, groups, sign_in, user, users
+from provisor.console.workspace import access_tokens, audit_log, group, groups, service_principals, sign_in, user, users
 from provisor.refusal import NotFound
 from provisor.storage.pool import Tx
 from provisor.workspace import sign_in as signing_in
@@ -17,7 +17,7 @@ from provisor.workspace import workspaces
 
 class Console:
     letter = sign_in.LETTER
-    pages = pages([sign_in, users, user, groups, group, access_tokens, audit_log])
+    pages = pages([sign_in, users, user, groups, group, service_principals, access_tokens, audit_log])
 
     async def enter(self, house: House, request: Request, page: Page, name: str) -> WorkspaceVisit:
         try:
