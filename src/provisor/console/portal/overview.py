@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any
 
 from starlette.responses import Response
 
+from provisor.console import first_steps
 from provisor.console.page import Page
 from provisor.console.visit import PortalVisit
 from provisor.directory import assignments
@@ -20,7 +22,20 @@ async def show(visit: PortalVisit) -> Response:
     async with visit.house.database.reading() as tx:
         owners = await assignments.owners(tx, visit.tenant, visit.app)
         people, groups = await assignments.count(tx, visit.tenant, visit.app)
-    return visit.render(owners=owners, people=people, groups=groups, **await _cycle(visit), **await _statistics(visit))
+    now = await _cycle(visit)
+    steps: Sequence[first_steps.Step] = []
+    if now["job"].last_cycle is None and visit.can("provisioning.write"):
+        planned = await _history(visit).latest("plan") is not None
+        steps = first_steps.of_application(first_steps.Standing(visit.app, people + groups, planned))
+    return visit.render(
+        owners=owners,
+        people=people,
+        groups=groups,
+        steps=steps,
+        following=first_steps.following(steps),
+        **now,
+        **await _statistics(visit),
+    )
 
 
 @PAGE.part("/cycle")
