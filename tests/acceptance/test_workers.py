@@ -15,14 +15,16 @@ import pytest
 import pytest_asyncio
 from aiohttp import web
 
+from browser_like import signed_in
 from installation import Installation, installation
 from pair import Pair
 from provisor import compose
+from provisor.access.actors import PROVISOR
 from provisor.api.metrics import metrics
 from provisor.compose import House
 from provisor.config import Settings
 from provisor.ending import end
-from provisor.sync import control
+from provisor.sync import control, queue
 from serving import serving
 
 PEOPLE = 120
@@ -90,6 +92,11 @@ async def accounts(pair: Pair) -> int:
     return int(found["totalResults"])
 
 
+async def standing(pair: Pair) -> queue.Standing:
+    async with pair.house.database.reading() as tx:
+        return await queue.standing(tx, pair.tenant.id)
+
+
 async def until(count: int, pair: Pair, seconds: float) -> None:
     deadline = time.monotonic() + seconds
     while (found := await accounts(pair)) < count:
@@ -122,7 +129,7 @@ async def test_a_worker_that_dies_is_replaced_by_another_from_where_it_was(
 
 async def test_a_long_cycle_keeps_no_other_application_waiting(own: Installation, rooms: House, pair: Pair) -> None:
     large, small = await Pair.make(own, rooms), await Pair.make(own, rooms)
-    async with slow(pair.base, 1.0, []) as address:
+    async with slow(pair.base, 3.0, []) as address:
         await large.connect(address, pair.token)
         for number in range(PEOPLE):
             await large.user(f"p{number}")
@@ -133,6 +140,14 @@ async def test_a_long_cycle_keeps_no_other_application_waiting(own: Installation
             await switched_on(small)
             await until(2, small, 30)
             assert await accounts(pair) < PEOPLE, "it is still at work"
+            seen = await standing(large)
+            assert seen.alive == 2
+            assert ("cycle", "running") in [(job.task, job.state) for job in seen.jobs]
+            assert (await standing(small)).others >= 1
+            link = await compose.set_up_link(rooms, large.tenant, PROVISOR, "admin@contoso.com")
+            text = (await (await signed_in(own.url, link)).get(f"/t/{large.tenant.name}/workers")).text
+            assert f'/applications/{large.application}">' in text
+            assert "Running" in text
             async with large.edit() as work:
                 await control.switch(work, large.application, "Off")
             process.send_signal(signal.SIGTERM)
@@ -147,6 +162,9 @@ async def test_without_a_worker_nothing_is_provisioned(own: Installation, rooms:
     await switched_on(inner)
     await asyncio.sleep(2)
     assert await accounts(inner) == 1
+    seen = await standing(inner)
+    assert seen.alive == 0
+    assert all(job.state == "waiting" for job in seen.jobs)
     with worker(own):
         await until(2, inner, 10)
     await inner.close()

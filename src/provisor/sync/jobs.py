@@ -26,12 +26,11 @@ from provisor.ending import end
 from provisor.storage.pool import AWAY, Database
 from provisor.storage.queries import queries
 from provisor.sync.cycle import Result
+from provisor.sync.queue import DEAD_AFTER
 from provisor.sync.schedule import POLL_SECONDS, QUARANTINED, Key, Reason, Task, due
 
-#: Seconds between two signs of life of a worker, after which silence it is taken for dead, and between two looks for
-#: such ones.
+#: Seconds between two signs of life of a worker, and between two looks for dead ones.
 HEARTBEAT: Final = 4.0
-DEAD_AFTER: Final = 12.0
 LOOK_EVERY: Final = 4.0
 #: Seconds within which the queue's own connections must be had.
 _CONNECT: Final = 5.0

@@ -41,6 +41,7 @@ from provisor.console.portal import (
     user,
     users,
     users_and_groups,
+    workers,
 )
 from provisor.console.site import pages
 from provisor.console.visit import PortalVisit
@@ -88,6 +89,7 @@ class Portal:
             logs,
             log_entry,
             audit_log,
+            workers,
         ]
     )
 

@@ -474,3 +474,22 @@ select count(*) as cycles, count(*) filter (where status <> 'done') as failed, c
        (max(extract(epoch from ended - started)))::double precision as slowest
 from sync_cycle
 where tenant = $1 and application = $2 and mode = 'cycle' and started > moment() - make_interval(days => $3)
+
+-- name: workers
+-- Every worker of the installation, how long it has been silent and what is at work there.
+select w.id, extract(epoch from now() - w.last_heartbeat)::double precision as silent,
+       (select count(*) from procrastinate_jobs j where j.worker_id = w.id and j.status = 'doing') as jobs
+from procrastinate_workers w order by w.id
+
+-- name: queue
+-- What a tenant's applications have in the queue: what is at work, then what waits, the longest first.
+select j.task_name, j.args->>'application' as application, coalesce(a.name, '') as name, j.worker_id,
+       case when j.status = 'doing' then 'running' else 'waiting' end as state,
+       (select max(e.at) from procrastinate_events e where e.job_id = j.id) as since
+from procrastinate_jobs j
+left join application a on a.tenant = (j.args->>'tenant')::uuid and a.id = (j.args->>'application')::uuid
+where j.args->>'tenant' = $1 and j.status in ('todo', 'doing')
+order by j.status <> 'doing', j.id
+
+-- name: queue_of_others
+select count(*) from procrastinate_jobs where args->>'tenant' <> $1 and status in ('todo', 'doing')
