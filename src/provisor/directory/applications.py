@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
-from typing import Any
+from typing import Any, Final
 from urllib.parse import urlsplit, urlunsplit
-from uuid import UUID, uuid4
+from uuid import UUID, uuid4, uuid5
 
 import asyncpg
 
@@ -29,6 +29,8 @@ from provisor.storage.pool import Row, Tx
 from provisor.storage.queries import queries
 
 QUERIES = queries("applications")
+#: In which ids are made that follow from an application's own.
+SPACE: Final = UUID("5d9ab2c4-0f0e-5d0c-9a8c-6b1f8a7f3a10")
 #: What a cycle decides by, beside the directory itself.
 _DECIDING = ("schema", "scope", "tenant_url", "capabilities")
 #: Policies that decide only when somebody looks: they make nobody due.
@@ -100,6 +102,11 @@ def from_row(row: Row) -> Application:
     )
 
 
+def app_id(application: UUID) -> UUID:
+    """The id by which an application is known to those who ask it for nothing: Graph's ``appId``, OAuth's client id."""
+    return uuid5(SPACE, f"appId {application}")
+
+
 async def create(work: Edit, name: str, template_id: str) -> UUID:
     """An application ``name`` from one of the templates; not provisioning yet."""
     work.require("application.write")
@@ -128,7 +135,8 @@ async def rename(work: Edit, before: Application, name: str) -> None:
 
 
 async def delete(work: Edit, app: Application) -> None:
-    """Delete an application with its mappings, assignments, links and log. What it made at the target stays there."""
+    """Delete an application with its mappings, assignments, links, log, and the right to ask who somebody is. What it
+    made at the target stays there."""
     work.require("application.write")
     await work.tx.execute(QUERIES.delete, work.tenant.id, app.id)
     work.record(audit.Entry("delete", f"application {app.name}", str(app.id), before=_audited(app)))

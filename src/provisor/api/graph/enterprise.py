@@ -14,11 +14,11 @@ from uuid import UUID
 from provisor.api.graph import lists, objects
 from provisor.api.graph.call import DONE, Answer, Call, identity
 from provisor.api.graph.fields import Field, Fields
-from provisor.api.graph.identifiers import GALLERY, app_id, object_id
+from provisor.api.graph.identifiers import GALLERY, object_id
 from provisor.api.graph.names import moment
 from provisor.api.graph.paths import segments
 from provisor.directory import applications, clients
-from provisor.directory.applications import Application
+from provisor.directory.applications import Application, app_id
 from provisor.directory.edit import Tenant
 from provisor.refusal import Invalid, NotFound, Refusal
 from provisor.storage.pool import Row, Tx

@@ -12,31 +12,27 @@ import binascii
 from typing import Final
 from uuid import UUID, uuid5
 
+from provisor.directory.applications import SPACE
 from provisor.directory.edit import Tenant
 from provisor.provisioning.templates import TEMPLATES
 from provisor.refusal import NotFound
 
-_SPACE: Final = UUID("5d9ab2c4-0f0e-5d0c-9a8c-6b1f8a7f3a10")
 #: The template of applications that are in no gallery: everybody's scripts have this id.
 NON_GALLERY: Final = UUID("8adf8e6e-67b2-4cf2-a259-e3dc5476c621")
 #: The directory's template → id of the applicationTemplate.
 GALLERY: Final[dict[str, UUID]] = {
-    name: NON_GALLERY if name == "scim" else uuid5(_SPACE, f"template {name}") for name in TEMPLATES
+    name: NON_GALLERY if name == "scim" else uuid5(SPACE, f"template {name}") for name in TEMPLATES
 }
 
 
 def object_id(application: UUID) -> UUID:
     """Of the application object (``/applications/{id}``)."""
-    return uuid5(_SPACE, f"application {application}")
-
-
-def app_id(application: UUID) -> UUID:
-    return uuid5(_SPACE, f"appId {application}")
+    return uuid5(SPACE, f"application {application}")
 
 
 def template_id(template: str) -> UUID:
     """What a synchronizationTemplate says of the application that it is for (``applicationId``)."""
-    return uuid5(_SPACE, f"synchronization {template}")
+    return uuid5(SPACE, f"synchronization {template}")
 
 
 def job_id(template: str, tenant: Tenant, application: UUID) -> str:

@@ -13,10 +13,11 @@ from typing import Any, Final
 from provisor.api.graph import lists, objects
 from provisor.api.graph.call import Answer, Call
 from provisor.api.graph.fields import Field, Fields
-from provisor.api.graph.identifiers import app_id, job_id
+from provisor.api.graph.identifiers import job_id
 from provisor.api.graph.listing import PAGE, counting, listing
 from provisor.api.graph.names import moment
 from provisor.api.graph.query import Sort
+from provisor.directory.applications import app_id
 from provisor.directory.edit import Tenant
 from provisor.provisioning.templates import SOURCE_DIRECTORY
 from provisor.sync import summary

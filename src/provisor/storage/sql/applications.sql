@@ -225,4 +225,5 @@ order by type, key, id limit $4
 update application set name = $3, name_key = $4 where tenant = $1 and id = $2
 
 -- name: delete
+with asks as (delete from relying_party where tenant = $1 and application = $2)
 delete from application where tenant = $1 and id = $2
