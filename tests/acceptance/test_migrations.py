@@ -106,6 +106,7 @@ async def test_the_queue_is_made_anew_where_an_older_backup_was_restored() -> No
             for table, columns in (
                 ("sync_job", ("refused", "told", "latency", "latency_seconds")),
                 ("notice", ("mark",)),
+                ("session", ("methods", "authenticated", "pending")),
             ):
                 for column in columns:
                     await connection.execute(f"alter table {table} drop column {column}")
