@@ -318,7 +318,7 @@ def test_after_signing_in_one_stays_on_the_site(wanted: str) -> None:
 @pytest.mark.parametrize(("site", "page", "act"), EVERY_ACT, ids=lambda item: getattr(item, "path", ""))
 def test_every_function_of_every_page_takes_an_action_of_the_table(site: Any, page: Any, act: Any) -> None:
     if page.public:
-        assert page.name in {"sign_in", "set_up"}
+        assert page.name in {"sign_in", "set_up", "authorize", "sign_out"}
     else:
         assert act.action in ACTIONS
 

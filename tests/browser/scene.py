@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlencode
 from uuid import UUID
 
 from playwright.async_api import Browser
@@ -12,7 +13,7 @@ from visitor import Visitor, sign_in
 from pair import OPS, Pair
 from provisor import compose
 from provisor.access.actors import PROVISOR
-from provisor.directory import applications, assignments, groups, tenants, users
+from provisor.directory import applications, assignments, groups, relying_parties, tenants, users
 from provisor.workspace import edit as workspace_edit
 from provisor.workspace import groups as teams
 from provisor.workspace import users as accounts
@@ -21,7 +22,8 @@ from provisor.workspace.principals import SERVICE_PRINCIPAL
 
 @dataclass(slots=True)
 class Scene:
-    """``portal`` and ``console`` are the start addresses of both sites."""
+    """``portal`` and ``console`` are the start addresses of both sites; ``asks``: how an application asks who somebody
+    is."""
 
     pair: Pair
     portal: str
@@ -31,6 +33,7 @@ class Scene:
     account: str
     team: str
     entry: str
+    asks: str
 
     @classmethod
     async def make(cls, pair: Pair, text: str = "Analysts") -> Scene:
@@ -42,7 +45,8 @@ class Scene:
             app = await pair.app(work.tx)
             await assignments.add_owner(work, app, await users.find(work.tx, pair.tenant, "ada@contoso.com"))
             seen = "".join(char for char in text[:90] if char.isprintable())
-            await applications.create(work, f"{seen} app", "customappsso-2019")
+            other = await applications.create(work, f"{seen} app", "customappsso-2019")
+            asks = await _asks(work, other)
             gone = await users.create(work, {"userPrincipalName": "gone@contoso.com", "displayName": text})
             await users.recycle(work, gone)
             # A name that the workspace keeps for itself: its plan refuses, and the log says so.
@@ -65,7 +69,7 @@ class Scene:
         start = f"{base}/t/{pair.tenant.name}"
         row = next(row for row in await pair.log(ada) if row["action"] == "create")
         entry = f"/logs/{row['number']}/{row['ordinal']}"
-        return cls(pair, start, f"{base}/w/{pair.workspace.name}", ada, group, account["id"], team["id"], entry)
+        return cls(pair, start, f"{base}/w/{pair.workspace.name}", ada, group, account["id"], team["id"], entry, asks)
 
     async def administrator(self, browser: Browser, name: str = "admin@contoso.com", **more: Any) -> Visitor:
         """Somebody, the Global Administrator unless named, signed in to the portal."""
@@ -110,7 +114,8 @@ class Scene:
         )
         more = ("/mappings/user", "/mappings/user?edit=userName", "/mappings/group?add=1", "/attributes/user")
         mapping = ("/mappings/user/scope", "/mappings/group/document", "/mappings/user/try?user=ada@contoso.com")
-        return [*people, *others, *(app + path for path in (*within, *more, *mapping, self.entry))]
+        openid = (f"/authorize?{self.asks}", "/sign-in?again=1", "/sign-out")
+        return [*people, *others, *openid, *(app + path for path in (*within, *more, *mapping, self.entry))]
 
     def console_pages(self) -> list[str]:
         return [
@@ -123,6 +128,15 @@ class Scene:
             "/tokens",
             "/audit",
         ]
+
+
+async def _asks(work: Any, identity: UUID) -> str:
+    """Let an application be a program on somebody's machine that asks everybody who they are; what it sends."""
+    app = await applications.by_id(work.tx, work.tenant, identity)
+    await applications.save(work, app, applications.with_connection(app, app, scope="all"), "set")
+    party, _ = await relying_parties.register(work, app, ["http://localhost/back"], public=True)
+    sent = {"client_id": str(party.id), "redirect_uri": "http://localhost/back", "response_type": "code"}
+    return urlencode({**sent, "scope": "openid", "code_challenge": "x" * 43, "code_challenge_method": "S256"})
 
 
 def _texts(kind: str, text: str) -> dict[str, Any]:

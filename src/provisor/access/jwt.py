@@ -1,4 +1,4 @@
-"""JSON Web Tokens for a tenant's clients: what they say, how they are signed, and when they count.
+"""JSON Web Tokens of a tenant: what those for its clients say, how all are signed, and when they count.
 
 A token says what one of Entra ID's for Microsoft Graph says, so that programs that look into theirs find it there. Its
 algorithm is RS256 because it is written here, whatever a header says: one that could choose could choose ``none``, or
@@ -68,24 +68,36 @@ def claims(base: str, tenant: UUID, client: UUID, role: str, now: float) -> dict
     }
 
 
-def sign(said: Mapping[str, Any], kid: str, key: Any) -> str:
-    """The token with the claims ``said``; ``key`` is a private key of joserfc."""
+def sign(said: Mapping[str, Any], kid: str, key: Any, kind: str = "JWT") -> str:
+    """The token with the claims ``said``; ``key`` is a private key of joserfc, ``kind`` stands in the header."""
     from joserfc import jwt
 
-    return jwt.encode({"typ": "JWT", "alg": ALGORITHM, "kid": kid}, dict(said), key, algorithms=[ALGORITHM])
+    return jwt.encode({"typ": kind, "alg": ALGORITHM, "kid": kid}, dict(said), key, algorithms=[ALGORITHM])
 
 
-def read(value: str) -> Named:
-    """Whom a token names, before anything is checked. Raises Unauthenticated for what cannot be a token."""
+def opened(value: str) -> tuple[str, dict[str, Any]]:
+    """The id of the key that a token names, and what it says, before anything is checked.
+
+    Raises Unauthenticated for what cannot be a token.
+    """
     parts = value.split(".")
     if len(value) > _LONGEST or not value.isascii() or len(parts) != 3:
         raise Unauthenticated(_INVALID)
     try:
         header, said, _ = map(_decoded, parts)
         named = orjson.loads(header), orjson.loads(said)
-        if named[0]["alg"] != ALGORITHM or not _KID.fullmatch(named[0]["kid"]):
+        if named[0]["alg"] != ALGORITHM or not _KID.fullmatch(named[0]["kid"]) or not isinstance(named[1], dict):
             raise Unauthenticated(_INVALID)
-        return Named(named[0]["kid"], UUID(named[1]["tid"]), UUID(named[1]["appid"]))
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise Unauthenticated(_INVALID) from None
+    return named[0]["kid"], named[1]
+
+
+def read(value: str) -> Named:
+    """Whom a client's token names, before anything is checked. Raises Unauthenticated for what cannot be one."""
+    kid, said = opened(value)
+    try:
+        return Named(kid, UUID(said["tid"]), UUID(said["appid"]))
     except (ValueError, KeyError, TypeError, AttributeError):
         raise Unauthenticated(_INVALID) from None
 
@@ -95,16 +107,7 @@ def verify(value: str, key: Mapping[str, Any] | None, base: str, named: Named, n
 
     Raises Unauthenticated. Only whoever shows what was signed here learns more than that the token is none.
     """
-    from joserfc import jwt
-    from joserfc.errors import JoseError
-    from joserfc.jwk import RSAKey
-
-    if key is None:
-        raise Unauthenticated(_INVALID)
-    try:
-        said = jwt.decode(value, RSAKey.import_key(dict(key)), algorithms=[ALGORITHM]).claims
-    except (JoseError, ValueError):
-        raise Unauthenticated(_INVALID) from None
+    said = signed(value, key, "JWT")
     if said.get("tid") != str(named.tenant) or said.get("appid") != str(named.client) or said.get("aud") != AUDIENCE:
         raise Unauthenticated(_INVALID)
     if said.get("iss") != issuer(base, named.tenant):
@@ -116,6 +119,26 @@ def verify(value: str, key: Mapping[str, Any] | None, base: str, named: Named, n
         raise Unauthenticated("The access token has expired.")
     if now + LEEWAY < said.get("nbf", now + LIFETIME):
         raise Unauthenticated("The access token does not count yet: compare the clocks of the servers.")
+
+
+def signed(value: str, key: Mapping[str, Any] | None, kind: str) -> dict[str, Any]:
+    """What a token says that was signed with the other half of ``key`` and is of this ``kind``.
+
+    Raises Unauthenticated. Whom it is for, and whether it still counts, is not looked at.
+    """
+    from joserfc import jwt
+    from joserfc.errors import JoseError
+    from joserfc.jwk import RSAKey
+
+    if key is None:
+        raise Unauthenticated(_INVALID)
+    try:
+        token = jwt.decode(value, RSAKey.import_key(dict(key)), algorithms=[ALGORITHM])
+    except (JoseError, ValueError):
+        raise Unauthenticated(_INVALID) from None
+    if token.header.get("typ") != kind:
+        raise Unauthenticated(_INVALID)
+    return dict(token.claims)
 
 
 def _decoded(part: str) -> bytes:

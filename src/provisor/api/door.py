@@ -21,6 +21,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from provisor.access import addresses
 from provisor.api import health
 from provisor.api.arrivals import Address
 from provisor.api.databricks.routes import DatabricksApi
@@ -45,7 +46,6 @@ _DATABRICKS: Final = re.compile(
 )
 _GRAPH: Final = re.compile(r"(?P<prefix>/(?:v1\.0|beta))(?P<rest>/.*)?")
 _HOST: Final = re.compile(r"(?P<workspace>[a-z0-9-]+)\.localhost(?::\d+)?", re.IGNORECASE)
-_AUTHORITY: Final = re.compile(r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?")
 Api: TypeAlias = ScimApi | DatabricksApi | GraphApi
 _METHODS: Final = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
@@ -80,7 +80,7 @@ def door(
         return await metrics(database, metrics_token, request.headers.get("authorization"), safety)
 
     def base(request: Request) -> str:
-        return public_url.rstrip("/") if public_url else _origin(request)
+        return addresses.base(public_url, request.scope, request.headers.get("host", ""))
 
     async def answer_api(request: Request, api: Api, found: re.Match[str]) -> Response:
         if isinstance(api, GraphApi):
@@ -144,15 +144,6 @@ def _workspace(in_path: str | None, request: Request) -> str | None:
         return in_path
     host = _HOST.fullmatch(request.headers.get("host", ""))
     return host["workspace"].lower() if host else None
-
-
-def _origin(request: Request) -> str:
-    """Scheme, host and port as the client knows them: what it wrote into Host, when that can be a host."""
-    host = request.headers.get("host", "")
-    if not _AUTHORITY.fullmatch(host):
-        name, port = request.scope.get("server") or ("localhost", None)
-        host = f"{name}:{port}" if port else name
-    return f"{request.scope['scheme']}://{host}"
 
 
 def _no_api(request: Request) -> Response:

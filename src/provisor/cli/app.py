@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from provisor.cli import app_settings, mappings
+from provisor.cli import app_settings, app_sign_in, mappings
 from provisor.cli.groups import group
 from provisor.cli.session import Desk, Session
 from provisor.refusal import Conflict, Invalid, Refusal
@@ -36,6 +36,7 @@ def register(root: typer.Typer) -> None:
     )
     owner = group("Owners: they manage this application and no other.", add=_owner("add"), remove=_owner("remove"))
     app.add_typer(owner, name="owner")
+    app_sign_in.register(app)
     mappings.register(app)
     root.add_typer(app, name="app")
 

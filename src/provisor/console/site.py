@@ -137,20 +137,24 @@ def error_page(request: Request, status: int, sentence: str) -> Response:
     return HTMLResponse(render(kind, values), status_code=status, headers=dict(HEADERS))
 
 
+def told(request: Request, error: Exception) -> Response:
+    """The page that says what was refused (one of Refusal, UNFIT, BUSY)."""
+    if isinstance(error, Refusal):
+        status = next((status for kind, status in _STATUS if isinstance(error, kind)), 400)
+        return error_page(request, getattr(error, "status", status), str(error))
+    if isinstance(error, UNFIT):
+        return error_page(request, 400, "A value in the address or the form cannot be used.")
+    return error_page(request, 503, busy(error))
+
+
 def _route(house: House, site: Site[V], page: Page, act: Act) -> Route:
     async def answer(request: Request) -> Response:
         try:
             response = await _answer(house, site, page, act, request)
         except SignedOut:
             response = _to_sign_in(site, request)
-        except Refusal as error:
-            status = next((status for kind, status in _STATUS if isinstance(error, kind)), 400)
-            status = getattr(error, "status", status)
-            response = error_page(request, status, str(error))
-        except UNFIT:
-            response = error_page(request, 400, "A value in the address or the form cannot be used.")
-        except BUSY as error:
-            response = error_page(request, 503, busy(error))
+        except (Refusal, UNFIT, *BUSY) as error:
+            response = told(request, error)
         for name, value in HEADERS.items():
             response.headers.setdefault(name, value)
         return response

@@ -10,7 +10,7 @@ from uuid import UUID
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from provisor.access import sessions
+from provisor.access import addresses, sessions
 from provisor.access.actors import Actor
 from provisor.access.roles import may
 from provisor.console.forms import Form
@@ -73,6 +73,13 @@ class Visit:
     def address(self) -> str:
         """The client's network address."""
         return self.request.client.host if self.request.client else "unknown"
+
+    @property
+    def base(self) -> str:
+        """The server's address as the browser knows it."""
+        public = self.house.settings.public_url
+        host = self.request.headers.get("host", "")
+        return addresses.base(str(public) if public else None, self.request.scope, host)
 
     @property
     def csrf(self) -> str:

@@ -21,9 +21,12 @@ from provisor import audit
 from provisor.access.actors import PROVISOR
 from provisor.access.sessions import digest
 from provisor.access.sessions import secret as new_secret
+from provisor.directory import applications
 from provisor.directory.admission import Resource
+from provisor.directory.applications import QUERIES as APPLICATIONS
 from provisor.directory.applications import Application, app_id
 from provisor.directory.edit import Edit, Tenant
+from provisor.directory.users import User
 from provisor.refusal import Conflict, Invalid, NotFound, Unauthenticated
 from provisor.storage.pool import Row, Tx
 from provisor.storage.queries import queries
@@ -153,6 +156,18 @@ async def find(tx: Tx, tenant: Tenant, client: str) -> RelyingParty:
     return _from_row(row)
 
 
+async def is_for(tx: Tx, tenant: Tenant, application: UUID, user: User) -> bool:
+    """Whether ``user`` may come to an application at all: when it is not for everybody, whoever is assigned to it, as
+    provisioning has it."""
+    app = await applications.by_id(tx, tenant, application)
+    if app.scope == "all":
+        return True
+    nested = app.policies.nested == "flatten"
+    read = APPLICATIONS.read_users_nested if nested else APPLICATIONS.read_users
+    rows = await tx.fetch(read, tenant.id, application, [user.id])
+    return any(row["assigned"] is not None for row in rows)
+
+
 async def everyone(tx: Tx, tenant: Tenant) -> list[RelyingParty]:
     """Applications and workspaces by name."""
     return [_from_row(row) for row in await tx.fetch(QUERIES.parties, tenant.id)]
@@ -180,6 +195,11 @@ def answers_go_to(party: RelyingParty, address: str, base: str) -> bool:
     if found is None or not _ADDRESS.fullmatch(address):
         return False
     return any(known and known.groups() == found.groups() for known in map(_LOOPBACK.fullmatch, party.redirects))
+
+
+def is_loopback(address: str) -> bool:
+    """Whether whatever listens at ``address`` runs on the person's own machine."""
+    return _LOOPBACK.fullmatch(address) is not None
 
 
 def goes_on_to(party: RelyingParty, address: str, base: str) -> bool:

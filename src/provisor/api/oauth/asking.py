@@ -1,11 +1,13 @@
-"""What a client sends for a token: a form, with its id and secret in it or in the header (RFC 6749 §2.3.1, §4.4.2)."""
+"""What is sent for a token: a form, with the client's id and secret in it or in the header (RFC 6749 §2.3.1, §4.1.3,
+§4.4.2)."""
 
 from __future__ import annotations
 
 import base64
 import binascii
+import re
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 from urllib.parse import parse_qsl, unquote_plus
 from uuid import UUID
@@ -17,17 +19,32 @@ from provisor.api.oauth.refusals import Refused, plain
 LARGEST: Final = 64 * 1024
 _MOST_FIELDS: Final = 100
 _GRANT: Final = "client_credentials"
+_CODE: Final = "authorization_code"
+GRANTS: Final = (_CODE, _GRANT)
+#: RFC 7636 §4.1.
+_VERIFIER: Final = re.compile(r"[A-Za-z0-9\-._~]{43,128}")
 _SCOPE: Final = "/.default"
 _FORM: Final = "application/x-www-form-urlencoded"
 
 
 @dataclass(frozen=True, slots=True)
+class Exchange:
+    """A code that is to be exchanged for who somebody is."""
+
+    code: str = field(repr=False)
+    redirect: str
+    verifier: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Asking:
-    """``client`` as it was sent; ``basic``: in the header, where a refusal says so."""
+    """``client`` as it was sent; ``basic``: in the header, where a refusal says so. ``exchange`` is None for a token of
+    the client's own."""
 
     client: str
     secret: str = field(repr=False)
     basic: bool
+    exchange: Exchange | None = None
 
     @property
     def identity(self) -> UUID:
@@ -48,15 +65,18 @@ def wrong_secret(code: int, sentence: str, *, basic: bool) -> Refused:
 
 
 async def read(request: Request) -> Asking:
-    """What ``request`` asks for: a client's own token, and nothing else. Raises Refused.
+    """What ``request`` asks for: a client's own token, or what a code stands for. Raises Refused.
 
     Parameters that are not named here (``client_info``, ``claims``) are ignored, as RFC 6749 §3.2 has it.
     """
     form = _form(await _body(request)) if _is_form(request) else {}
     grant = _needed(form, "grant_type")
-    if grant != _GRANT:
-        raise Refused(70003, "unsupported_grant_type", f"The grant type {plain(grant)} is not taken: use {_GRANT}.")
-    asking = _credentials(request.headers.get("authorization"), form)
+    if grant not in GRANTS:
+        sentence = f"The grant type {plain(grant)} is not taken: use {' or '.join(GRANTS)}."
+        raise Refused(70003, "unsupported_grant_type", sentence)
+    asking = _credentials(request.headers.get("authorization"), form, public=grant == _CODE)
+    if grant == _CODE:
+        return replace(asking, exchange=_exchange(form))
     scope = _needed(form, "scope")
     if " " in scope.strip() or not scope.strip().endswith(_SCOPE):
         sentence = f"The scope {plain(scope)} is not taken: it is the resource's address followed by {_SCOPE}."
@@ -64,12 +84,21 @@ async def read(request: Request) -> Asking:
     return asking
 
 
-def _credentials(authorization: str | None, form: dict[str, str]) -> Asking:
+def _exchange(form: dict[str, str]) -> Exchange:
+    found = Exchange(_needed(form, "code"), _needed(form, "redirect_uri"), _needed(form, "code_verifier"))
+    if not _VERIFIER.fullmatch(found.verifier):
+        sentence = "A code_verifier has 43 to 128 letters, digits and the signs - . _ ~ (RFC 7636)."
+        raise Refused(9002325, "invalid_grant", sentence)
+    return found
+
+
+def _credentials(authorization: str | None, form: dict[str, str], *, public: bool) -> Asking:
+    """Who asks; ``public``: they may have no secret."""
     if authorization is None:
         client = _needed(form, "client_id")
-        if not form.get("client_secret"):
+        if not public and not form.get("client_secret"):
             raise wrong_secret(7000216, "A client_secret is needed.", basic=False)
-        return Asking(client, form["client_secret"], False)
+        return Asking(client, form.get("client_secret", ""), False)
     scheme, _, rest = authorization.strip().partition(" ")
     try:
         client, colon, secret = base64.b64decode(rest.strip(), validate=True).decode().partition(":")

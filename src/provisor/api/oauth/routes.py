@@ -1,4 +1,5 @@
-"""The addresses at which clients sign in and learn how: token, OpenID configuration, keys, and the metadata of a cloud.
+"""The addresses at which clients sign in and learn how: token, userinfo, OpenID configuration, keys, and a cloud's
+metadata.
 
 ``{tenant}`` is a tenant's id, name or domain; what is answered names it by its id. A wrong secret is looked at however
 often there was one before: only wrong ones are told to wait, so that nobody locks a client out.
@@ -8,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Any, Final
 
 import structlog
@@ -20,7 +21,7 @@ from provisor.access import jwt, signing
 from provisor.access.secrets import SecretBox
 from provisor.access.signing import SigningKeys
 from provisor.api.limits import Exceeded, Failures, Limits
-from provisor.api.oauth import asking
+from provisor.api.oauth import asking, openid
 from provisor.api.oauth.asking import Asking
 from provisor.api.oauth.refusals import Refused, again, expected, plain, response
 from provisor.directory import clients, tenants
@@ -33,6 +34,8 @@ from provisor.storage.pool import AWAY, Database, Tx
 _WRONG_AT_ONCE: Final = 10
 _WRONG_SECONDS: Final = 6.0
 _LONGEST_TENANT: Final = 253
+#: What is the same for everybody may be read by a page of anywhere.
+_ANYWHERE: Final = {"Access-Control-Allow-Origin": "*"}
 _METHODS: Final = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 log = structlog.get_logger(__name__)
 
@@ -41,11 +44,14 @@ def routes(database: Database, box: SecretBox, limits: Limits, base: Callable[[R
     """The routes. ``base`` is the server's address as a request's sender knows it."""
     desk = _Desk(database, SigningKeys(database, box), Failures(_WRONG_AT_ONCE, _WRONG_SECONDS), base)
 
-    def counted(handler: Callable[[Request], Awaitable[dict[str, Any]]]) -> Callable[[Request], Awaitable[Response]]:
+    def counted(
+        handler: Callable[[Request], Awaitable[dict[str, Any]]], *, public: bool = False
+    ) -> Callable[[Request], Awaitable[Response]]:
         async def answer(request: Request) -> Response:
             try:
                 with limits.admitted(b"oauth " + _address(request)):
-                    return JSONResponse(await handler(request), headers={"Cache-Control": "no-store"})
+                    headers = {"Cache-Control": "no-store", **(_ANYWHERE if public else {})}
+                    return JSONResponse(await handler(request), headers=headers)
             except Refused as refused:
                 return response(request, refused)
             except Exceeded as error:
@@ -62,8 +68,9 @@ def routes(database: Database, box: SecretBox, limits: Limits, base: Callable[[R
     return [
         Route("/metadata/endpoints", counted(desk.metadata)),
         Route("/{tenant}/oauth2/v2.0/token", counted(desk.token), methods=_METHODS),
-        Route("/{tenant}/v2.0/.well-known/openid-configuration", counted(desk.configuration)),
-        Route("/{tenant}/discovery/v2.0/keys", counted(desk.keys)),
+        Route("/{tenant}/v2.0/.well-known/openid-configuration", counted(desk.configuration, public=True)),
+        Route("/{tenant}/discovery/v2.0/keys", counted(desk.keys, public=True)),
+        Route("/{tenant}/openid/userinfo", counted(desk.userinfo), methods=["GET", "POST"]),
     ]
 
 
@@ -82,8 +89,14 @@ class _Desk:
         asked = await asking.read(request)
         async with self._database.reading() as tx:
             tenant = await _tenant(tx, request)
-            client = await self._signed_in(tx, tenant, asked, request)
-        kid, key = await self._keys.newest()
+            with self._counted(asked, request, tenant):
+                if asked.exchange is not None:
+                    party = await openid.party(tx, tenant, asked)
+                else:
+                    client = await _client(tx, tenant, asked)
+        key = await self._keys.newest()
+        if asked.exchange is not None:
+            return await openid.exchanged(self._database, key, tenant, party, asked.exchange, self._base(request))
         said = jwt.claims(self._base(request), tenant.id, client.id, client.role, time.time())
         with contextlib.suppress(*AWAY):
             await clients.used(self._database, tenant, client.id)
@@ -92,23 +105,18 @@ class _Desk:
             # A second less, for the way.
             "expires_in": jwt.LIFETIME - 1,
             "ext_expires_in": jwt.LIFETIME - 1,
-            "access_token": jwt.sign(said, kid, key),
+            "access_token": jwt.sign(said, *key),
         }
 
-    async def _signed_in(self, tx: Tx, tenant: Tenant, asked: Asking, request: Request) -> Client:
-        """The client, or Refused; too often, with the time to wait."""
-        who = _address(request)
+    @contextlib.contextmanager
+    def _counted(self, asked: Asking, request: Request, tenant: Tenant) -> Iterator[None]:
+        """Who is refused too often is told how long to wait."""
         try:
-            identity = asked.identity
-            try:
-                return await clients.sign_in(tx, tenant, identity, asked.secret)
-            except Unknown:
-                raise asking.unknown_client(asked.client) from None
-            except Unauthenticated as error:
-                who += b" " + identity.bytes
-                code = 7000222 if isinstance(error, SecretExpired) else 7000215
-                raise asking.wrong_secret(code, str(error), basic=asked.basic) from None
+            yield
         except Refused as refused:
+            who = _address(request)
+            if refused.error == "invalid_client":
+                who += b" " + asked.identity.bytes
             wait = self._failures.count(who)
             if wait:
                 raise again(
@@ -117,23 +125,14 @@ class _Desk:
             log.warning("client.refused", tenant=str(tenant.id), client=plain(asked.client), code=refused.code)
             raise
 
+    async def userinfo(self, request: Request) -> dict[str, Any]:
+        async with self._database.reading() as tx:
+            return await openid.userinfo(tx, await _tenant(tx, request), request, self._base(request))
+
     async def configuration(self, request: Request) -> dict[str, Any]:
         async with self._database.reading() as tx:
             tenant = await _tenant(tx, request)
-        base = self._base(request)
-        return {
-            "issuer": jwt.issuer(base, tenant.id),
-            "token_endpoint": f"{base}/{tenant.id}/oauth2/v2.0/token",
-            # Clients want it to be named before they ask for a token of their own; nothing is there.
-            "authorization_endpoint": f"{base}/{tenant.id}/oauth2/v2.0/authorize",
-            "jwks_uri": f"{base}/{tenant.id}/discovery/v2.0/keys",
-            "token_endpoint_auth_methods_supported": ["client_secret_post", "client_secret_basic"],
-            "grant_types_supported": ["client_credentials"],
-            "response_types_supported": [],
-            "subject_types_supported": ["public"],
-            "id_token_signing_alg_values_supported": [jwt.ALGORITHM],
-            "claims_supported": sorted(jwt.claims(base, tenant.id, tenant.id, "", 0)),
-        }
+        return openid.configuration(self._base(request), tenant)
 
     async def keys(self, request: Request) -> dict[str, Any]:
         async with self._database.reading() as tx:
@@ -156,6 +155,17 @@ class _Desk:
             },
             "suffixes": {},
         }
+
+
+async def _client(tx: Tx, tenant: Tenant, asked: Asking) -> Client:
+    """Raises Refused."""
+    try:
+        return await clients.sign_in(tx, tenant, asked.identity, asked.secret)
+    except Unknown:
+        raise asking.unknown_client(asked.client) from None
+    except Unauthenticated as error:
+        code = 7000222 if isinstance(error, SecretExpired) else 7000215
+        raise asking.wrong_secret(code, str(error), basic=asked.basic) from None
 
 
 async def _tenant(tx: Tx, request: Request) -> Tenant:

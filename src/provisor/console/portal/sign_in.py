@@ -22,11 +22,14 @@ PAGE = Page("sign_in", "/sign-in", public=True)
 
 @PAGE.get
 async def show(visit: PortalVisit) -> Response:
-    if visit.signed_in:
-        return visit.go("/")
+    """Whoever is signed in goes on, unless they are to sign in ``again``."""
+    wanted, again = visit.query("next"), visit.query("again") == "1"
+    if visit.signed_in and not again:
+        return visit.go(wanted.removeprefix(visit.start) if stays(visit.start, wanted) else "/")
     async with visit.house.database.reading() as tx:
         ready = await sign_in.is_set_up(tx, visit.tenant)
-    return visit.render(ready=ready, next=visit.query("next"), ended=visit.query("ended") == "1")
+    name = visit.query("hint")[:256] or (visit.me.upn if visit.signed_in else "")
+    return visit.render(ready=ready, next=wanted, ended=visit.query("ended") == "1", again=again, name=name)
 
 
 @PAGE.post()
@@ -40,6 +43,10 @@ async def submit(visit: PortalVisit) -> Response:
         # Who it was is left out: people type passwords into the wrong field.
         _LOG.warning("sign-in refused", tenant=visit.tenant.name, address=visit.address)
         raise
+    if visit.signed_in:
+        # A session that has been proved again is another one.
+        async with visit.house.database.transaction() as tx:
+            await sessions.close(tx, visit.secret)
     return begin(visit, begun, visit.form.text("next"))
 
 

@@ -37,3 +37,42 @@ where p.tenant = $1 and p.id::text = $2
 select p.id, coalesce(a.name, p.name) as name, p.secret, p.redirects, p.logouts, p.workspace, p.application
 from relying_party p left join application a on a.tenant = p.tenant and a.id = p.application
 where p.tenant = $1 order by lower(coalesce(a.name, p.name)), p.id
+
+-- name: clock
+-- Now, on the clock by which sessions are dated.
+select extract(epoch from now())::double precision
+
+-- name: code_issue
+with old as (delete from authorization_code where created < now() - make_interval(secs => $13))
+insert into authorization_code (tenant, id, hash, party, redirect, issuer, scopes, nonce, challenge, user_id, session, methods,
+                                authenticated)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, to_timestamp($14))
+
+-- name: code_redeem
+-- Whose it is, for the first who shows it in time, while the session is there that it came from. Whoever waits for the row
+-- meanwhile finds it redeemed.
+update authorization_code c set redeemed = now()
+from session s, directory_user u
+where c.tenant = $1 and c.hash = $2 and c.party = $3 and c.redeemed is null and c.created > now() - make_interval(secs => $4)
+  and s.hash = c.session and s.realm = $5 and s.subject = c.user_id::text and not s.pending
+  and s.opened > now() - make_interval(secs => $6) and s.seen > now() - make_interval(secs => $7)
+  and u.tenant = c.tenant and u.id = c.user_id and u.enabled and u.deleted is null
+returning c.id as code, c.redirect, c.issuer, c.scopes, c.nonce, c.challenge, c.session, c.methods,
+          extract(epoch from c.authenticated)::double precision as authenticated, u.id, u.upn, u.enabled, u.deleted, u.doc
+
+-- name: code_replayed
+update authorization_code set replayed = true where tenant = $1 and hash = $2 and redeemed is not null returning id
+
+-- name: token_of_code
+-- What an access token stands for, with the key that it says it was signed with, as they are now.
+select k.public as key, c.scopes, u.id, u.upn, u.enabled, u.deleted, u.doc
+from (values ($2::uuid)) as named (id)
+left join signing_key k on k.kid = $3 and (k.retired is null or k.retired > now() - make_interval(secs => $4))
+left join (
+    select c.id, c.tenant, c.user_id, c.scopes from authorization_code c
+    join relying_party p on p.tenant = c.tenant and p.id = c.party
+    join session s on s.hash = c.session and s.realm = $5 and s.subject = c.user_id::text and not s.pending
+         and s.opened > now() - make_interval(secs => $6) and s.seen > now() - make_interval(secs => $7)
+    where c.tenant = $1 and c.redeemed is not null and not c.replayed
+) c on c.id = named.id
+left join directory_user u on u.tenant = c.tenant and u.id = c.user_id and u.enabled and u.deleted is null

@@ -1,0 +1,234 @@
+"""The authorization endpoint: an application asks who somebody is, and the browser carries a code to it.
+
+Who asks and where the answer goes is looked at first; what is wrong with these is said on a page, and nobody is sent
+anywhere. Whoever is not signed in does that first and comes back. What a policy wants, or the application, is asked for
+in the same way: a second factor, a passkey, a fresh sign-in. That a sign-in *was* fresh is said by ``since`` in the
+address to come back to: when it was asked for, sealed together with the request, so that it proves nothing for another
+one. It takes the place of the wish, so that nobody is asked twice.
+
+Nobody is asked whether an application may know who they are: the tenant's administrators have said so. Only a program
+on the person's own machine may be any program there, whatever it calls itself (RFC 8252 §8.6): there they are asked,
+each time.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import urlencode
+
+from starlette.responses import RedirectResponse, Response
+
+from provisor.access import jwt
+from provisor.console.page import Page
+from provisor.console.visit import PortalVisit
+from provisor.directory import admission, claims, codes, relying_parties, sign_in, sign_in_log
+from provisor.directory.admission import Evidence, Outcome, Verdict
+from provisor.directory.authorization_request import Asked, Declined, Parameters, parameters, read
+from provisor.directory.relying_parties import RelyingParty, answers_go_to, is_loopback
+from provisor.directory.sign_in import Arrival
+from provisor.directory.sign_in_log import FAILURE, INTERRUPTED, SUCCESS, Attempt
+from provisor.refusal import Invalid, NotFound, Unavailable
+from provisor.storage.pool import Tx
+
+PAGE = Page("authorize", "/authorize", public=True)
+#: Seconds for which a sign-in that was asked for is a fresh one.
+_FRESH: Final = 600.0
+_SINCE: Final = "since"
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    """A request whose answer may go to its ``redirect``. ``values``: its parameters, to come back with."""
+
+    visit: PortalVisit
+    party: RelyingParty
+    values: Mapping[str, str]
+    issuer: str
+    confirmed: bool = False
+
+    @property
+    def to_be_confirmed(self) -> bool:
+        """Whether the person has yet to say that it was they who began this."""
+        program = self.party.application is not None and self.party.public and is_loopback(self.values["redirect_uri"])
+        return program and not self.confirmed
+
+    def answer(self, **more: str) -> str:
+        """The address that the browser carries an answer to (RFC 6749 §4.1.2, RFC 9207)."""
+        said = {**more, "iss": self.issuer}
+        if state := self.values.get("state"):
+            said["state"] = state
+        redirect = self.values["redirect_uri"]
+        return redirect + ("&" if "?" in redirect else "?") + urlencode(said)
+
+    def send(self, **more: str) -> Response:
+        """Let the browser carry an answer."""
+        if self.visit.partial:
+            return Response(status_code=204, headers={"HX-Redirect": self.answer(**more)})
+        return RedirectResponse(self.answer(**more), status_code=303)
+
+    def decline(self, error: str, sentence: str) -> Response:
+        return self.send(error=error, error_description=sentence)
+
+    def go(self, page: str, since: float | None = None, **more: str) -> Response:
+        """On to a page of the portal, and back to here when that is done; ``since`` when a fresh sign-in is wanted."""
+        values = dict(self.values)
+        if since is not None:
+            values.pop("prompt", None)
+            sealed = self.visit.house.box.seal(repr(since), self._about(values))
+            values[_SINCE] = base64.urlsafe_b64encode(sealed).decode()
+        back = self.visit.url(f"{PAGE.path}?{urlencode(values)}")
+        return self.visit.go(f"{page}?{urlencode({**more, 'next': back})}")
+
+    def since(self) -> float | None:
+        """When a fresh sign-in was asked for, on the database's clock; None when it was not, or not for this."""
+        try:
+            sealed = base64.b64decode(self.values.get(_SINCE, ""), altchars=b"-_", validate=True)
+            return float(self.visit.house.box.open(sealed, self._about(self.values)))
+        except (binascii.Error, ValueError, Unavailable):
+            return None
+
+    def _about(self, values: Mapping[str, str]) -> str:
+        said = urlencode(sorted((name, value) for name, value in values.items() if name not in (_SINCE, "prompt")))
+        return f"authorize/{self.visit.tenant.id}/{hashlib.sha256(said.encode()).hexdigest()}"
+
+
+@PAGE.get
+async def show(visit: PortalVisit) -> Response:
+    return await _shown(visit, visit.request.url.query, confirmed=False)
+
+
+@PAGE.post()
+async def submit(visit: PortalVisit) -> Response:
+    """Whoever is signed in has said that it was they who began this."""
+    return await _shown(visit, visit.form.raw("asked"), confirmed=visit.signed_in)
+
+
+async def _shown(visit: PortalVisit, query: str, *, confirmed: bool) -> Response:
+    given = parameters(query)
+    party, issuer = await _party(visit, given), jwt.issuer(visit.base, visit.tenant.id)
+    request = _Request(visit, party, given.values, issuer, confirmed)
+    try:
+        asked = read(given)
+        async with visit.house.database.transaction() as tx:
+            arrival = await sign_in.arrive(tx, visit.tenant, visit.secret) if visit.signed_in else None
+            return await _answered(tx, request, asked, arrival)
+    except Declined as declined:
+        return request.decline(declined.error, declined.sentence)
+
+
+async def _party(visit: PortalVisit, given: Parameters) -> RelyingParty:
+    """Who asks, when the answer may go to where it is to go. Raises Invalid."""
+    client, redirect = given.single("client_id"), given.single("redirect_uri")
+    async with visit.house.database.reading() as tx:
+        try:
+            party = await relying_parties.find(tx, visit.tenant, client)
+        except NotFound as error:
+            raise Invalid(f"{error} Go back to the application, and tell whoever runs it.") from None
+    if not answers_go_to(party, redirect, visit.base):
+        raise Invalid(
+            f"{party.name} has not registered the redirect_uri to which it wants the answer: nobody is sent there. Go "
+            "back to the application, and tell whoever runs it."
+        )
+    return party
+
+
+async def _answered(tx: Tx, request: _Request, asked: Asked, arrival: Arrival | None) -> Response:
+    """The answer for whoever arrives. Raises Declined before anything is written."""
+    now = await codes.clock(tx)
+    wished = bool(asked.prompt & {"login", "select_account"})
+    hint = {"hint": asked.login_hint} if asked.login_hint else {}
+    if arrival is None:
+        if "none" in asked.prompt:
+            raise Declined("login_required", "Nobody is signed in.")
+        return request.go("/sign-in", now if wished or asked.max_age is not None else None, **hint)
+    since = request.since()
+    fresh = since is not None and since <= now - arrival.age and now - since < _FRESH
+    if not fresh and (wished or (asked.max_age is not None and arrival.age > asked.max_age)):
+        if "none" in asked.prompt:
+            raise Declined("login_required", "The sign-in is older than is asked for.")
+        return request.go("/sign-in", now, again="1", **hint)
+    await _same_person(tx, request, asked, arrival)
+    verdict = await _verdict(tx, request, asked, arrival)
+    if verdict.outcome is Outcome.FRESH and fresh:
+        verdict = Verdict(Outcome.GRANTED, policies=verdict.policies)
+    if verdict.outcome is Outcome.GRANTED and request.to_be_confirmed:
+        if "none" in asked.prompt:
+            raise Declined("consent_required", "A program on somebody's own machine is let on by them alone.")
+        return request.visit.render(party=request.party, asked=urlencode(request.values), sentence="", back="")
+    await _record(tx, request, arrival, verdict)
+    if verdict.outcome is Outcome.GRANTED:
+        issued = await codes.issue(
+            tx, request.visit.tenant, request.party, asked, request.issuer, request.visit.secret, arrival
+        )
+        return request.send(code=issued)
+    return _refused(request, verdict, now, silent="none" in asked.prompt)
+
+
+def _refused(request: _Request, verdict: Verdict, now: float, *, silent: bool) -> Response:
+    """Ask for more, or say why not: the person, or the application when it wants nobody asked."""
+    sentence = verdict.sentence or "More is needed than this sign-in has shown."
+    match verdict.outcome:
+        case Outcome.BLOCKED if silent:
+            return request.decline("access_denied", sentence)
+        case Outcome.BLOCKED:
+            back = request.answer(error="access_denied", error_description=sentence)
+            page = request.visit.render(party=request.party, sentence=sentence, back=back)
+            page.status_code = 403
+            return page
+        case Outcome.FRESH if silent:
+            return request.decline("login_required", sentence)
+        case Outcome.FRESH:
+            return request.go("/sign-in", now, again="1")
+        case _ if silent:
+            return request.decline("interaction_required", sentence)
+        case Outcome.PASSKEY:
+            return request.go("/second-factor", need="passkey")
+        case _:
+            return request.go("/second-factor")
+
+
+async def _same_person(tx: Tx, request: _Request, asked: Asked, arrival: Arrival) -> None:
+    """Raises Declined when the application means somebody else than who is signed in."""
+    if not asked.id_token_hint:
+        return
+    found = await claims.hinted(tx, request.visit.tenant, request.visit.base, asked.id_token_hint)
+    if found is None:
+        raise Declined("invalid_request", "The id_token_hint is no ID token of this tenant.")
+    if found[1] != str(arrival.user.id):
+        raise Declined("login_required", "Somebody else is signed in than the id_token_hint names.")
+
+
+async def _verdict(tx: Tx, request: _Request, asked: Asked, arrival: Arrival) -> Verdict:
+    tenant, party = request.visit.tenant, request.party
+    if party.application is not None and not await relying_parties.is_for(tx, tenant, party.application, arrival.user):
+        return Verdict(
+            Outcome.BLOCKED,
+            f"{arrival.user.upn} is not assigned to {party.name}: an administrator of the tenant, or an owner of the "
+            "application, can assign you or a group of yours.",
+        )
+    evidence = Evidence(arrival.methods, arrival.age, request.visit.address)
+    verdict = await admission.admit(tx, tenant, arrival.user, party.resource, evidence)
+    wanting = claims.wanting(arrival.methods, asked.acr)
+    if verdict.outcome is not Outcome.GRANTED or wanting is None:
+        return verdict
+    outcome = Outcome.PASSKEY if wanting == claims.PHISHING_RESISTANT else Outcome.FACTOR
+    return Verdict(outcome, f"{party.name} asks for {wanting}.", verdict.policies)
+
+
+async def _record(tx: Tx, request: _Request, arrival: Arrival, verdict: Verdict) -> None:
+    outcome = {Outcome.GRANTED: SUCCESS, Outcome.BLOCKED: FAILURE}.get(verdict.outcome, INTERRUPTED)
+    attempt = Attempt(
+        arrival.user,
+        request.party.resource,
+        request.visit.address,
+        arrival.methods,
+        outcome,
+        verdict.sentence,
+        verdict.policies,
+    )
+    await sign_in_log.record(tx, request.visit.tenant, attempt)
