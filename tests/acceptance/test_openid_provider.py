@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import time
 from asyncio import to_thread
+from dataclasses import dataclass
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import pytest_asyncio
 
 from browser_like import Client
+from in_process import Answer, InProcess
 from installation import Installation
 from pair import Pair
-from provisor.directory import claims, relying_parties
-from provisor.directory.admission import PASSKEY, TOTP
+from provisor import compose
+from provisor.console.portal import authorize
+from provisor.directory import admission, claims, relying_parties
+from provisor.directory.admission import PASSKEY, TOTP, Evidence, Outcome, Verdict
 from provisor.directory.admission import PASSWORD as WITH_PASSWORD
 from relying_party import LOGOUT, REDIRECT, RelyingParty, World, answer, changed, fetched, follow, got
 
@@ -344,3 +349,94 @@ async def test_after_signing_out_nobody_is_sent_to_an_address_that_is_not_regist
         assert (await world.browser.get(f"{world.start}/account")).status == 200
     page = await follow(world.browser, _logout(world, post_logout_redirect_uri=LOGOUT))
     assert page.status == 400, "without a hint or a client id it is nobody's address"
+
+
+# ── what conditional access says ────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(slots=True)
+class Door:
+    """The provider in this process, so that what admission says can be chosen. ``verdicts``: the next ones."""
+
+    world: World
+    app: Any
+    verdicts: list[Verdict]
+    asked: list[tuple[Any, Evidence]]
+
+    async def get(self, url: str) -> Answer:
+        parts = urlsplit(url)
+        cookie = "; ".join(f"{name}={value}" for name, value in self.world.browser.cookies.items())
+        headers = {"host": urlsplit(self.world.base).netloc, "cookie": cookie}
+        return await self.app.ask("GET", f"{parts.path}?{parts.query}", None, headers=headers)
+
+    async def authorize(self, **more: str) -> Answer:
+        sent = await self.get(self.world.party.ask(**more).url)
+        return await self.get(sent.headers["location"])
+
+
+@pytest.fixture
+def door(world: World, monkeypatch: pytest.MonkeyPatch) -> Door:
+    made = Door(world, Pages(world.pair.house), [], [])
+
+    async def admit(tx: Any, tenant: Any, user: Any, resource: Any, evidence: Evidence) -> Verdict:
+        made.asked.append((resource, evidence))
+        return made.verdicts.pop(0)
+
+    monkeypatch.setattr(admission, "admit", admit)
+    return made
+
+
+class Pages(InProcess):
+    def __init__(self, house: Any) -> None:
+        self._app = compose.doors(house)
+
+
+ROW = {"id": "p1", "name": "Managers", "result": "block", "report_only": False}
+
+
+@pytest.mark.parametrize(
+    ("outcome", "where", "error", "kept"),
+    [
+        (Outcome.BLOCKED, None, "access_denied", "failure"),
+        (Outcome.FACTOR, "/second-factor?next=", "interaction_required", "interrupted"),
+        (Outcome.PASSKEY, "/second-factor?need=passkey&next=", "interaction_required", "interrupted"),
+        (Outcome.FRESH, "/sign-in?again=1&next=", "login_required", "interrupted"),
+    ],
+)
+async def test_seed_03_what_a_policy_wants_is_asked_for_and_logged(
+    door: Door, outcome: Outcome, where: str | None, error: str, kept: str
+) -> None:
+    world, verdict = door.world, Verdict(outcome, "Managers need more.", (ROW,))
+    door.verdicts += [verdict, verdict]
+    sent = await door.authorize()
+    if where is None:
+        assert sent.status == 403 and b"Managers need more." in sent.body
+    else:
+        assert sent.status == 303 and sent.headers["location"].startswith(world.start + where)
+    silent = (await door.authorize(prompt="none")).headers["location"]
+    assert parse_qs(urlsplit(silent).query)["error"] == [error]
+    (resource, evidence), _ = door.asked
+    assert (resource.id, resource.name) == (str(world.pair.application), "app")
+    assert evidence.methods == {"password", "link"} and evidence.address == "127.0.0.1" and 0 <= evidence.age < 60
+    assert await world.log() == [("ada@contoso.com", kept, "Managers need more.")] * 2
+    async with world.pair.house.database.reading() as tx:
+        sql = "select policies from sign_in where tenant = $1 and resource <> 'portal'"
+        assert [row["policies"] for row in await tx.fetch(sql, world.pair.tenant.id)] == [[ROW], [ROW]]
+
+
+async def test_a_policy_that_wants_every_sign_in_fresh_gets_one_and_no_circle(
+    door: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world, fresh = door.world, Verdict(Outcome.FRESH, "Each time afresh.", (ROW,))
+    door.verdicts += [fresh, fresh, fresh]
+    first = (await door.authorize()).headers["location"]
+    back = parse_qs(urlsplit(first).query)["next"][0]
+    # Not signed in since: asked again.
+    assert (await door.get(back)).headers["location"].startswith(f"{world.start}/sign-in?again=1")
+    await world.set_session("authenticated = clock_timestamp()")
+    assert parse_qs(urlsplit((await door.get(back)).headers["location"]).query)["code"]
+    # An address that is kept says nothing any more after a while.
+    monkeypatch.setattr(authorize, "_FRESH", 0.0)
+    door.verdicts += [fresh]
+    assert (await door.get(back)).headers["location"].startswith(f"{world.start}/sign-in?again=1")
+    assert [outcome for _, outcome, _ in await world.log()] == ["interrupted", "interrupted", "success", "interrupted"]
