@@ -78,6 +78,7 @@ class Settings(BaseSettings):
         None, min_length=32, description="what /metrics asks for, 32 characters at least; unset: there is no /metrics"
     )
     log_days: int = Field(365, ge=1, le=36_600, description="days for which provisioning logs are kept")
+    sign_in_log_days: int = Field(30, ge=1, le=36_600, description="days for which the sign-in log is kept")
     target_requests_at_once: int = Field(
         16, ge=1, le=1000, description="requests under way at a time at one target, at most"
     )

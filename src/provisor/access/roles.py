@@ -25,6 +25,8 @@ ACTIONS = {
     "client.write": "make and delete clients",
     "owner.write": "change the owners of this application",
     "audit.read": "read the audit log",
+    "policy.read": "read conditional access policies and the sign-in log",
+    "policy.write": "change conditional access",
     "workspace.operate": "create and administer workspaces on this installation",
     "workspace.admin": "administer this workspace",
     "workspace.names": "read names and ids in this workspace",
@@ -38,14 +40,29 @@ ROLES: dict[str, frozenset[str]] = {
     "Global Administrator": frozenset(ACTIONS) - {"workspace.admin", "workspace.names"},
     "Application Administrator": frozenset(_READ | _APPLICATION | {"application.write", "client.write"}),
     "User Administrator": frozenset({"directory.read", "directory.write"}),
-    "Global Reader": frozenset(_READ | {"audit.read"}),
+    "Conditional Access Administrator": frozenset({"directory.read", "policy.read", "policy.write"}),
+    "Global Reader": frozenset(_READ | {"audit.read", "policy.read"}),
     "workspace admin": frozenset({"workspace.admin", "workspace.names"}),
     "workspace user": frozenset({"workspace.names"}),
 }
 #: What an owner may do to the applications that they own, on top of their roles.
 APPLICATION_OWNER = frozenset({"application.read", "provisioning.write", "provisioning.run", "owner.write"})
 #: The roles that the directory can give to a user.
-DIRECTORY_ROLES = ("Global Administrator", "Application Administrator", "User Administrator", "Global Reader")
+DIRECTORY_ROLES = (
+    "Global Administrator",
+    "Application Administrator",
+    "User Administrator",
+    "Conditional Access Administrator",
+    "Global Reader",
+)
+#: Entra ID's ids of these roles, by which Microsoft Graph's documents name them.
+ROLE_TEMPLATES = {
+    "Global Administrator": "62e90394-69f5-4237-9190-012177145e10",
+    "Application Administrator": "9b895d92-2cd3-44c7-9d02-a6ac2d5ea5c3",
+    "User Administrator": "fe930be7-5e62-47db-91af-98c3a49a38b1",
+    "Conditional Access Administrator": "b1be1c3e-b65d-4f19-8427-f6fa0d97feb9",
+    "Global Reader": "f2ef992c-3afb-46b9-b7cf-a126ee74c451",
+}
 
 
 def may(actor: Actor, action: str, application: UUID | None = None) -> bool:

@@ -31,7 +31,7 @@ def show_all(
 ) -> None:
     """Show the log, newest first; with --json also what was before and after."""
     session: Session = ctx.obj
-    first, last = _moment("--since", since), _moment("--until", until)
+    first, last = moment("--since", since), moment("--until", until)
 
     async def work(desk: Desk) -> list[dict[str, Any]]:
         from provisor import audit
@@ -83,7 +83,8 @@ def verify(
     session.show(shown, f"{found.sealed} rows are what they were.{waiting}\nHead: {found.head}")
 
 
-def _moment(name: str, text: str | None) -> datetime | None:
+def moment(name: str, text: str | None) -> datetime | None:
+    """The moment that an option says, in this machine's zone unless it names one. Raises Invalid."""
     if text is None:
         return None
     try:

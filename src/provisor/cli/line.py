@@ -37,6 +37,8 @@ _MODULES = {
     "tenant": "tenant",
     "sign-in": "sign_in",
     "role": "sign_in",
+    "sign-ins": "sign_ins",
+    "conditional-access": "conditional_access",
     "client": "client",
     "workspace": "workspace",
     "directory": "directory",

@@ -63,6 +63,7 @@ async def _serve(session: Session, no_worker: bool, **flags: object) -> None:
     from provisor import compose
     from provisor.api import server
     from provisor.audit.sealer import keep_sealed
+    from provisor.directory.sign_in_log import keep_pruned
     from provisor.ending import end
 
     settings = session.settings(**flags)
@@ -85,6 +86,7 @@ async def _serve(session: Session, no_worker: bool, **flags: object) -> None:
         notifying = asyncio.create_task(compose.notifier(house).run())
         working = asyncio.create_task(asyncio.Event().wait() if no_worker else compose.work(house))
         sealing = asyncio.create_task(keep_sealed(house.database))
+        pruning = asyncio.create_task(keep_pruned(house.database, settings.sign_in_log_days))
         serving = asyncio.create_task(
             server.serve(compose.doors(house), sock, tls, ready, proxies=settings.trusted_proxies)
         )
@@ -95,7 +97,7 @@ async def _serve(session: Session, no_worker: bool, **flags: object) -> None:
                 working.result()
             await serving
         finally:
-            await end(working, sealing, notifying, serving)
+            await end(working, sealing, pruning, notifying, serving)
 
 
 @asynccontextmanager

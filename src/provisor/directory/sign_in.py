@@ -7,7 +7,7 @@ and a signed-out session count from the next one on.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
@@ -17,9 +17,9 @@ from provisor import audit
 from provisor.access import passwords, sessions
 from provisor.access.actors import Actor
 from provisor.directory import sign_in_log, users
-from provisor.directory.admission import LINK, PASSWORD, PORTAL
+from provisor.directory.admission import GRANTED, LINK, PASSWORD, PORTAL, Evidence, Outcome, Verdict, admit
 from provisor.directory.edit import QUERIES, Edit, Tenant
-from provisor.directory.sign_in_log import FAILURE, SUCCESS, Attempt
+from provisor.directory.sign_in_log import FAILURE, INTERRUPTED, SUCCESS, Attempt
 from provisor.directory.users import User
 from provisor.refusal import Forbidden, NotFound
 from provisor.storage.pool import Database, Tx
@@ -46,10 +46,14 @@ class Arrival:
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """What the browser keeps: the ``session``'s secret, and one by which it is known at the next sign-in."""
+    """What the browser keeps: the ``session``'s secret, and one by which it is known at the next sign-in.
+
+    Unless the ``verdict`` is granted the session is pending: it is no sign-in before what is asked for is shown.
+    """
 
     session: str
     device: str
+    verdict: Verdict = GRANTED
 
 
 async def set_up_link(work: Edit, user: User) -> str:
@@ -81,6 +85,8 @@ async def set_up(database: Database, tenant: Tenant, value: str, password: str, 
         owner = await link_owner(tx, tenant, value)
     passwords.check(password, owner.upn)
     stored = await passwords.hashed(password)
+    methods = frozenset({PASSWORD, LINK})
+    verdict = await _admitted(database, tenant, owner, visitor, methods)
     async with database.transaction() as tx:
         # The person first, then what is theirs: so does whoever disables them.
         await tx.execute(QUERIES.users_lock, tenant.id, [owner.id])
@@ -88,7 +94,7 @@ async def set_up(database: Database, tenant: Tenant, value: str, password: str, 
             raise NotFound(_VOID)
         user = await _able(tx, tenant, owner.id)
         await _set(tx, tenant, user, stored, visitor)
-        return await _begin(tx, tenant, user, "", "", visitor, {PASSWORD, LINK})
+        return await _begin(tx, tenant, user, "", "", visitor, methods, verdict)
 
 
 async def with_password(
@@ -107,8 +113,10 @@ async def with_password(
             attempt = Attempt(user, PORTAL, visitor.address, frozenset(), FAILURE, _WRONG)
             await sign_in_log.record(tx, tenant, attempt)
         raise Forbidden(_WRONG)
+    methods = frozenset({PASSWORD})
+    verdict = await _admitted(database, tenant, user, visitor, methods)
     async with database.transaction() as tx:
-        return await _begin(tx, tenant, await _able(tx, tenant, user.id), place, device, visitor, {PASSWORD})
+        return await _begin(tx, tenant, await _able(tx, tenant, user.id), place, device, visitor, methods, verdict)
 
 
 async def change_password(
@@ -185,16 +193,38 @@ async def _set(
     await _record(tx, tenant, user, "set password", visitor)
 
 
+async def _admitted(database: Database, tenant: Tenant, user: User, visitor: Actor, methods: frozenset[str]) -> Verdict:
+    """What conditional access says, before anything is kept. Raises Forbidden for whoever is blocked, and logs it."""
+    async with database.transaction() as tx:
+        verdict = await admit(tx, tenant, user, PORTAL, Evidence(methods, 0, visitor.address))
+        if verdict.outcome is Outcome.BLOCKED:
+            attempt = Attempt(user, PORTAL, visitor.address, methods, FAILURE, verdict.sentence, verdict.policies)
+            await sign_in_log.record(tx, tenant, attempt)
+    if verdict.outcome is Outcome.BLOCKED:
+        raise Forbidden(verdict.sentence)
+    return verdict
+
+
 async def _begin(
-    tx: Tx, tenant: Tenant, user: User, place: str, device: str, visitor: Actor, methods: Collection[str]
+    tx: Tx,
+    tenant: Tenant,
+    user: User,
+    place: str,
+    device: str,
+    visitor: Actor,
+    methods: frozenset[str],
+    verdict: Verdict,
 ) -> Begun:
+    granted = verdict.outcome is Outcome.GRANTED
     await passwords.forgive(tx, tenant.realm, str(user.id), place)
     known = await passwords.know(tx, tenant.realm, str(user.id), place, device)
-    value = await sessions.open_session(tx, tenant.realm, str(user.id), methods)
-    await _record(tx, tenant, user, "sign in", visitor)
-    attempt = Attempt(user, PORTAL, visitor.address, frozenset(methods), SUCCESS)
+    value = await sessions.open_session(tx, tenant.realm, str(user.id), methods, pending=not granted)
+    if granted:
+        await _record(tx, tenant, user, "sign in", visitor)
+    outcome = SUCCESS if granted else INTERRUPTED
+    attempt = Attempt(user, PORTAL, visitor.address, methods, outcome, verdict.sentence, verdict.policies)
     await sign_in_log.record(tx, tenant, attempt)
-    return Begun(value, known)
+    return Begun(value, known, verdict)
 
 
 async def _record(tx: Tx, tenant: Tenant, user: User, action: str, visitor: Actor) -> None:

@@ -80,6 +80,7 @@ order by deleted nulls first, id
 for update
 
 -- name: user_purge
+with glass as (delete from break_glass_account where tenant = $1 and user_id = $2)
 delete from directory_user where tenant = $1 and id = $2
 
 -- name: leave_groups
