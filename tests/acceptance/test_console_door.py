@@ -382,6 +382,8 @@ def _filled(pair: Pair, path: str, somebody: Any) -> str:
         "application:uuid": str(pair.application),
         "user:uuid": str(somebody),
         "group:uuid": str(uuid4()),
+        "policy:uuid": str(uuid4()),
+        "number": "1",
         "object": "user",
         "cycle": "1",
         "ordinal": "1",

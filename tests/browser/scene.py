@@ -13,7 +13,20 @@ from visitor import Visitor, sign_in
 from pair import OPS, Pair
 from provisor import compose
 from provisor.access.actors import PROVISOR
-from provisor.directory import applications, assignments, groups, relying_parties, tenants, users
+from provisor.directory import (
+    applications,
+    assignments,
+    conditional_access,
+    groups,
+    policy_words,
+    relying_parties,
+    sign_in_log,
+    tenants,
+    users,
+)
+from provisor.directory.admission import PASSWORD, PORTAL, Evidence, admit
+from provisor.directory.policy_words import Wanted
+from provisor.directory.sign_in_log import SUCCESS, Attempt
 from provisor.workspace import edit as workspace_edit
 from provisor.workspace import groups as teams
 from provisor.workspace import users as accounts
@@ -34,6 +47,8 @@ class Scene:
     team: str
     entry: str
     asks: str
+    policy: UUID
+    signed_in: int
 
     @classmethod
     async def make(cls, pair: Pair, text: str = "Analysts") -> Scene:
@@ -69,7 +84,9 @@ class Scene:
         start = f"{base}/t/{pair.tenant.name}"
         row = next(row for row in await pair.log(ada) if row["action"] == "create")
         entry = f"/logs/{row['number']}/{row['ordinal']}"
-        return cls(pair, start, f"{base}/w/{pair.workspace.name}", ada, group, account["id"], team["id"], entry, asks)
+        policy, signed_in = await _access(pair, ada, seen)
+        console = f"{base}/w/{pair.workspace.name}"
+        return cls(pair, start, console, ada, group, account["id"], team["id"], entry, asks, policy, signed_in)
 
     async def administrator(self, browser: Browser, name: str = "admin@contoso.com", **more: Any) -> Visitor:
         """Somebody, the Global Administrator unless named, signed in to the portal."""
@@ -115,7 +132,17 @@ class Scene:
         more = ("/mappings/user", "/mappings/user?edit=userName", "/mappings/group?add=1", "/attributes/user")
         mapping = ("/mappings/user/scope", "/mappings/group/document", "/mappings/user/try?user=ada@contoso.com")
         openid = (f"/authorize?{self.asks}", "/sign-in?again=1", "/sign-out")
-        return [*people, *others, *openid, *(app + path for path in (*within, *more, *mapping, self.entry))]
+        access = (
+            "/conditional-access",
+            "/conditional-access/new",
+            f"/conditional-access/policies/{self.policy}",
+            "/conditional-access/locations",
+            "/conditional-access/what-if",
+            "/conditional-access/what-if?user=ada@contoso.com&address=192.0.2.7",
+            "/sign-ins",
+            f"/sign-ins/{self.signed_in}",
+        )
+        return [*people, *others, *openid, *access, *(app + path for path in (*within, *more, *mapping, self.entry))]
 
     def console_pages(self) -> list[str]:
         return [
@@ -137,6 +164,27 @@ async def _asks(work: Any, identity: UUID) -> str:
     party, _ = await relying_parties.register(work, app, ["http://localhost/back"], public=True)
     sent = {"client_id": str(party.id), "redirect_uri": "http://localhost/back", "response_type": "code"}
     return urlencode({**sent, "scope": "openid", "code_challenge": "x" * 43, "code_challenge_method": "S256"})
+
+
+async def _access(pair: Pair, ada: UUID, text: str) -> tuple[UUID, int]:
+    """A policy that is warned about, one that is only watched, a network, and a sign-in that both were about."""
+    async with pair.edit() as work:
+        ranges = [{"cidrAddress": "192.0.2.0/24"}, {"cidrAddress": "2001:db8::/32"}]
+        place = {"displayName": text or "Office", "isTrusted": True, "ipRanges": ranges}
+        office = await conditional_access.create_location(work, place)
+        person = await users.by_id(work.tx, pair.tenant, ada)
+        await conditional_access.add_break_glass(work, person)
+        about = {"groups": (str((await users.memberships(work.tx, pair.tenant, ada))[0]["id"]),), "apps": ("All",)}
+        watched = Wanted(f"{text} watched"[:200], "report-only", require="block", locations=(str(office.id),), **about)
+        met = Wanted(f"{text} met"[:200], "on", every="12h", exclude_locations=(str(office.id),), **about)
+        for wanted in (watched, met):
+            given = await policy_words.document(work.tx, pair.tenant, wanted)
+            made = await conditional_access.create_policy(work, given)
+        evidence = Evidence(frozenset({PASSWORD}), 0, "192.0.2.7")
+        verdict = await admit(work.tx, pair.tenant, person, PORTAL, evidence)
+        attempt = Attempt(person, PORTAL, evidence.address, evidence.methods, SUCCESS, text, verdict.policies)
+        await sign_in_log.record(work.tx, pair.tenant, attempt)
+        return made.id, (await sign_in_log.entries(work.tx, pair.tenant, 1))[0]["id"]
 
 
 def _texts(kind: str, text: str) -> dict[str, Any]:
