@@ -218,6 +218,23 @@ async def test_a_second_factor_that_is_lacking_keeps_every_page_shut(pair: Pair)
     assert signed.count("sign in") == 1
 
 
+async def test_a_session_lasts_as_long_as_its_owner_would_be_let_in(pair: Pair) -> None:
+    client = await somebody(pair)
+    page = f"{_start(pair)}/account"
+    for words in ({"require": "block"}, {"require": "mfa"}, {"every": "1h"}, {"every": "every-time"}):
+        made = await policy(pair, **words)
+        async with pair.house.database.transaction() as tx:
+            await tx.execute("update session set authenticated = now() - interval '61 minutes'")
+        turned = await client.get(page)
+        # Every time is asked when somebody comes in, not with every click.
+        assert turned.status == (200 if words.get("every") == "every-time" else 303), words
+        async with pair.edit() as work:
+            await conditional_access.delete_policy(work, made.id)
+        assert (await client.get(page)).status == 200
+    await policy(pair, "Watching", state="report-only", require="block")
+    assert (await client.get(page)).status == 200
+
+
 async def test_the_verdict_comes_with_the_session(pair: Pair) -> None:
     from provisor.directory import sign_in
 

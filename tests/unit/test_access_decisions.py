@@ -147,6 +147,10 @@ def test_blocking_outside_of_the_office_blocks_an_address_that_is_not_known() ->
         (rule(grant=None, frequency=Frequency()), {"age": EVERY_TIME}, ""),
         (rule(grant=None, frequency=Frequency()), {"age": EVERY_TIME + 1}, "fresh"),
         (rule(grant="block", frequency=Frequency()), {"age": EVERY_TIME + 1}, "block"),
+        # Whoever is in may stay, unless a number of hours says how long.
+        (rule(grant=None, frequency=Frequency()), {"age": 40000.0, "within": True}, ""),
+        (rule(grant=None, frequency=Frequency(4, "hours")), {"age": 4 * 3600 + 1, "within": True}, "fresh"),
+        (rule(grant="mfa"), {"within": True}, "mfa"),
     ],
 )
 def test_what_is_asked_for(policy: Policy, shown: dict[str, Any], demand: str) -> None:

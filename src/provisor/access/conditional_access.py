@@ -121,7 +121,11 @@ class Who:
 @dataclass(frozen=True, slots=True)
 class SignIn:
     """What is decided about: ``resources`` are the ids that the one thing they want has, ``address`` is None when it is
-    not known; with ``mfa`` they have shown two factors, ``age`` seconds ago they signed in."""
+    not known; with ``mfa`` they have shown two factors, ``age`` seconds ago they signed in.
+
+    ``within``: they are in already, and it is asked whether they may stay. What asks for a sign-in every time asks when
+    somebody comes in.
+    """
 
     who: Who
     resources: frozenset[str]
@@ -129,6 +133,7 @@ class SignIn:
     mfa: bool = False
     passkey: bool = False
     age: float = 0.0
+    within: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,7 +279,8 @@ def _among(chosen: Selection, found: Collection[str], what: str) -> str:
 def _lacking(policy: Policy, asked: SignIn) -> Demand:
     if policy.grant == "block":
         return "block"
-    if policy.frequency is not None and asked.age > policy.frequency.seconds:
+    frequency = policy.frequency
+    if frequency is not None and asked.age > frequency.seconds and (frequency.value or not asked.within):
         return "fresh"
     if policy.grant == "passkey" and not asked.passkey:
         return "passkey"

@@ -59,11 +59,15 @@ PORTAL: Final = Resource(conditional_access.PORTAL, "Provisor portal")
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """With which ``methods`` somebody has proved who they are, ``age`` seconds ago, and their ``address``."""
+    """With which ``methods`` somebody has proved who they are, ``age`` seconds ago, and their ``address``.
+
+    ``within``: they are in already, and it is asked whether they may stay.
+    """
 
     methods: frozenset[str]
     age: float
     address: str
+    within: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +143,7 @@ def _decided(row: Row, user: User, resource: Resource, evidence: Evidence) -> De
             mfa=two_factors(evidence.methods),
             passkey=PASSKEY in evidence.methods,
             age=evidence.age,
+            within=evidence.within,
         ),
     )
 

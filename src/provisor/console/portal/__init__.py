@@ -57,6 +57,8 @@ from provisor.console.visit import PortalVisit
 from provisor.directory import applications as apps
 from provisor.directory import sign_in as signing_in
 from provisor.directory import tenants
+from provisor.directory.admission import PORTAL as RESOURCE
+from provisor.directory.admission import Evidence, Outcome, admit
 from provisor.refusal import NotFound
 from provisor.storage.pool import Tx
 from provisor.sync.history import quarantine
@@ -122,6 +124,10 @@ class Portal:
     async def recognise(self, tx: Tx, visit: PortalVisit, secret: str) -> bool | None:
         found = await signing_in.arrive(tx, visit.tenant, secret)
         if found is None:
+            return None
+        # A session lasts as long as its owner would still be let in: from here, and so long after they signed in.
+        evidence = Evidence(found.methods, found.age, visit.address, within=True)
+        if (await admit(tx, visit.tenant, found.user, RESOURCE, evidence)).outcome is not Outcome.GRANTED:
             return None
         visit.actor, visit.user, visit.notice = found.actor, found.user, found.notice
         return found.stale

@@ -25,7 +25,7 @@ async def show(visit: PortalVisit) -> Response:
 @PAGE.post("", action="policy.write")
 async def save(visit: PortalVisit) -> Response:
     policy = await policy_form.saved(visit, await _policy(visit))
-    return await visit.done(f"/conditional-access/policies/{policy.id}", "Saved. It counts from the next sign-in on.")
+    return await visit.done(f"/conditional-access/policies/{policy.id}", "Saved.")
 
 
 @PAGE.post("/delete", action="policy.write")
