@@ -14,6 +14,7 @@ from typing import Any
 import aiohttp
 import pytest
 
+from authenticator import add_app, add_passkey, base_of, by_passkey, password, send
 from browser_like import PASSWORD, Client, signed_in, signed_in_to_workspace
 from pair import Pair
 from provisor import compose
@@ -174,8 +175,7 @@ async def test_who_left_a_tenant_gets_in_by_nothing(pair: Pair, way: str) -> Non
     async with pair.edit() as work:
         await tenants.give_role(work, identity, "Global Administrator")
     session = await signed_in(_base(pair), await compose.set_up_link(pair.house, pair.tenant, PROVISOR, NAME))
-    unused = await compose.set_up_link(pair.house, pair.tenant, PROVISOR, NAME)
-    path, _, secret = unused.removeprefix(_base(pair)).partition("?token=")
+    session.base = base_of(pair)
     start = f"/t/{pair.tenant.name}"
 
     async def by_session() -> bool:
@@ -196,7 +196,30 @@ async def test_who_left_a_tenant_gets_in_by_nothing(pair: Pair, way: str) -> Non
         answered = await Client(_base(pair)).post(path, fields, csrf="")
         return bool(answered.status == 303)
 
-    checks: dict[str, Check] = {"session": by_session, "password": by_password, "link": by_link}
+    passkey = await add_passkey(session, pair)
+    app = await add_app(session, pair)
+    # Both end other sessions and links.
+    unused = await compose.set_up_link(pair.house, pair.tenant, PROVISOR, NAME)
+    path, _, secret = unused.removeprefix(_base(pair)).partition("?token=")
+    pending = await password(pair)
+
+    async def by_passkey_alone() -> bool:
+        return (await by_passkey(pair, passkey))[1].status == 303
+
+    async def by_pending_session() -> bool:
+        return bool((await pending.get(f"{start}/second-factor")).status == 200)
+
+    async def by_code() -> bool:
+        answered = await send(pending, pair, "/second-factor/code", code=await app.code())
+        return answered.status == 303 and "/sign-in" not in answered.where
+
+    checks: dict[str, Check] = {
+        "session": by_session,
+        "password": by_password,
+        "link": by_link,
+        "passkey": by_passkey_alone,
+        "pending session": by_pending_session,
+    }
     assert [name for name, accepts in checks.items() if not await accepts()] == []
     await _directory(pair, way)
-    await never_accepted({**checks, "using the link": by_using_the_link})
+    await never_accepted({**checks, "using the link": by_using_the_link, "code": by_code})

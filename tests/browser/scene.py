@@ -32,6 +32,9 @@ from provisor.workspace import groups as teams
 from provisor.workspace import users as accounts
 from provisor.workspace.principals import SERVICE_PRINCIPAL
 
+#: What everybody has for themselves.
+SELF = ("/account", "/account/security-info", "/second-factor", "/second-factor?need=passkey")
+
 
 @dataclass(slots=True)
 class Scene:
@@ -110,7 +113,8 @@ class Scene:
             "/",
             "/leavers",
             "/audit",
-            "/account",
+            "/workers",
+            *SELF,
             "/applications",
             "/applications/new",
             "/applications/new/non-gallery",

@@ -14,6 +14,7 @@ from axe_playwright_python.async_playwright import Axe
 from scene import Scene
 from visitor import Visitor, chromium, needs_browser
 
+from authenticator import add_app, add_passkey, base_of, send, someone, start_of
 from browser_like import signed_in, signed_in_to_workspace
 from installation import Installation
 from pair import OPS, Pair
@@ -32,6 +33,7 @@ async def test_every_page_is_accessible_and_fits(pair: Pair, width: int, scheme:
         administrator = await scene.administrator(browser, width=width, color_scheme=scheme)
         admin = await scene.admin(browser, width=width, color_scheme=scheme)
         faults = await _signed_out(scene, await Visitor.arrive(browser, width=width, color_scheme=scheme), width)
+        faults += await _with_factors(scene, await Visitor.arrive(browser, width=width, color_scheme=scheme), width)
         for visitor, start, paths in (
             (administrator, scene.portal, scene.portal_pages()),
             (admin, scene.console, scene.console_pages()),
@@ -45,6 +47,30 @@ async def test_every_page_is_accessible_and_fits(pair: Pair, width: int, scheme:
 async def _signed_out(scene: Scene, visitor: Visitor, width: int) -> list[str]:
     paths = [f"{scene.portal}/sign-in", f"{scene.console}/sign-in"]
     return [fault for path in paths for fault in await _looked_at(visitor, path, width)]
+
+
+async def _with_factors(scene: Scene, visitor: Visitor, width: int) -> list[str]:
+    """The pages of somebody with an app, passkeys and recovery codes: while they sign in, and when they have."""
+    pair = scene.pair
+    client = await someone(pair, "pia")
+    app = await add_app(client, pair)
+    for name in ("Laptop", "Blue key"):
+        await add_passkey(client, pair, name)
+    await send(client, pair, "/account/security-info/recovery-codes")
+    start = base_of(pair) + start_of(pair)
+    faults = await _looked_at(visitor, f"{start}/sign-in", width)
+    await visitor.type("User principal name *", "pia@contoso.com")
+    await visitor.type("Password *", "correct horse battery")
+    await visitor.press("Sign in")
+    await visitor.heading("Show that it is you")
+    for query in ("", "?need=passkey"):
+        faults += await _looked_at(visitor, f"{start}/second-factor{query}", width)
+    await visitor.page.goto(f"{start}/second-factor")
+    await visitor.type("Code *", await app.code())
+    await visitor.press("Go on")
+    await visitor.heading("Azure Active Directory")
+    faults += await _looked_at(visitor, f"{start}/account/security-info", width)
+    return [*faults, *visitor.complaints]
 
 
 async def _looked_at(visitor: Visitor, address: str, width: int) -> list[str]:

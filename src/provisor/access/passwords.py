@@ -14,6 +14,7 @@ from collections.abc import Callable
 from functools import cache
 from typing import TYPE_CHECKING, Final, TypeVar
 
+from provisor.access import common_passwords
 from provisor.access.sessions import QUERIES, digest, secret
 from provisor.refusal import Forbidden, Invalid, Unavailable
 from provisor.storage.pool import Database, Tx
@@ -38,12 +39,16 @@ _waiting = 0
 
 
 def check(password: str, name: str) -> None:
-    """Refuse a password that is short, long, or made from the name of whose it is. Raises Invalid."""
+    """Refuse a password that is short, long, common, or made from the name of whose it is. Raises Invalid."""
     if len(password) < SHORTEST:
         raise Invalid(f"A password has at least {SHORTEST} characters.")
     if len(password.encode("utf-8", "replace")) > LONGEST:
         raise Invalid(f"A password has at most {LONGEST} bytes.")
-    local = name.partition("@")[0].casefold()
+    local, _, domain = name.casefold().partition("@")
+    if common_passwords.is_common(password, (local, domain, *domain.split("."))):
+        raise Invalid(
+            "That password is one of those that are tried first: use several words that nobody puts together."
+        )
     if len(set(password)) < 4 or (len(local) > 3 and local in password.casefold()):
         raise Invalid("That password is too easy to guess: use several words, and not your own name.")
 
@@ -66,24 +71,28 @@ async def verify(stored: str | None, password: str) -> bool:
     return good and stored is not None
 
 
-async def count_try(database: Database, realm: str, account: str, address: str, device: str) -> str:
+async def count_try(
+    database: Database, realm: str, account: str, address: str, device: str, *, what: str = "", most: int = AT_ACCOUNT
+) -> str:
     """Count a try to sign in before it is looked at, and say from which place it counts.
 
-    ``device`` is what the browser kept from a sign-in before, or empty. Raises Forbidden with how long to wait.
+    ``device`` is what the browser kept from a sign-in before, or empty. Tries of something other than the password
+    (``what``) are counted for themselves, at ``most`` so many. Raises Forbidden with how long to wait.
     """
     if _waiting >= _QUEUE:
         raise Unavailable(_CROWDED)
     async with database.transaction() as tx:
-        await tx.execute(QUERIES.tries_lock, realm, account)
+        counted = account + what
+        await tx.execute(QUERIES.tries_lock, realm, counted)
         known = bool(device) and await tx.fetchval(QUERIES.device_known, realm, account, _device(device))
         place = _device(device) if known else _network(address)
-        row = await tx.fetchrow(QUERIES.tries, realm, account, place)
+        row = await tx.fetchrow(QUERIES.tries, realm, counted, place)
         wait = min(2.0 ** (row["failures"] - FREE_TRIES + 1), LONGEST_WAIT) if row["failures"] >= FREE_TRIES else 0.0
         left = wait - row["since"]
-        if not known and (row["at_place"] >= AT_PLACE or row["at_account"] >= AT_ACCOUNT):
+        if not known and (row["at_place"] >= AT_PLACE or row["at_account"] >= most):
             left = max(left, LONGEST_WAIT)
         if left <= 0:
-            await tx.execute(QUERIES.try_counts, realm, account, place)
+            await tx.execute(QUERIES.try_counts, realm, counted, place)
     if left > 0:
         raise Forbidden(f"Too many tries: wait {_words(left)} and try again.")
     return place

@@ -52,6 +52,16 @@ async def open_session(
     return value
 
 
+async def prove(tx: Tx, value: str, methods: Collection[str], *, pending: bool = False) -> str | None:
+    """The session's owner has just proved who they are by ``methods``: its new secret; None when it has ended.
+
+    The secret before is void, so that nobody who had it shares what was proved now.
+    """
+    fresh = secret()
+    found = await tx.fetchval(QUERIES.session_prove, digest(value), digest(fresh), sorted(methods), pending)
+    return fresh if found is not None else None
+
+
 async def seen(tx: Tx, value: str) -> None:
     await tx.execute(QUERIES.session_seen, digest(value))
 

@@ -16,7 +16,15 @@ Role = Annotated[str, typer.Argument(metavar="ROLE", help="A directory role, lik
 
 def register(root: typer.Typer) -> None:
     root.add_typer(
-        group("Signing in to the console.", link=link, workspace_link=workspace_link, end=end), name="sign-in"
+        group(
+            "Signing in to the console.",
+            link=link,
+            workspace_link=workspace_link,
+            end=end,
+            factors=second_factors,
+            reset_factors=reset_factors,
+        ),
+        name="sign-in",
     )
     root.add_typer(
         group("Directory roles: what somebody may do.", add=_role("add"), remove=_role("remove"), list=roles),
@@ -72,6 +80,40 @@ def end(ctx: typer.Context, user: Upn) -> None:
     session: Session = ctx.obj
     session.run(work)
     session.show({"signedOut": user}, f"{user} is signed out everywhere.")
+
+
+def second_factors(ctx: typer.Context, user: Upn) -> None:
+    """List what somebody can show beside their password: authenticator app, passkeys, recovery codes."""
+
+    async def work(desk: Desk) -> list[dict[str, Any]]:
+        from provisor.access.roles import require
+        from provisor.directory import factors, users
+
+        require(desk.actor, "directory.read")
+        async with desk.house.database.reading() as tx:
+            person = await users.find(tx, desk.tenant, user)
+            have = await factors.of(tx, desk.tenant, person.id)
+        found: list[tuple[Any, ...]] = [("authenticator app", None, have.app, have.app_used)] if have.app else []
+        found += [("passkey", key.name, key.created, key.used) for key in have.passkeys]
+        found += [("recovery codes", f"{have.codes} of {have.made} left", None, None)] if have.made else []
+        return [dict(zip(("factor", "name", "added", "used"), row, strict=True)) for row in found]
+
+    session: Session = ctx.obj
+    session.table(session.run(work), {"factor": "FACTOR", "name": "NAME", "added": "ADDED", "used": "LAST USED"})
+
+
+def reset_factors(ctx: typer.Context, user: Upn) -> None:
+    """Take away all second factors of somebody who has lost them, and sign them out everywhere."""
+
+    async def work(desk: Desk) -> None:
+        from provisor.directory import factors, users
+
+        async with desk.edit() as edit:
+            await factors.reset(edit, await users.find(edit.tx, desk.tenant, user))
+
+    session: Session = ctx.obj
+    session.run(work)
+    session.show({"reset": user}, f"{user} has no second factor any more and is signed out everywhere.")
 
 
 def roles(ctx: typer.Context) -> None:

@@ -41,12 +41,16 @@ class Act:
 
 @dataclass(slots=True)
 class Page:
-    """``name`` is the module's and the template's; ``path`` is below the site's start."""
+    """``name`` is the module's and the template's; ``path`` is below the site's start.
+
+    ``pending``: it is also for those who have yet to show a second factor, and no other page is.
+    """
 
     name: str
     path: str
     action: str | None = None
     public: bool = False
+    pending: bool = False
     acts: list[Act] = field(default_factory=list)
 
     def __post_init__(self) -> None:

@@ -47,6 +47,8 @@ _STATUS: Final[tuple[tuple[type[Refusal], int], ...]] = (
     (Invalid, 400),
     (Unavailable, 503),
 )
+#: What a browser keeps beside its session: the secret by which it is known again.
+DEVICE: Final = "_device"
 #: How long a browser is known again at the next sign-in.
 DEVICE_SECONDS: Final = 365 * 24 * 3600
 
@@ -99,11 +101,11 @@ def cookie(letter: str, name: str, line: Line, what: str = "") -> str:
 
 
 def keep(visit: Visit, letter: str, name: str, secret: str, response: Response, what: str = "") -> Response:
-    """Give the browser a secret to keep; an empty one takes it away. A session ends with the browser."""
+    """Give the browser a secret to keep; an empty one takes it away. All but DEVICE ends with the browser."""
     line = line_of(visit.house, visit.request)
     key = cookie(letter, name, line, what)
     if secret:
-        age = DEVICE_SECONDS if what else None
+        age = DEVICE_SECONDS if what == DEVICE else None
         response.set_cookie(key, secret, max_age=age, path="/", secure=line.secure, httponly=True, samesite="lax")
     else:
         response.delete_cookie(key, path="/", secure=line.secure, httponly=True, samesite="lax")

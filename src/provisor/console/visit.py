@@ -19,6 +19,7 @@ from provisor.console.page import Page
 from provisor.console.templating import render
 from provisor.directory.applications import Application
 from provisor.directory.edit import Tenant, edit
+from provisor.directory.sign_in import Arrival
 from provisor.directory.users import User
 from provisor.workspace.edit import Workspace
 from provisor.workspace.edit import edit as workspace_edit
@@ -133,6 +134,7 @@ class PortalVisit(Visit):
     folder = "portal"
     tenant: Tenant = field(kw_only=True)
     user: User | None = None
+    arrival: Arrival | None = None
     application: Application | None = None
     quarantine: str | None = None
 
@@ -142,6 +144,11 @@ class PortalVisit(Visit):
         if self.user is None:
             raise AssertionError("nobody is signed in")
         return self.user
+
+    @property
+    def pending(self) -> bool:
+        """Whether whoever comes has yet to show a second factor; only pages that say so are opened then."""
+        return self.arrival is not None and self.arrival.pending
 
     @property
     def app(self) -> Application:

@@ -7,7 +7,7 @@ and a signed-out session count from the next one on.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
@@ -16,8 +16,8 @@ from uuid import UUID
 from provisor import audit
 from provisor.access import passwords, sessions
 from provisor.access.actors import Actor
-from provisor.directory import sign_in_log, users
-from provisor.directory.admission import GRANTED, LINK, PASSWORD, PORTAL, Evidence, Outcome, Verdict, admit
+from provisor.directory import factors, sign_in_log, users
+from provisor.directory.admission import LINK, PASSWORD, PORTAL, Evidence, Outcome, Verdict, admit, two_factors
 from provisor.directory.edit import QUERIES, Edit, Tenant
 from provisor.directory.sign_in_log import FAILURE, INTERRUPTED, SUCCESS, Attempt
 from provisor.directory.users import User
@@ -26,6 +26,9 @@ from provisor.storage.pool import Database, Tx
 
 LINK_LIFETIME: Final = timedelta(hours=24)
 _WRONG: Final = "The user name or the password is wrong."
+#: What may ask for more than was shown, and does until it is.
+MORE: Final = frozenset({Outcome.FACTOR, Outcome.PASSKEY})
+GRANTED: Final = Verdict(Outcome.GRANTED)
 _VOID: Final = "This link is not good, or not any more: it was used, or is older than a day. Ask for a new one."
 
 
@@ -33,7 +36,7 @@ _VOID: Final = "This link is not good, or not any more: it was used, or is older
 class Arrival:
     """A request of a session: whose, and what its next page says first (``notice``). ``stale``: note its use.
 
-    ``methods`` are those by which they have proved who they are, ``age`` seconds ago.
+    ``methods`` are those by which they have proved who they are, ``age`` seconds ago; ``pending``: not with enough yet.
     """
 
     actor: Actor
@@ -42,18 +45,21 @@ class Arrival:
     stale: bool
     methods: frozenset[str]
     age: float
+    pending: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Begun:
     """What the browser keeps: the ``session``'s secret, and one by which it is known at the next sign-in.
 
-    Unless the ``verdict`` is granted the session is pending: it is no sign-in before what is asked for is shown.
+    ``verdict`` is what was decided: there is no session when it is to block. A ``pending`` session is no sign-in yet:
+    its owner has to show a second factor, and the browser is not known before.
     """
 
     session: str
     device: str
     verdict: Verdict = GRANTED
+    pending: bool = False
 
 
 async def set_up_link(work: Edit, user: User) -> str:
@@ -85,8 +91,6 @@ async def set_up(database: Database, tenant: Tenant, value: str, password: str, 
         owner = await link_owner(tx, tenant, value)
     passwords.check(password, owner.upn)
     stored = await passwords.hashed(password)
-    methods = frozenset({PASSWORD, LINK})
-    verdict = await _admitted(database, tenant, owner, visitor, methods)
     async with database.transaction() as tx:
         # The person first, then what is theirs: so does whoever disables them.
         await tx.execute(QUERIES.users_lock, tenant.id, [owner.id])
@@ -94,7 +98,7 @@ async def set_up(database: Database, tenant: Tenant, value: str, password: str, 
             raise NotFound(_VOID)
         user = await _able(tx, tenant, owner.id)
         await _set(tx, tenant, user, stored, visitor)
-        return await _begin(tx, tenant, user, "", "", visitor, methods, verdict)
+        return await _begin(tx, tenant, user, "", "", visitor, {PASSWORD, LINK})
 
 
 async def with_password(
@@ -113,10 +117,15 @@ async def with_password(
             attempt = Attempt(user, PORTAL, visitor.address, frozenset(), FAILURE, _WRONG)
             await sign_in_log.record(tx, tenant, attempt)
         raise Forbidden(_WRONG)
-    methods = frozenset({PASSWORD})
-    verdict = await _admitted(database, tenant, user, visitor, methods)
     async with database.transaction() as tx:
-        return await _begin(tx, tenant, await _able(tx, tenant, user.id), place, device, visitor, methods, verdict)
+        return await _begin(tx, tenant, await _able(tx, tenant, user.id), place, device, visitor, {PASSWORD})
+
+
+async def otherwise(
+    tx: Tx, tenant: Tenant, user: User, methods: Collection[str], *, visitor: Actor, device: str
+) -> Begun:
+    """Sign in somebody who has proved who they are otherwise than by a password, by ``methods``."""
+    return await _begin(tx, tenant, user, "", device, visitor, methods)
 
 
 async def change_password(
@@ -162,7 +171,7 @@ async def arrive(tx: Tx, tenant: Tenant, value: str, *, pending: bool = False) -
         return None
     user = users.from_row(row)
     actor = Actor(str(user.id), user.upn, frozenset(row["roles"]), frozenset(row["owns"]))
-    return Arrival(actor, user, row["notice"], row["stale"], frozenset(row["methods"]), row["age"])
+    return Arrival(actor, user, row["notice"], row["stale"], frozenset(row["methods"]), row["age"], pending)
 
 
 async def _stored(tx: Tx, tenant: Tenant, name: str) -> tuple[User | None, str | None]:
@@ -193,38 +202,47 @@ async def _set(
     await _record(tx, tenant, user, "set password", visitor)
 
 
-async def _admitted(database: Database, tenant: Tenant, user: User, visitor: Actor, methods: frozenset[str]) -> Verdict:
-    """What conditional access says, before anything is kept. Raises Forbidden for whoever is blocked, and logs it."""
-    async with database.transaction() as tx:
-        verdict = await admit(tx, tenant, user, PORTAL, Evidence(methods, 0, visitor.address))
-        if verdict.outcome is Outcome.BLOCKED:
-            attempt = Attempt(user, PORTAL, visitor.address, methods, FAILURE, verdict.sentence, verdict.policies)
-            await sign_in_log.record(tx, tenant, attempt)
-    if verdict.outcome is Outcome.BLOCKED:
-        raise Forbidden(verdict.sentence)
-    return verdict
-
-
 async def _begin(
+    tx: Tx, tenant: Tenant, user: User, place: str, device: str, visitor: Actor, methods: Collection[str]
+) -> Begun:
+    """Somebody has proved who they are by ``methods``: a session, which waits for a second factor when there is one."""
+    shown = frozenset(methods)
+    await passwords.forgive(tx, tenant.realm, str(user.id), place)
+    verdict = await admit(tx, tenant, user, PORTAL, Evidence(shown, 0.0, visitor.address))
+    if verdict.outcome is Outcome.BLOCKED:
+        await ended(tx, tenant, user, visitor, shown, FAILURE, verdict, verdict.sentence)
+        return Begun("", "", verdict)
+    pending = verdict.outcome in MORE or (not two_factors(shown) and await factors.has_any(tx, tenant, user.id))
+    value = await sessions.open_session(tx, tenant.realm, str(user.id), shown, pending=pending)
+    if pending:
+        await ended(tx, tenant, user, visitor, shown, INTERRUPTED, verdict, "A second factor is asked for.")
+        return Begun(value, "", verdict, pending=True)
+    known = await passwords.know(tx, tenant.realm, str(user.id), place, device)
+    await completed(tx, tenant, user, visitor, shown, verdict)
+    return Begun(value, known, verdict)
+
+
+async def completed(
+    tx: Tx, tenant: Tenant, user: User, visitor: Actor, methods: frozenset[str], verdict: Verdict
+) -> None:
+    """Somebody is signed in, and with enough: it is written into both logs."""
+    await _record(tx, tenant, user, "sign in", visitor)
+    await ended(tx, tenant, user, visitor, methods, SUCCESS, verdict)
+
+
+async def ended(
     tx: Tx,
     tenant: Tenant,
     user: User,
-    place: str,
-    device: str,
     visitor: Actor,
     methods: frozenset[str],
-    verdict: Verdict,
-) -> Begun:
-    granted = verdict.outcome is Outcome.GRANTED
-    await passwords.forgive(tx, tenant.realm, str(user.id), place)
-    known = await passwords.know(tx, tenant.realm, str(user.id), place, device)
-    value = await sessions.open_session(tx, tenant.realm, str(user.id), methods, pending=not granted)
-    if granted:
-        await _record(tx, tenant, user, "sign in", visitor)
-    outcome = SUCCESS if granted else INTERRUPTED
-    attempt = Attempt(user, PORTAL, visitor.address, methods, outcome, verdict.sentence, verdict.policies)
+    outcome: str,
+    verdict: Verdict = GRANTED,
+    reason: str = "",
+) -> None:
+    """Write into the sign-in log how far a sign-in to the portal came."""
+    attempt = Attempt(user, PORTAL, visitor.address, methods, outcome, reason, verdict.policies)
     await sign_in_log.record(tx, tenant, attempt)
-    return Begun(value, known, verdict)
 
 
 async def _record(tx: Tx, tenant: Tenant, user: User, action: str, visitor: Actor) -> None:

@@ -39,6 +39,8 @@ from provisor.console.portal import (
     properties,
     provisioning,
     roles,
+    second_factor,
+    security_info,
     set_up,
     sign_in,
     sign_in_entry,
@@ -72,7 +74,9 @@ class Portal:
             set_up,
             authorize,
             sign_out,
+            second_factor,
             account,
+            security_info,
             home,
             leavers,
             users,
@@ -123,6 +127,8 @@ class Portal:
 
     async def recognise(self, tx: Tx, visit: PortalVisit, secret: str) -> bool | None:
         found = await signing_in.arrive(tx, visit.tenant, secret)
+        if found is None and visit.page.pending:
+            found = await signing_in.arrive(tx, visit.tenant, secret, pending=True)
         if found is None:
             return None
         # A session lasts as long as its owner would still be let in: from here, and so long after they signed in.
@@ -130,6 +136,7 @@ class Portal:
         if (await admit(tx, visit.tenant, found.user, RESOURCE, evidence)).outcome is not Outcome.GRANTED:
             return None
         visit.actor, visit.user, visit.notice = found.actor, found.user, found.notice
+        visit.actor, visit.user, visit.notice, visit.arrival = found.actor, found.user, found.notice, found
         return found.stale
 
     async def look(self, tx: Tx, visit: PortalVisit) -> UUID | None:

@@ -7,7 +7,7 @@ from starlette.responses import Response
 from provisor.console.page import Page
 from provisor.console.portal.sign_in import device, leave
 from provisor.console.visit import PortalVisit
-from provisor.directory import sign_in
+from provisor.directory import factors, sign_in
 from provisor.refusal import Invalid
 
 PAGE = Page("account", "/account", action="account.own")
@@ -15,7 +15,9 @@ PAGE = Page("account", "/account", action="account.own")
 
 @PAGE.get
 async def show(visit: PortalVisit) -> Response:
-    return visit.render()
+    async with visit.house.database.reading() as tx:
+        have = await factors.of(tx, visit.tenant, visit.me.id)
+    return visit.render(have=have, factors_in_words=factors.in_words(have))
 
 
 @PAGE.post("/password")

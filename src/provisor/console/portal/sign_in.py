@@ -3,33 +3,39 @@
 from __future__ import annotations
 
 from typing import Final
+from urllib.parse import urlencode
 
 import structlog
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 
 from provisor.access import sessions
 from provisor.console import site
 from provisor.console.page import Page
+from provisor.console.portal.proving import needed_party, party
 from provisor.console.visit import PortalVisit
-from provisor.directory import sign_in
-from provisor.refusal import Refusal
+from provisor.directory import second_factor, sign_in
+from provisor.refusal import Forbidden, Refusal
 
 #: The first part of the portal's addresses.
 LETTER: Final = "t"
 _LOG = structlog.get_logger("provisor.console")
-PAGE = Page("sign_in", "/sign-in", public=True)
+_CHALLENGE: Final = "_challenge"
+PAGE = Page("sign_in", "/sign-in", public=True, pending=True)
 
 
 @PAGE.get
 async def show(visit: PortalVisit) -> Response:
     """Whoever is signed in goes on, unless they are to sign in ``again``."""
     wanted, again = visit.query("next"), visit.query("again") == "1"
+    if visit.pending and not again:
+        return visit.go("/second-factor" + _after(wanted))
     if visit.signed_in and not again:
         return visit.go(wanted.removeprefix(visit.start) if stays(visit.start, wanted) else "/")
     async with visit.house.database.reading() as tx:
         ready = await sign_in.is_set_up(tx, visit.tenant)
     name = visit.query("hint")[:256] or (visit.me.upn if visit.signed_in else "")
-    return visit.render(ready=ready, next=wanted, ended=visit.query("ended") == "1", again=again, name=name)
+    ended = visit.query("ended") == "1"
+    return visit.render(ready=ready, next=wanted, ended=ended, again=again, name=name, party=party(visit))
 
 
 @PAGE.post()
@@ -43,11 +49,34 @@ async def submit(visit: PortalVisit) -> Response:
         # Who it was is left out: people type passwords into the wrong field.
         _LOG.warning("sign-in refused", tenant=visit.tenant.name, address=visit.address)
         raise
-    if visit.signed_in:
-        # A session that has been proved again is another one.
-        async with visit.house.database.transaction() as tx:
-            await sessions.close(tx, visit.secret)
+    await _instead(visit)
     return begin(visit, begun, visit.form.text("next"))
+
+
+@PAGE.post("/passkey/options")
+async def passkey_options(visit: PortalVisit) -> Response:
+    """What the browser's script asks an authenticator for."""
+    holder = sessions.secret()
+    options = await second_factor.ask_anybody(visit.house.database, holder, needed_party(visit))
+    return site.keep(visit, LETTER, visit.tenant.name, holder, JSONResponse(options), _CHALLENGE)
+
+
+@PAGE.post("/passkey")
+async def passkey(visit: PortalVisit) -> Response:
+    line = site.line_of(visit.house, visit.request)
+    holder = visit.request.cookies.get(site.cookie(LETTER, visit.tenant.name, line, _CHALLENGE), "")
+    begun = await second_factor.sign_in_with_passkey(
+        visit.house.database,
+        visit.tenant,
+        needed_party(visit),
+        holder,
+        visit.form.raw("answer"),
+        visitor=visit.actor,
+        device=device(visit),
+    )
+    await _instead(visit)
+    response = begin(visit, begun, visit.form.text("next"))
+    return site.keep(visit, LETTER, visit.tenant.name, "", response, _CHALLENGE)
 
 
 @PAGE.post("/end")
@@ -60,14 +89,24 @@ async def end(visit: PortalVisit) -> Response:
 def device(visit: PortalVisit) -> str:
     """What this browser kept of a sign-in before."""
     line = site.line_of(visit.house, visit.request)
-    return visit.request.cookies.get(site.cookie(LETTER, visit.tenant.name, line, "_device"), "")
+    return visit.request.cookies.get(site.cookie(LETTER, visit.tenant.name, line, site.DEVICE), "")
 
 
 def begin(visit: PortalVisit, begun: sign_in.Begun, wanted: str = "") -> Response:
-    """Give the browser its session and go on to where it was going."""
-    response = visit.go(wanted.removeprefix(visit.start) if stays(visit.start, wanted) else "/")
+    """Give the browser its session and go on to where it was going; by way of a second factor if one is asked for.
+
+    Raises Forbidden for what was decided to be blocked.
+    """
+    if not begun.session:
+        raise Forbidden(begun.verdict.sentence or "You may not sign in here.")
+    if begun.pending:
+        response = visit.go("/second-factor" + _after(wanted))
+    else:
+        response = visit.go(wanted.removeprefix(visit.start) if stays(visit.start, wanted) else "/")
     site.keep(visit, LETTER, visit.tenant.name, begun.session, response)
-    return site.keep(visit, LETTER, visit.tenant.name, begun.device, response, "_device")
+    if not begun.device:
+        return response
+    return site.keep(visit, LETTER, visit.tenant.name, begun.device, response, site.DEVICE)
 
 
 def leave(visit: PortalVisit) -> Response:
@@ -78,3 +117,14 @@ def leave(visit: PortalVisit) -> Response:
 def stays(start: str, wanted: str) -> bool:
     """Whether an address to go on to is a page below ``start``, and not another site dressed up as one."""
     return wanted.startswith(start + "/") and not any(char in wanted for char in "\\\r\n\t") and "//" not in wanted
+
+
+def _after(wanted: str) -> str:
+    return "?" + urlencode({"next": wanted}) if wanted else ""
+
+
+async def _instead(visit: PortalVisit) -> None:
+    """Whoever signs in again has one session in this browser, the new one."""
+    if visit.signed_in:
+        async with visit.house.database.transaction() as tx:
+            await sessions.close(tx, visit.secret)

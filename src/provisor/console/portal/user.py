@@ -7,7 +7,7 @@ from starlette.responses import Response
 from provisor.console.fields import changed
 from provisor.console.page import Page
 from provisor.console.visit import PortalVisit
-from provisor.directory import users
+from provisor.directory import factors, users
 from provisor.provisioning.source_names import USER_ATTRIBUTES
 from provisor.refusal import Invalid
 
@@ -24,8 +24,18 @@ async def show(visit: PortalVisit) -> Response:
         apps = await users.assigned_to(tx, visit.tenant, user.id)
         manager = user.doc.get("manager")
         above = await users.find(tx, visit.tenant, manager) if manager else None
+        have = await factors.of(tx, visit.tenant, user.id)
     more = [name for name in USER_ATTRIBUTES if name not in (*FIRST, "accountEnabled", "manager")]
-    return visit.render(user=user, groups=groups, apps=apps, above=above, first=FIRST, more=more)
+    return visit.render(
+        user=user,
+        groups=groups,
+        apps=apps,
+        above=above,
+        first=FIRST,
+        more=more,
+        have=have,
+        factors_in_words=factors.in_words(have),
+    )
 
 
 @PAGE.post("", action="directory.write")
@@ -50,6 +60,15 @@ async def state(visit: PortalVisit) -> Response:
             raise Invalid("Nothing was chosen.")
     after = "/users" if wanted == "purge" else f"/users/{identity}"
     return await visit.done(after, f"{user.upn} is {_SAID[wanted]}.")
+
+
+@PAGE.post("/reset-factors", action="role.write")
+async def reset_factors(visit: PortalVisit) -> Response:
+    identity = visit.parameter("user")
+    async with visit.edit() as edit:
+        user = await users.by_id(edit.tx, visit.tenant, identity)
+        await factors.reset(edit, user)
+    return await visit.done(f"/users/{identity}", f"{user.upn} has no second factor any more and is signed out.")
 
 
 _STEPS = {"delete": users.recycle, "restore": users.restore, "purge": users.purge}

@@ -15,6 +15,10 @@ delete from session where realm = $1 and subject = any($2::text[]) and hash is d
 -- name: session_seen
 update session set seen = now() where hash = $1
 
+-- name: session_prove
+-- Its owner has proved more: another secret, and what was proved. Nothing when the session has ended meanwhile.
+update session set hash = $2, methods = $3, pending = $4, authenticated = now(), seen = now() where hash = $1 returning hash
+
 -- name: session_notice
 update session set notice = $2 where hash = $1
 

@@ -80,7 +80,10 @@ order by deleted nulls first, id
 for update
 
 -- name: user_purge
-with glass as (delete from break_glass_account where tenant = $1 and user_id = $2)
+with glass as (delete from break_glass_account where tenant = $1 and user_id = $2),
+     apps as (delete from authenticator_app where tenant = $1 and user_id = $2),
+     keys as (delete from passkey where tenant = $1 and user_id = $2),
+     codes as (delete from recovery_code where tenant = $1 and user_id = $2)
 delete from directory_user where tenant = $1 and id = $2
 
 -- name: leave_groups
@@ -190,7 +193,7 @@ select exists (
 
 -- name: arrival
 -- Whose session it is, with all that decides what they may do; nobody when it or the person has ended. $7: whether it is
--- that of somebody who has yet to show a second factor.
+-- that of somebody who has yet to show a second factor, who has ten minutes.
 select s.notice, s.methods, extract(epoch from now() - s.authenticated)::double precision as age, s.seen < now() - make_interval(secs => $6) as stale,
        u.id, u.upn, u.enabled, u.deleted, u.doc,
        array(select role from directory_role r where r.tenant = u.tenant and r.user_id = u.id) as roles,
@@ -198,7 +201,8 @@ select s.notice, s.methods, extract(epoch from now() - s.authenticated)::double 
 from session s
 join directory_user u on u.tenant = $1 and u.id = s.subject::uuid
 where s.hash = $2 and s.realm = $3 and s.opened > now() - make_interval(secs => $4)
-  and s.seen > now() - make_interval(secs => $5) and s.pending = $7 and u.enabled and u.deleted is null
+  and s.seen > now() - make_interval(secs => $5) and s.pending = $7
+  and (not s.pending or s.opened > now() - interval '10 minutes') and u.enabled and u.deleted is null
 
 -- name: users_page
 -- Users by name, those with a part of a name when one is given, and those (en- or) disabled when it is asked. In the recycle
