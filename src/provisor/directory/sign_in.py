@@ -25,6 +25,7 @@ from provisor.refusal import Forbidden, NotFound
 from provisor.storage.pool import Database, Tx
 
 LINK_LIFETIME: Final = timedelta(hours=24)
+_FACTOR: Final = "A second factor is asked for."
 _WRONG: Final = "The user name or the password is wrong."
 #: What may ask for more than was shown, and does until it is.
 MORE: Final = frozenset({Outcome.FACTOR, Outcome.PASSKEY})
@@ -91,6 +92,7 @@ async def set_up(database: Database, tenant: Tenant, value: str, password: str, 
         owner = await link_owner(tx, tenant, value)
     passwords.check(password, owner.upn)
     stored = await passwords.hashed(password)
+    await _refuse_blocked(database, tenant, owner, visitor, frozenset({PASSWORD, LINK}))
     async with database.transaction() as tx:
         # The person first, then what is theirs: so does whoever disables them.
         await tx.execute(QUERIES.users_lock, tenant.id, [owner.id])
@@ -202,6 +204,18 @@ async def _set(
     await _record(tx, tenant, user, "set password", visitor)
 
 
+async def _refuse_blocked(
+    database: Database, tenant: Tenant, user: User, visitor: Actor, methods: frozenset[str]
+) -> None:
+    """Whoever would be blocked keeps their link for another place. Raises Forbidden, and logs it."""
+    async with database.transaction() as tx:
+        verdict = await admit(tx, tenant, user, PORTAL, Evidence(methods, 0.0, visitor.address))
+        if verdict.outcome is Outcome.BLOCKED:
+            await ended(tx, tenant, user, visitor, methods, FAILURE, verdict, verdict.sentence)
+    if verdict.outcome is Outcome.BLOCKED:
+        raise Forbidden(verdict.sentence)
+
+
 async def _begin(
     tx: Tx, tenant: Tenant, user: User, place: str, device: str, visitor: Actor, methods: Collection[str]
 ) -> Begun:
@@ -215,7 +229,7 @@ async def _begin(
     pending = verdict.outcome in MORE or (not two_factors(shown) and await factors.has_any(tx, tenant, user.id))
     value = await sessions.open_session(tx, tenant.realm, str(user.id), shown, pending=pending)
     if pending:
-        await ended(tx, tenant, user, visitor, shown, INTERRUPTED, verdict, "A second factor is asked for.")
+        await ended(tx, tenant, user, visitor, shown, INTERRUPTED, verdict, verdict.sentence or _FACTOR)
         return Begun(value, "", verdict, pending=True)
     known = await passwords.know(tx, tenant.realm, str(user.id), place, device)
     await completed(tx, tenant, user, visitor, shown, verdict)

@@ -133,9 +133,10 @@ class Portal:
             return None
         # A session lasts as long as its owner would still be let in: from here, and so long after they signed in.
         evidence = Evidence(found.methods, found.age, visit.address, within=True)
-        if (await admit(tx, visit.tenant, found.user, RESOURCE, evidence)).outcome is not Outcome.GRANTED:
-            return None
-        visit.actor, visit.user, visit.notice = found.actor, found.user, found.notice
+        if not found.pending:
+            verdict = await admit(tx, visit.tenant, found.user, RESOURCE, evidence)
+            if verdict.outcome is not Outcome.GRANTED:
+                return None
         visit.actor, visit.user, visit.notice, visit.arrival = found.actor, found.user, found.notice, found
         return found.stale
 
