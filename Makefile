@@ -6,7 +6,7 @@ STAMP := .venv/installed
 CHROMIUM := apt-get install -y -qq --no-install-recommends chromium
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo serve test browser screens check bench bench-engine fuzz simulate kill format
+.PHONY: help install demo serve test browser screens check bench bench-engine fuzz simulate kill format reference wheel test-wheel
 
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -71,3 +71,16 @@ bench-engine: $(STAMP) ## cycles of SCALE ("S G"; also M, L), against the same r
 format: $(STAMP)
 	@$(BIN)/ruff format --quiet .
 	@$(BIN)/ruff check --quiet --fix .
+
+reference: $(STAMP) ## the pages that are written from the code: commands, man page, functions, routes
+	@for page in command_reference man_page expression_reference graph_routes; do $(BIN)/python tests/house/$$page.py || exit 1; done
+
+# The same commit makes the same bytes, whenever and wherever.
+export SOURCE_DATE_EPOCH ?= $(or $(shell git log -1 --format=%ct 2> /dev/null),1580601600)
+
+wheel: $(STAMP) ## dist/provisor-….whl with all that the program needs; the same commit gives the same bytes
+	@rm -f dist/provisor-*.whl
+	@$(BIN)/python -m hatchling build -t wheel
+
+test-wheel: $(STAMP) ## the wheel in a virtual environment of its own, with the locked requirements and nothing of this folder
+	@WHEEL_ALONE=1 $(BIN)/python -m pytest tests/acceptance/test_wheel.py

@@ -6,13 +6,14 @@ import re
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
+import command_reference
 import graph_routes
+import man_page
+from command_tree import commands as _commands
 from expression_reference import PLACE, functions
 
 from installation import Installation, installation
-from provisor.cli.line import _application
 from provisor.config import Settings
 
 ROOT = Path(__file__).parents[2]
@@ -29,7 +30,7 @@ def test_every_command_is_described_with_its_options_and_no_other() -> None:
     text = (ROOT / "docs/reference/commands.md").read_text()
     parts = re.split(r"^### `provisor ([^`]+)`$", text, flags=re.MULTILINE)
     described = dict(zip(parts[1::2], parts[2::2], strict=True))
-    commands = dict(_commands(_application(None), ()))
+    commands = _commands()
     assert described.keys() == commands.keys()
     for name, command in commands.items():
         options = {option for parameter in command.params for option in parameter.opts if option.startswith("--")}
@@ -37,16 +38,8 @@ def test_every_command_is_described_with_its_options_and_no_other() -> None:
             assert option in described[name], f"{name} {option}"
 
 
-def _commands(command: Any, path: tuple[str, ...]) -> Any:
-    if not hasattr(command, "commands"):
-        yield " ".join(path), command
-        return
-    for name, inner in command.commands.items():
-        yield from _commands(inner, (*path, name))
-
-
 def test_every_command_that_the_documents_show_exists() -> None:
-    commands = dict(_commands(_application(None), ()))
+    commands = _commands()
     firsts = {name.split()[0] for name in commands}
     for path in [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]:
         for shown in re.findall(r"provisor ((?:[a-z-]+ ?)+)", path.read_text()):
@@ -137,3 +130,28 @@ def test_the_language_reference_is_what_the_table_says() -> None:
 def test_the_table_of_graph_is_that_of_its_routes() -> None:
     text = graph_routes.PLACE.read_text()
     assert text[text.index(graph_routes.START) :] == graph_routes.table(), "run python tests/house/graph_routes.py"
+
+
+def test_the_page_of_commands_and_the_manual_page_are_what_the_commands_take() -> None:
+    text = command_reference.PLACE.read_text()
+    assert command_reference.page(text) == text, "run make reference"
+    assert man_page.PLACE.read_text() == man_page.page(), "run make reference"
+
+
+def test_a_new_command_gets_its_place_and_an_old_one_goes() -> None:
+    text = command_reference.PLACE.read_text()
+    without = text.replace("### `provisor app stop`", "### `provisor app halt`").replace(
+        "Provisioning Status Off;", "Was;"
+    )
+    again = command_reference.page(without)
+    assert "app halt" not in again
+    assert again.index("### `provisor app stop`") > again.index("### `provisor app mappings import`")
+
+
+def test_what_an_author_wrote_about_a_command_stays() -> None:
+    text = command_reference.PLACE.read_text()
+    stale = text.replace("[--host HOST]", "[--hosts HOSTS]").replace("      --port PORT", "      --ports PORT")
+    assert stale != text
+    assert command_reference.page(stale) == text
+    for words in ("needs `--force` (it is the same system", "[Clients](../howto/clients.md): programs", "~/.bashrc"):
+        assert words in text

@@ -8,7 +8,8 @@ import sys
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import import_module
-from typing import Any
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 from typer.exceptions import TyperException
@@ -26,7 +27,7 @@ OPTIONS = {
     "--as": "acting_as",
 }
 GLOBAL_HELP = (
-    "Global options, before or after any command: --data FOLDER, --database-url URL, --tenant NAME, --as UPN, --json. "
+    "The options above stand before or after any command. "
     "Settings also come from provisor.toml and PROVISOR_* variables: docs/reference/settings.md."
 )
 
@@ -60,6 +61,7 @@ _MODULES = {
     "expression": "expression",
     "serve": "serve",
     "worker": "serve",
+    "completion": "completion",
 }
 
 
@@ -128,10 +130,25 @@ def _application(word: str | None) -> Any:
         add_completion=True, no_args_is_help=True, help="Identity provisioning, both ends.", epilog=GLOBAL_HELP
     )
     # With a callback typer keeps the command's word even when there is one command only.
-    root.callback()(lambda: None)
+    root.callback()(_everywhere)
     for module in [_MODULES[word]] if word in _MODULES else dict.fromkeys(_MODULES.values()):
         import_module(f"provisor.cli.{module}").register(root)
     return typer.main.get_command(root)
+
+
+def _everywhere(
+    data: Annotated[Path | None, typer.Option(metavar="FOLDER", help="The data folder.")] = None,
+    database_url: Annotated[
+        str | None, typer.Option(metavar="URL", help="A PostgreSQL of your own instead of the embedded one.")
+    ] = None,
+    tenant: Annotated[str | None, typer.Option(metavar="NAME", help="The tenant to work on.")] = None,
+    acting_as: Annotated[
+        str | None, typer.Option("--as", metavar="UPN", help="User principal name of whom to act as.")
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+) -> None:
+    """The global options, for help and completion: ``parse`` has taken them out before typer reads a line."""
 
 
 def _usage(error: Any) -> str:
