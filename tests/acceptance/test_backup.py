@@ -12,6 +12,7 @@ from installation import Installation, installation
 from pair import Pair
 from provisor import compose
 from provisor.config import Settings
+from provisor.storage.postgres import client
 from provisor.storage.queries import queries
 
 
@@ -121,3 +122,27 @@ def test_what_cannot_be_restored_is_refused_and_nothing_is_lost(own: Installatio
         "A server or another command works on this database: stop it first."
     )
     assert [row["name"] for row in own.json("app", "list")] == ["Jira"]
+
+
+def test_a_database_is_found_by_its_socket_and_its_password_stands_on_no_command_line(
+    own: Installation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The programs are PostgreSQL's, behind scripts that note how they were called."""
+    own.serve()
+    noted = tmp_path / "noted"
+
+    def noting(name: str) -> str:
+        script = tmp_path / name
+        script.write_text(f'#!/bin/sh\necho "$@ | $PGPASSWORD" >> {noted}\nexec {client(name)} "$@"\n')
+        script.chmod(0o755)
+        return str(script)
+
+    monkeypatch.setattr("provisor.storage.backup.client", noting)
+    for number, (before, user) in enumerate((("postgresql://", "provisor"), ("postgresql://provisor:pa%2Fss@", ""))):
+        more = f"&user={user}" if user else ""
+        url = f"{before}/provisor?host={own.folder}/run{more}"
+        own.run("--database-url", url, "backup", str(tmp_path / f"file{number}"))
+    said = [line for line in noted.read_text().splitlines() if "--dbname=" in line]
+    assert f"--dbname=postgresql:///provisor?host={own.folder}/run&user=provisor " in said[0]
+    assert f"--dbname=postgresql://provisor@/provisor?host={own.folder}/run " in said[1]
+    assert said[1].endswith("| pa/ss") and "pa%2Fss" not in said[1]

@@ -10,7 +10,7 @@ import asyncio
 import os
 from pathlib import Path
 from typing import Final
-from urllib.parse import unquote, urlsplit, urlunsplit
+from urllib.parse import unquote, urlsplit
 
 from provisor.refusal import Conflict, Invalid, Unavailable
 from provisor.storage.postgres import client
@@ -62,15 +62,24 @@ def check(path: Path) -> None:
         raise Invalid(f"{path} is no backup that provisor backup made.")
 
 
+def _apart(dsn: str) -> tuple[str, str | None]:
+    """A database's address without its password, and that. All else stays as it is written: put together anew, an
+    address without a host (``postgresql:///name?host=/run``) would lose its slashes."""
+    address = urlsplit(dsn)
+    if address.password is None:
+        return dsn, None
+    user = f"{address.username}@" if address.username else ""
+    rest = dsn.partition("://")[2].removeprefix(address.netloc)
+    return f"{address.scheme}://{user}{address.netloc.rpartition('@')[2]}{rest}", unquote(address.password)
+
+
 async def _run(program: str, dsn: str | None, *words: str) -> None:
     environment = {**os.environ, "PGCONNECT_TIMEOUT": "10"}
     if dsn is not None:
-        address = urlsplit(dsn)
-        if address.password is not None:
-            environment["PGPASSWORD"] = unquote(address.password)
-            user = f"{address.username}@" if address.username else ""
-            address = address._replace(netloc=user + address.netloc.rpartition("@")[2])
-        words = (f"--dbname={urlunsplit(address)}", *words)
+        open_dsn, password = _apart(dsn)
+        if password is not None:
+            environment["PGPASSWORD"] = password
+        words = (f"--dbname={open_dsn}", *words)
     process = await asyncio.create_subprocess_exec(
         client(program), *words, env=environment, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE
     )
