@@ -54,7 +54,8 @@ class Settings(BaseSettings):
         frozenset(), description="hosts that provisioning may reach over http; loopback is always allowed"
     )
     trusted_proxies: Annotated[frozenset[str], NoDecode] = Field(
-        frozenset(), description="addresses of proxies whose X-Forwarded-For and X-Forwarded-Proto are believed"
+        frozenset(),
+        description="addresses or networks of proxies whose X-Forwarded-For and X-Forwarded-Proto are believed",
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="what the server logs, at least"

@@ -156,10 +156,13 @@ async def test_the_cookie_is_out_of_reach_and_the_database_does_not_have_it(pair
     assert any(row["hash"] == sessions.digest(morsel.value) for row in rows)
 
 
-async def test_behind_a_trusted_proxy_the_cookie_is_secure_and_plain_http_from_elsewhere_is_refused() -> None:
+@pytest.mark.parametrize("proxies", ['["127.0.0.1"]', '["10.20.0.0/24", "127.0.0.0/8"]'])
+async def test_behind_a_trusted_proxy_the_cookie_is_secure_and_plain_http_from_elsewhere_is_refused(
+    proxies: str,
+) -> None:
     with installation() as made:
         (made.folder).mkdir(mode=0o700)
-        (made.folder / "provisor.toml").write_text('trusted_proxies = ["127.0.0.1"]')
+        (made.folder / "provisor.toml").write_text(f"trusted_proxies = {proxies}")
         base = await to_thread(made.serve)
         path, _, token = (await to_thread(made.run, "sign-in", "link")).removeprefix(base).partition("?token=")
         fields = {"token": token, "password": PASSWORD, "again": PASSWORD}
