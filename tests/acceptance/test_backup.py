@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -146,3 +147,31 @@ def test_a_database_is_found_by_its_socket_and_its_password_stands_on_no_command
     assert f"--dbname=postgresql:///provisor?host={own.folder}/run&user=provisor " in said[0]
     assert f"--dbname=postgresql://provisor@/provisor?host={own.folder}/run " in said[1]
     assert said[1].endswith("| pa/ss") and "pa%2Fss" not in said[1]
+
+
+async def test_a_restore_that_the_database_refuses_says_why_and_changes_nothing(own: Installation) -> None:
+    file = str(own.folder.parent / "file")
+    await asyncio.to_thread(own.run, "backup", file)
+    await asyncio.to_thread(own.run, "app", "create", "Later")
+    async with compose.opened(Settings(data=own.folder)) as house, house.database.transaction() as tx:
+        await tx.execute("create view somebodys as select * from tenant")
+    said = await asyncio.to_thread(own.refused, "restore", file, "--replace")
+    assert said.startswith("psql failed: ") and "cannot drop" in said
+    assert [row["name"] for row in await asyncio.to_thread(own.json, "app", "list")] == ["Later"]
+
+
+def test_a_restore_says_nothing_that_a_server_before_postgresql_17_does_not_know(
+    own: Installation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, noted = tmp_path / "file", tmp_path / "noted"
+    own.run("app", "create", "Jira")
+    own.run("backup", str(file))
+    psql = tmp_path / "psql"
+    psql.write_text(f'#!/bin/sh\ntee {noted} | {client("psql")} "$@"\n')
+    psql.chmod(0o755)
+    monkeypatch.setattr("provisor.storage.backup.client", lambda name: str(psql) if name == "psql" else client(name))
+    own.run("restore", str(file), "--replace")
+    told = subprocess.run([client("pg_restore"), "--file=-", str(file)], capture_output=True, text=True, check=True)
+    assert "transaction_timeout" in told.stdout and "COPY public.tenant " in told.stdout
+    assert "transaction_timeout" not in noted.read_text() and "COPY public.tenant " in noted.read_text()
+    assert [row["name"] for row in own.json("app", "list")] == ["Jira"]
