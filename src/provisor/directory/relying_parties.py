@@ -148,9 +148,11 @@ async def of_application(tx: Tx, tenant: Tenant, app: Application) -> RelyingPar
 
 async def find(tx: Tx, tenant: Tenant, client: str) -> RelyingParty:
     """The relying party with this client id. Raises NotFound."""
-    row = None
-    if re.fullmatch(r"[0-9a-fA-F-]{36}", client):
-        row = await tx.fetchrow(QUERIES.party_called, tenant.id, client.lower())
+    try:
+        identity: UUID | None = UUID(client)
+    except ValueError:
+        identity = None
+    row = await tx.fetchrow(QUERIES.party_called, tenant.id, identity) if str(identity) == client.lower() else None
     if row is None:
         raise NotFound("No application with this client_id asks this tenant who somebody is.")
     return _from_row(row)

@@ -31,7 +31,7 @@ where p.tenant = $1 and p.application = $2
 -- name: party_called
 select p.id, coalesce(a.name, p.name) as name, p.secret, p.redirects, p.logouts, p.workspace, p.application
 from relying_party p left join application a on a.tenant = p.tenant and a.id = p.application
-where p.tenant = $1 and p.id::text = $2
+where p.tenant = $1 and p.id = $2
 
 -- name: parties
 select p.id, coalesce(a.name, p.name) as name, p.secret, p.redirects, p.logouts, p.workspace, p.application
