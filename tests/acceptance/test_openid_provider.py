@@ -10,6 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import pytest_asyncio
+import requests
 
 from browser_like import Client
 from in_process import Answer, InProcess
@@ -282,6 +283,22 @@ async def test_a_program_on_somebodys_machine_is_let_on_by_them_each_time(world:
         assert script.headers["HX-Redirect"].startswith(party.redirect + "?")
     quiet = answer(await party.ask(prompt="none").carried(world.browser), party.redirect)
     assert quiet["error"] == "consent_required"
+
+
+async def test_a_page_in_a_browser_may_ask_as_a_public_client(world: World) -> None:
+    """CORS: discovery, keys, token and userinfo; nothing of it takes a cookie."""
+    asked = {"Origin": "https://app.example.com", "Access-Control-Request-Method": "POST"}
+    found = world.party.configuration
+    for name in ("token_endpoint", "userinfo_endpoint"):
+        preflight = await to_thread(requests.options, found[name], headers=asked, timeout=30)
+        assert preflight.status_code == 204 and "authorization" in preflight.headers["Access-Control-Allow-Headers"]
+    issuer = f"{found['issuer']}/.well-known/openid-configuration"
+    for address in (issuer, found["jwks_uri"], found["token_endpoint"], found["userinfo_endpoint"]):
+        answered = await to_thread(requests.get, address, headers=asked, timeout=30)
+        assert answered.headers["Access-Control-Allow-Origin"] == "*"
+        assert "Access-Control-Allow-Credentials" not in answered.headers
+    sent = await world.browser.get(world.party.ask().url, Origin="https://app.example.com")
+    assert "Access-Control-Allow-Origin" not in sent.headers, "whoever is signed in is nobody's to ask about"
 
 
 # ── signing out ─────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -34,8 +34,14 @@ from provisor.storage.pool import AWAY, Database, Tx
 _WRONG_AT_ONCE: Final = 10
 _WRONG_SECONDS: Final = 6.0
 _LONGEST_TENANT: Final = 253
-#: What is the same for everybody may be read by a page of anywhere.
-_ANYWHERE: Final = {"Access-Control-Allow-Origin": "*"}
+#: A page of anywhere may ask: no cookie counts here, so that it can do no more than any program.
+_ANYWHERE: Final = {
+    "Access-Control-Allow-Origin": "*",
+    "Access-Control-Allow-Methods": "GET, POST",
+    "Access-Control-Allow-Headers": "authorization, content-type",
+    "Access-Control-Expose-Headers": "www-authenticate, retry-after",
+    "Access-Control-Max-Age": "3600",
+}
 _METHODS: Final = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 log = structlog.get_logger(__name__)
 
@@ -45,13 +51,19 @@ def routes(database: Database, box: SecretBox, limits: Limits, base: Callable[[R
     desk = _Desk(database, SigningKeys(database, box), Failures(_WRONG_AT_ONCE, _WRONG_SECONDS), base)
 
     def counted(
-        handler: Callable[[Request], Awaitable[dict[str, Any]]], *, public: bool = False
+        handler: Callable[[Request], Awaitable[dict[str, Any]]], *, pages: bool = True
     ) -> Callable[[Request], Awaitable[Response]]:
         async def answer(request: Request) -> Response:
+            if pages and request.method == "OPTIONS" and "access-control-request-method" in request.headers:
+                return Response(status_code=204, headers=_ANYWHERE)
+            found = await answered(request)
+            found.headers.update(_ANYWHERE if pages else {})
+            return found
+
+        async def answered(request: Request) -> Response:
             try:
                 with limits.admitted(b"oauth " + _address(request)):
-                    headers = {"Cache-Control": "no-store", **(_ANYWHERE if public else {})}
-                    return JSONResponse(await handler(request), headers=headers)
+                    return JSONResponse(await handler(request), headers={"Cache-Control": "no-store"})
             except Refused as refused:
                 return response(request, refused)
             except Exceeded as error:
@@ -66,11 +78,11 @@ def routes(database: Database, box: SecretBox, limits: Limits, base: Callable[[R
         return answer
 
     return [
-        Route("/metadata/endpoints", counted(desk.metadata)),
+        Route("/metadata/endpoints", counted(desk.metadata, pages=False)),
         Route("/{tenant}/oauth2/v2.0/token", counted(desk.token), methods=_METHODS),
-        Route("/{tenant}/v2.0/.well-known/openid-configuration", counted(desk.configuration, public=True)),
-        Route("/{tenant}/discovery/v2.0/keys", counted(desk.keys, public=True)),
-        Route("/{tenant}/openid/userinfo", counted(desk.userinfo), methods=["GET", "POST"]),
+        Route("/{tenant}/v2.0/.well-known/openid-configuration", counted(desk.configuration)),
+        Route("/{tenant}/discovery/v2.0/keys", counted(desk.keys)),
+        Route("/{tenant}/openid/userinfo", counted(desk.userinfo), methods=["GET", "POST", "OPTIONS"]),
     ]
 
 
