@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from provisor.api.graph import (
+    access_policies,
     app_roles,
     application_templates,
     batch,
@@ -25,6 +26,7 @@ from provisor.api.graph import (
     people,
     provisioning_log,
     secrets,
+    sign_ins,
 )
 from provisor.api.graph.call import Answer, Call
 from provisor.api.graph.errors import NotSpoken
@@ -49,6 +51,8 @@ class Route:
 _READ, _WRITE = "directory.read", "directory.write"
 _APP_READ, _APP_WRITE = "application.read", "application.write"
 _SET_UP, _RUN = "provisioning.write", "provisioning.run"
+_POLICY_READ, _POLICY_WRITE = "policy.read", "policy.write"
+_ACCESS = "identity/conditionalAccess"
 
 #: What is done under an application's ``synchronization``.
 _SYNCHRONIZATION: Final[tuple[tuple[str, str, str, Handler], ...]] = (
@@ -148,6 +152,17 @@ ROUTES: Final[tuple[Route, ...]] = (
         for method, path, action, do in _SYNCHRONIZATION
     ),
     Route("GET", "auditLogs/provisioning", _APP_READ, provisioning_log.listed),
+    Route("GET", "auditLogs/signIns", _POLICY_READ, sign_ins.listed),
+    Route("GET", f"{_ACCESS}/policies", _POLICY_READ, access_policies.policies),
+    Route("POST", f"{_ACCESS}/policies", _POLICY_WRITE, access_policies.policy_create),
+    Route("GET", f"{_ACCESS}/policies/{{id}}", _POLICY_READ, access_policies.policy),
+    Route("PATCH", f"{_ACCESS}/policies/{{id}}", _POLICY_WRITE, access_policies.policy_change),
+    Route("DELETE", f"{_ACCESS}/policies/{{id}}", _POLICY_WRITE, access_policies.policy_delete),
+    Route("GET", f"{_ACCESS}/namedLocations", _POLICY_READ, access_policies.locations),
+    Route("POST", f"{_ACCESS}/namedLocations", _POLICY_WRITE, access_policies.location_create),
+    Route("GET", f"{_ACCESS}/namedLocations/{{id}}", _POLICY_READ, access_policies.location),
+    Route("PATCH", f"{_ACCESS}/namedLocations/{{id}}", _POLICY_WRITE, access_policies.location_change),
+    Route("DELETE", f"{_ACCESS}/namedLocations/{{id}}", _POLICY_WRITE, access_policies.location_delete),
     Route("GET", "organization", _READ, organization.listed),
     Route("GET", "organization/{id}", _READ, organization.get),
     Route("GET", "domains", _READ, organization.domains),
