@@ -86,6 +86,7 @@ def test_who_a_policy_is_about(people: dict[str, Any], applies: bool) -> None:
         (chosen("other", PORTAL), False),
         (chosen("None"), False),
         (chosen(ALL, but=("app",)), False),
+        (chosen("app", but=("app",)), False),
         (chosen(ALL, but=(PORTAL,)), True),
     ],
 )
@@ -155,6 +156,24 @@ def test_blocking_outside_of_the_office_blocks_an_address_that_is_not_known() ->
 )
 def test_what_is_asked_for(policy: Policy, shown: dict[str, Any], demand: str) -> None:
     assert outcome(policy, sign_in(**shown)) == demand
+
+
+@pytest.mark.parametrize(
+    ("grants", "demand"),
+    [
+        (("mfa", "passkey", "fresh", "block"), "block"),
+        (("mfa", "passkey", "fresh"), "fresh"),
+        (("mfa", "passkey"), "passkey"),
+        (("mfa",), "mfa"),
+    ],
+)
+def test_of_several_policies_the_first_demand_is_told_and_whose_it_is(grants: tuple[Any, ...], demand: str) -> None:
+    rules = [
+        rule(name, grant=None, frequency=Frequency(1, "hours")) if name == "fresh" else rule(name, grant=name)
+        for name in grants
+    ]
+    found = decide(rules, PLACES, sign_in(age=3601.0))
+    assert found.demand == demand and found.by is not None and found.by.name == demand
 
 
 def test_a_policy_that_is_off_is_told_and_decides_nothing() -> None:
