@@ -171,11 +171,11 @@ class Http:
                 span.set("http.response.status_code", response.status)
                 if response.status >= 400:
                     span.failed(str(response.status))
-                raw = await _limited(response)
+                raw = await limited(response)
                 return _parsed(self._exchange(response, raw), raw), _retry_after(response.headers)
 
     def _open(self) -> aiohttp.ClientSession:
-        self._proxy, self._proxy_auth = _proxy_for(self._base)
+        self._proxy, self._proxy_auth = proxy_for(self._base)
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=self._governor.most),
             timeout=aiohttp.ClientTimeout(total=TOTAL, connect=CONNECT),
@@ -197,9 +197,9 @@ class Http:
         if isinstance(error, TimeoutError):
             why = f"did not answer within {TOTAL:g} seconds"
         elif refused:
-            why = f"cannot be reached ({_reason(error)})"
+            why = f"cannot be reached ({reason(error)})"
         else:
-            why = f"broke the connection ({_reason(error)})"
+            why = f"broke the connection ({reason(error)})"
         return TargetError(
             f"{host} {why}.",
             unclear=doubtful or (method != "GET" and not refused),
@@ -208,7 +208,7 @@ class Http:
         )
 
 
-def _proxy_for(base: str) -> tuple[URL | None, aiohttp.BasicAuth | None]:
+def proxy_for(base: str) -> tuple[URL | None, aiohttp.BasicAuth | None]:
     """The proxy that the environment names for this address (``https_proxy``, ``no_proxy``), and who asks there. Looked
     up once: the session would do it for each request, in a thread."""
     address = URL(base)
@@ -230,12 +230,13 @@ def _traced(method: str, path: str, url: URL) -> AbstractContextManager[tracing.
     return tracing.span(f"{method} {route}", "client", {**said, "server.port": url.port or 0})
 
 
-async def _limited(response: aiohttp.ClientResponse) -> bytes:
+async def limited(response: aiohttp.ClientResponse, most: int = LARGEST) -> bytes:
+    """The body. Raises ClientPayloadError for one of more than ``most`` bytes."""
     parts, size = [], 0
     async for part in response.content.iter_chunked(65536):
         size += len(part)
-        if size > LARGEST:
-            raise aiohttp.ClientPayloadError(f"an answer of more than {LARGEST} bytes")
+        if size > most:
+            raise aiohttp.ClientPayloadError(f"an answer of more than {most} bytes")
         parts.append(part)
     return b"".join(parts)
 
@@ -267,7 +268,8 @@ def _retry_after(headers: Mapping[str, str]) -> float | None:
     return None
 
 
-def _reason(error: Exception) -> str:
+def reason(error: Exception) -> str:
+    """What went wrong on the way, in one line."""
     number = getattr(error, "errno", None)
     # Numbers of TLS errors are OpenSSL's, not the system's.
     if isinstance(error, aiohttp.ClientSSLError | ssl.SSLError) or not isinstance(number, int) or number <= 0:

@@ -17,6 +17,7 @@ import asyncpg
 
 from provisor import audit
 from provisor.access.secrets import SecretBox
+from provisor.connectors.addresses import plain_http_may
 from provisor.directory.edit import Edit, Tenant
 from provisor.provisioning.capabilities import Capabilities
 from provisor.provisioning.capabilities import from_json as capabilities_from_json
@@ -35,8 +36,6 @@ SPACE: Final = UUID("5d9ab2c4-0f0e-5d0c-9a8c-6b1f8a7f3a10")
 _DECIDING = ("schema", "scope", "tenant_url", "capabilities")
 #: Policies that decide only when somebody looks: they make nobody due.
 _UNHURRIED = ("drift", "full_hours", "wire", "retries", "schedule")
-#: What a SCIM address ends in, in the spellings that people paste.
-_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,8 +281,7 @@ def tenant_url(text: str, allowed_hosts: frozenset[str]) -> str:
         raise wrong
     if parts.username or parts.password or parts.fragment:
         raise Invalid("A tenant URL has no user name, password or fragment.")
-    local = host in _LOOPBACK or host.endswith(".localhost")
-    if parts.scheme == "http" and not local and host not in allowed_hosts:
+    if parts.scheme == "http" and not plain_http_may(host, allowed_hosts):
         raise Invalid(
             f"{host} must be reached over https; an administrator of this installation can allow http to it with "
             "PROVISOR_ALLOWED_TARGETS."
