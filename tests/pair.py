@@ -76,7 +76,9 @@ class Pair:
         name = f"t{next(_NUMBERS)}"
         async with house.database.transaction() as tx:
             tenant = await tenants.create(tx, PROVISOR, name, "contoso.com", "admin@contoso.com")
-            workspace = await workspaces.create(tx, PROVISOR, f"w-{name}", admin=OPS, profile=profile)
+            workspace = await workspaces.create(
+                tx, PROVISOR, f"w-{name}", admin=OPS, profile=profile, sign_in_tenant=tenant.id
+            )
         actor = await tenants.actor(house.database, tenant, None)
         async with workspace_edit.edit(house.database, workspace, PROVISOR) as work:
             token = (await tokens.create(work, await accounts.find(work.tx, workspace, OPS))).value

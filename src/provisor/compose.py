@@ -21,13 +21,14 @@ from provisor.access.actors import PROVISOR, Actor
 from provisor.access.secrets import SecretBox, key_from_file, key_from_text
 from provisor.config import Settings
 from provisor.connectors.governor import Governor
+from provisor.connectors.openid import Providers
+from provisor.connectors.openid_ways import over_network
 from provisor.directory import applications, tenants
 from provisor.directory.applications import Application
 from provisor.directory.edit import Tenant, edit
 from provisor.directory.source import DirectorySource
 from provisor.expressions import Inputs
 from provisor.provisioning.guards import Guard
-from provisor.provisioning.policies import Policies
 from provisor.provisioning.retries import POLICIES as RETRIES
 from provisor.provisioning.retries import Retries
 from provisor.provisioning.schema import compile_schema
@@ -64,6 +65,7 @@ class House:
     settings: Settings
     database: Database
     box: SecretBox
+    providers: Providers
     warning: str | None = None
     previews: Previews = field(default_factory=Previews)
     governors: dict[str, Governor] = field(default_factory=dict)
@@ -126,7 +128,8 @@ class House:
         as_of = await DirectorySource(self.database, tenant, identity).head()
         async with self.database.reading() as tx:
             application = await applications.by_id(tx, tenant, identity)
-        flatten = application.policies.nested == "flatten"
+        policies = application.policies
+        flatten = policies.nested == "flatten"
         source = DirectorySource(self.database, tenant, identity, flatten=flatten)
         target = self.target(application, read_only=read_only)
         try:
@@ -140,11 +143,11 @@ class House:
                 target=target,
                 ledger=self.ledger(tenant, identity),
                 as_of=as_of,
-                policies=_adopting(application.policies) if adopt else application.policies,
-                wire=WIRES[application.policies.wire],
+                policies=replace(policies, adoption="merge") if adopt and policies.adoption == "hold" else policies,
+                wire=WIRES[policies.wire],
                 address=str(application.tenant_url),
                 guard=Guard(application.guard_percent, application.guard_most),
-                retries=Retries(RETRIES[application.policies.retries], SystemRandom().random),
+                retries=Retries(RETRIES[policies.retries], SystemRandom().random),
                 inputs=self.inputs(tenant),
             )
         finally:
@@ -280,10 +283,6 @@ def notifier(house: House) -> Notifier:
     return Notifier(house.database, channels)
 
 
-def _adopting(policies: Policies) -> Policies:
-    return replace(policies, adoption="merge") if policies.adoption == "hold" else policies
-
-
 async def backup(house: House, file: Path) -> int:
     """Write everything but the keys to a new ``file``; returns its size in bytes. Raises Conflict, Invalid and
     Unavailable."""
@@ -389,7 +388,8 @@ async def _connected(
             if settings.secret_key is not None
             else key_from_file(settings.data / "secret.key")
         )
-        house = House(settings, database, SecretBox(key), warning, dsn=dsn)
+        providers = Providers(over_network(settings.allowed_targets))
+        house = House(settings, database, SecretBox(key), providers, warning, dsn=dsn)
         try:
             yield house
         finally:

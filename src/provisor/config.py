@@ -51,7 +51,7 @@ class Settings(BaseSettings):
     tls_cert: Path | None = Field(None, description="certificate chain (PEM)")
     tls_key: Path | None = Field(None, description="private key of the certificate (PEM)")
     allowed_targets: Annotated[frozenset[str], NoDecode] = Field(
-        frozenset(), description="hosts that provisioning may reach over http; loopback is always allowed"
+        frozenset(), description="hosts asked over plain http, as targets or OpenID providers; loopback always may be"
     )
     trusted_proxies: Annotated[frozenset[str], NoDecode] = Field(
         frozenset(),

@@ -17,7 +17,7 @@ from provisor.access import passwords, sessions
 from provisor.access.actors import PROVISOR, Actor
 from provisor.access.roles import ACTIONS, APPLICATION_OWNER, DIRECTORY_ROLES, ROLES
 from provisor.console import portal, workspace
-from provisor.console.portal.sign_in import stays
+from provisor.console.site import stays
 from provisor.directory import sign_in, tenants, users
 from provisor.directory.edit import edit
 from provisor.refusal import Forbidden
@@ -321,7 +321,7 @@ def test_after_signing_in_one_stays_on_the_site(wanted: str) -> None:
 @pytest.mark.parametrize(("site", "page", "act"), EVERY_ACT, ids=lambda item: getattr(item, "path", ""))
 def test_every_function_of_every_page_takes_an_action_of_the_table(site: Any, page: Any, act: Any) -> None:
     if page.public:
-        assert page.name in {"sign_in", "set_up", "authorize", "sign_out"}
+        assert page.name in {"sign_in", "signed_in", "set_up", "authorize", "sign_out"}
     else:
         assert act.action in ACTIONS
     if page.pending:

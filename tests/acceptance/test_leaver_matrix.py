@@ -1,7 +1,8 @@
 """Every kind of credential × every way to leave: none is accepted any more, at once and after a second.
 
-A workspace's people have tokens, sessions and links that sign in; a tenant's have passwords, sessions and links that
-set one. Whoever leaves loses all of them in the same transaction, whatever door it came through.
+A workspace's people have tokens, sessions and links that sign in; a tenant's have passwords, sessions, links that set
+one, and a provider to sign in with. Whoever leaves loses all of them in the same transaction, whatever door it came
+through.
 """
 
 from __future__ import annotations
@@ -18,11 +19,15 @@ from authenticator import add_app, add_passkey, base_of, by_passkey, password, s
 from browser_like import PASSWORD, Client, signed_in, signed_in_to_workspace
 from pair import Pair
 from provisor import compose
-from provisor.access.actors import PROVISOR
-from provisor.directory import tenants, users
+from provisor.access.actors import PROVISOR, Actor
+from provisor.connectors.openid import Identity
+from provisor.directory import external, sign_in, tenants, users
+from provisor.directory.external import ExternalProvider
+from provisor.refusal import Forbidden
 from provisor.workspace import edit as workspace_edit
-from provisor.workspace import tokens
+from provisor.workspace import openid_sign_in, tokens
 from provisor.workspace import users as accounts
+from provisor.workspace.openid_sign_in import Person
 
 NAME = "ada@contoso.com"
 Check = Callable[[], Awaitable[bool]]
@@ -143,9 +148,28 @@ async def account(pair: Pair) -> Account:
         answered = await Client(_base(pair)).post(path, {"token": secret}, csrf="")
         return bool(answered.status == 303)
 
-    checks: dict[str, Check] = {"token": by_token, "API": by_api, "session": by_session, "link": by_link}
+    checks: dict[str, Check] = {
+        "token": by_token,
+        "API": by_api,
+        "session": by_session,
+        "session by OpenID sign-in": await _by_openid(pair),
+        "link": by_link,
+    }
     assert [name for name, accepts in checks.items() if not await accepts()] == []
     return Account(identity, {**checks, "using the link": by_using_the_link})
+
+
+async def _by_openid(pair: Pair) -> Check:
+    """A session of somebody who came from the tenant."""
+    person = Person("contoso.com", pair.tenant.realm, "subject", NAME, "https://provisor.example/x/v2.0")
+    secret = await openid_sign_in.with_identity(pair.house.database, pair.workspace, person, Actor("nobody", "nobody"))
+    session = Client(_base(pair), {f"provisor-w-{pair.workspace.name}": secret})
+
+    async def by_openid() -> bool:
+        pages = [(await session.get(f"/w/{pair.workspace.name}{path}")).status for path in ("/", "/account")]
+        return 200 in pages
+
+    return by_openid
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -167,6 +191,25 @@ async def _directory(pair: Pair, way: str) -> None:
             await users.recycle(work, person.id)
         if way == "purged":
             await users.purge(work, person.id)
+
+
+async def _with_provider(pair: Pair) -> Check:
+    """Signing in with the provider that the tenant sends its people to, at which Ada is linked."""
+    provider = ExternalProvider("https://login.example.com", "provisor", "Entra ID", False, False)
+    async with pair.edit() as work:
+        await external.put(work, pair.house.box, provider, None)
+        await external.link(work, await users.find(work.tx, pair.tenant, NAME), "subject")
+    identity = Identity(provider.issuer, "subject", {})
+    nobody = Actor("nobody", "nobody")
+
+    async def with_provider() -> bool:
+        try:
+            await sign_in.with_external(pair.house.database, pair.tenant, provider, identity, visitor=nobody)
+        except Forbidden:
+            return False
+        return True
+
+    return with_provider
 
 
 @pytest.mark.parametrize("way", ["disabled", "recycled", "purged"])
@@ -219,6 +262,7 @@ async def test_who_left_a_tenant_gets_in_by_nothing(pair: Pair, way: str) -> Non
         "link": by_link,
         "passkey": by_passkey_alone,
         "pending session": by_pending_session,
+        "sign-in with a provider": await _with_provider(pair),
     }
     assert [name for name, accepts in checks.items() if not await accepts()] == []
     await _directory(pair, way)

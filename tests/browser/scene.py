@@ -17,6 +17,7 @@ from provisor.directory import (
     applications,
     assignments,
     conditional_access,
+    external,
     groups,
     policy_words,
     relying_parties,
@@ -25,6 +26,7 @@ from provisor.directory import (
     users,
 )
 from provisor.directory.admission import PASSWORD, PORTAL, Evidence, admit
+from provisor.directory.external import ExternalProvider
 from provisor.directory.policy_words import Wanted
 from provisor.directory.sign_in_log import SUCCESS, Attempt
 from provisor.workspace import edit as workspace_edit
@@ -71,6 +73,10 @@ class Scene:
             admins = await groups.create(work, {"displayName": "admins", "description": text})
             await assignments.assign(work, app, [await groups.find(work.tx, pair.tenant, str(admins))])
             await tenants.give_role(work, ada, "Global Reader")
+            name = text[:60].strip() or "Entra ID"
+            provider = ExternalProvider("https://login.example.com", "provisor", name, False, False)
+            await external.put(work, pair.house.box, provider, None)
+            await external.link(work, await users.find(work.tx, pair.tenant, "ada@contoso.com"), seen)
         async with workspace_edit.edit(pair.house.database, pair.workspace, PROVISOR) as work:
             await accounts.add(work, "local@contoso.com", {"displayName": text, "title": text})
             await accounts.add(work, "left@contoso.com", {"displayName": text})
@@ -158,6 +164,7 @@ class Scene:
             "/service-principals",
             "/tokens",
             "/audit",
+            "/account",
         ]
 
 

@@ -46,7 +46,11 @@ async def test_every_page_is_accessible_and_fits(pair: Pair, width: int, scheme:
 
 async def _signed_out(scene: Scene, visitor: Visitor, width: int) -> list[str]:
     paths = [f"{scene.portal}/sign-in", f"{scene.console}/sign-in"]
-    return [fault for path in paths for fault in await _looked_at(visitor, path, width)]
+    faults = [fault for path in paths for fault in await _looked_at(visitor, path, width)]
+    # Whoever comes back with nothing is told so.
+    for path in (f"{scene.portal}/signed-in", f"{scene.console}/signed-in"):
+        faults += await _looked_at(visitor, path, width, status=403)
+    return faults
 
 
 async def _with_factors(scene: Scene, visitor: Visitor, width: int) -> list[str]:
@@ -73,10 +77,10 @@ async def _with_factors(scene: Scene, visitor: Visitor, width: int) -> list[str]
     return [*faults, *visitor.complaints]
 
 
-async def _looked_at(visitor: Visitor, address: str, width: int) -> list[str]:
+async def _looked_at(visitor: Visitor, address: str, width: int, status: int = 200) -> list[str]:
     """What is wrong with a page, its dialogs and its folded parts open."""
     answer = await visitor.page.goto(address)
-    assert answer is not None and answer.status == 200, address
+    assert answer is not None and answer.status == status, address
     await visitor.page.evaluate("for (const part of document.querySelectorAll('main details')) part.open = true")
     wide = await visitor.page.evaluate("document.documentElement.scrollWidth")
     faults = [f"{address} is {wide} wide"] if wide > width else []

@@ -16,6 +16,7 @@ ACTIONS = {
     "account.own": "change their own password and sign out",
     "tenant.write": "create tenants",
     "role.write": "give and take directory roles",
+    "sign_in.write": "configure how people sign in",
     "directory.read": "read users and groups",
     "directory.write": "change users and groups",
     "application.read": "read applications, mappings and logs",

@@ -9,11 +9,14 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import re
 import secrets
-from collections.abc import Collection, Mapping
-from datetime import timedelta
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any, Final
 
+from provisor.refusal import NotFound
 from provisor.storage.pool import Tx
 from provisor.storage.queries import queries
 
@@ -40,15 +43,16 @@ def csrf(value: str) -> str:
 
 
 async def open_session(
-    tx: Tx, realm: str, subject: str, methods: Collection[str] = (), *, pending: bool = False
+    tx: Tx, realm: str, subject: str, methods: Collection[str] = (), *, pending: bool = False, age: float = 0.0
 ) -> str:
     """A new session; returns the secret that the browser keeps. Sessions that have ended are cleared away.
 
-    ``methods`` are those by which ``subject`` has proved who they are. A ``pending`` one is not a sign-in yet.
+    ``methods`` are those by which ``subject`` has proved who they are, ``age`` seconds ago. A ``pending`` one is not a
+    sign-in yet.
     """
     await tx.execute(QUERIES.sessions_prune, LONGEST.total_seconds(), IDLE.total_seconds())
     value = secret()
-    await tx.execute(QUERIES.session_open, digest(value), realm, subject, sorted(methods), pending)
+    await tx.execute(QUERIES.session_open, digest(value), realm, subject, sorted(methods), pending, age)
     return value
 
 
@@ -74,6 +78,31 @@ async def close(tx: Tx, value: str) -> None:
 async def close_all(tx: Tx, realm: str, *subjects: str, but: str | None = None) -> None:
     """Sign people out everywhere, except for the session with the secret ``but``; links of theirs are void."""
     await tx.execute(QUERIES.sessions_close, realm, list(subjects), digest(but) if but else None)
+
+
+@dataclass(frozen=True, slots=True)
+class Open:
+    """A session of somebody's; ``id`` is no secret. ``here``: the one that asks."""
+
+    id: str
+    opened: datetime
+    seen: datetime
+    methods: Sequence[str]
+    here: bool
+
+
+async def everyone(tx: Tx, realm: str, subject: str, value: str) -> list[Open]:
+    """Somebody's sessions, the one that was used last first; ``value`` is the secret of the one that asks."""
+    limits = (LONGEST.total_seconds(), IDLE.total_seconds())
+    rows = await tx.fetch(QUERIES.sessions_of, realm, subject, *limits, digest(value))
+    return [Open(row["hash"].hex(), row["opened"], row["seen"], row["methods"], row["here"]) for row in rows]
+
+
+async def end(tx: Tx, realm: str, subject: str, identity: str) -> None:
+    """End one session of somebody's. Raises NotFound when there is none with this id."""
+    known = bytes.fromhex(identity) if re.fullmatch(r"[0-9a-f]{64}", identity) else b""
+    if await tx.fetchval(QUERIES.session_end, realm, subject, known) is None:
+        raise NotFound("That session has ended already.")
 
 
 async def notice(tx: Tx, value: str, what: Mapping[str, Any] | None) -> None:

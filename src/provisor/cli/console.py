@@ -25,6 +25,8 @@ def register(workspace: typer.Typer) -> None:
         remove=user_remove,
         allow=user_allow,
         set=user_set,
+        sign_out=user_sign_out,
+        unlink=user_unlink,
     )
     team = group(
         "One group, as the admin console does it.",
@@ -72,18 +74,19 @@ def user_show(ctx: typer.Context, name: Name, username: UserName) -> None:
     """Show a user and what they may do, with where each permission comes from."""
 
     async def work(desk: Desk) -> dict[str, Any]:
-        from provisor.workspace import entitlements
+        from provisor.workspace import entitlements, openid_sign_in
         from provisor.workspace import users as people
 
         workspace = await find(desk, name)
         async with desk.house.database.snapshot() as tx:
             user = await people.find(tx, workspace, username)
+            linked = await openid_sign_in.linked(tx, workspace, user)
             may = await entitlements.effective(tx, workspace, user.id)
         shown = {
             name: [{"value": item.value, "individually": item.direct, "through": item.paths} for item in items]
             for name, items in (("permissions", may.entitlements), ("roles", may.roles))
         }
-        return {**described_user(user), "admin": people.is_admin(user), **shown}
+        return {**described_user(user), "admin": people.is_admin(user), "subject": linked and linked.subject, **shown}
 
     session: Session = ctx.obj
     found = session.run(work)
@@ -104,6 +107,7 @@ _USER_LABELS = {
     "emails": "E-mail",
     "externalId": "External id",
     "groups": "Groups",
+    "subject": "Linked to",
     "id": "Id",
 }
 
@@ -151,6 +155,32 @@ def user_set(
     session: Session = ctx.obj
     session.run(_people(name, work))
     session.show({"changed": username}, f"{username} is saved.")
+
+
+def user_sign_out(ctx: typer.Context, name: Name, username: UserName) -> None:
+    """End every session of a user in the console."""
+
+    async def work(edit: Any, people: Any) -> None:
+        from provisor.workspace import sign_in
+
+        await sign_in.sign_out_everywhere(edit, await people.find(edit.tx, edit.workspace, username))
+
+    session: Session = ctx.obj
+    session.run(_people(name, work))
+    session.show({"signedOut": username}, f"{username} is signed out everywhere.")
+
+
+def user_unlink(ctx: typer.Context, name: Name, username: UserName) -> None:
+    """Let an account be linked again, to whoever signs in next under its name."""
+
+    async def work(edit: Any, people: Any) -> None:
+        from provisor.workspace import openid_sign_in
+
+        await openid_sign_in.unlink(edit, await people.find(edit.tx, edit.workspace, username))
+
+    session: Session = ctx.obj
+    session.run(_people(name, work))
+    session.show({"unlinked": username}, f"{username} is linked again to whoever signs in next under that name.")
 
 
 def group_add(

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from provisor.cli import tenant_sign_in
 from provisor.cli.session import Desk, Session
 
 Domain = Annotated[str | None, typer.Option(help="The tenant's domain, like contoso.com.")]
@@ -17,6 +18,7 @@ def register(root: typer.Typer) -> None:
     group = typer.Typer(no_args_is_help=True, help="Tenants: directories that know nothing of each other.")
     group.command("create")(create)
     group.command("list")(show_all)
+    tenant_sign_in.register(group)
     root.add_typer(group, name="tenant")
 
 

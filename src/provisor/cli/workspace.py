@@ -22,6 +22,7 @@ def register(root: typer.Typer) -> None:
         list=show_all,
         show=show,
         set=configure,
+        sign_in=sign_in,
         token=token,
         tokens=tokens,
         revoke_token=revoke_token,
@@ -44,14 +45,21 @@ def create(
         bool, typer.Option("--strict", help="Refuse what RFC 7643 and 7644 do not say (standard only).")
     ] = False,
 ) -> None:
-    """Make a workspace with its first admin."""
+    """Make a workspace with its first admin; the tenant's people sign in to it."""
 
     async def work(desk: Desk) -> dict[str, Any]:
         from provisor.workspace import workspaces
 
         async with desk.house.database.transaction() as tx:
             made = await workspaces.create(
-                tx, desk.actor, name, admin=admin, profile=profile, group_rename=group_rename, strict=strict
+                tx,
+                desk.actor,
+                name,
+                admin=admin,
+                profile=profile,
+                group_rename=group_rename,
+                strict=strict,
+                sign_in_tenant=desk.tenant.id,
             )
         return await _described(desk, made)
 
@@ -89,7 +97,7 @@ def show(ctx: typer.Context, name: Name) -> None:
 
     session: Session = ctx.obj
     found = session.run(work)
-    lines = [f"{label.ljust(13)} {found[key]}" for key, label in _LABELS.items()]
+    lines = [f"{label.ljust(13)} {session.cell(found[key])}" for key, label in _LABELS.items()]
     session.show(found, "\n".join(lines))
 
 
@@ -98,6 +106,7 @@ _LABELS = {
     "tenantUrl": "Tenant URL",
     "profile": "Profile",
     "groupRename": "Group rename",
+    "signIn": "Sign-in",
     "users": "Users",
     "id": "Id",
 }
@@ -204,6 +213,26 @@ def configure(
     session.show(session.run(work), f"{name} is saved.")
 
 
+def sign_in(
+    ctx: typer.Context,
+    name: Name,
+    none: Annotated[bool, typer.Option("--none", help="Through no tenant: one-time links are left.")] = False,
+) -> None:
+    """Let the people of a tenant (--tenant) sign in to the workspace, and nobody else's."""
+
+    async def work(desk: Desk) -> dict[str, Any]:
+        from provisor.workspace import workspaces
+
+        async with desk.workspace_edit(await find(desk, name)) as edit:
+            await workspaces.set_sign_in_tenant(edit, None if none else desk.tenant.id)
+        return await _described(desk, await find(desk, name))
+
+    session: Session = ctx.obj
+    found = session.run(work)
+    people = f"the people of the tenant {found['signIn']}" if found["signIn"] else "nobody, but with one-time links"
+    session.show(found, f"{name}: {people} can sign in.")
+
+
 def users(
     ctx: typer.Context,
     name: Name,
@@ -306,7 +335,22 @@ async def _described(desk: Desk, workspace: Any) -> dict[str, Any]:
         "tokens": "on" if workspace.tokens_enabled else "off",
         "longestTokenDays": workspace.longest_token_days,
         "tenantUrl": await desk.house.tenant_url(workspace),
+        "signIn": await _tenant(desk, workspace),
     }
+
+
+async def _tenant(desk: Desk, workspace: Any) -> str | None:
+    """The name of the tenant through which people sign in."""
+    from provisor.directory import tenants
+    from provisor.refusal import NotFound
+
+    if workspace.sign_in_tenant is None:
+        return None
+    try:
+        async with desk.house.database.reading() as tx:
+            return (await tenants.by_id(tx, workspace.sign_in_tenant)).name
+    except NotFound:
+        return None
 
 
 def _table(ctx: typer.Context, rows: list[dict[str, Any]], columns: dict[str, str]) -> None:

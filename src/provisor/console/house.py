@@ -11,6 +11,7 @@ from provisor.access.secrets import SecretBox
 from provisor.config import Settings
 from provisor.connectors.base import Target
 from provisor.connectors.governor import Governor
+from provisor.connectors.openid import Providers
 from provisor.directory.applications import Application
 from provisor.directory.edit import Tenant
 from provisor.expressions import Inputs
@@ -34,6 +35,9 @@ class House(Protocol):
 
     @property
     def previews(self) -> Previews: ...
+
+    @property
+    def providers(self) -> Providers: ...
 
     def governor(self, application: Application) -> Governor: ...
 

@@ -60,6 +60,10 @@ class SignedOut(Exception):
     """Nobody is signed in, or not any more."""
 
 
+class Elsewhere(Exception):
+    """Whoever comes has another page (its path below the site's start) in place of this one."""
+
+
 class Site(Protocol[V]):
     """The portal or the admin console: ``letter`` is the first part of its addresses."""
 
@@ -100,13 +104,18 @@ def cookie(letter: str, name: str, line: Line, what: str = "") -> str:
     return f"{'__Host-' if line.secure else ''}provisor-{letter}-{name}{what}"
 
 
-def keep(visit: Visit, letter: str, name: str, secret: str, response: Response, what: str = "") -> Response:
-    """Give the browser a secret to keep; an empty one takes it away. All but DEVICE ends with the browser."""
+def keep(
+    visit: Visit, letter: str, name: str, secret: str, response: Response, what: str = "", *, age: int | None = None
+) -> Response:
+    """Give the browser a secret to keep, for ``age`` seconds; an empty one takes it away.
+
+    Without an age all but DEVICE ends with the browser.
+    """
     line = line_of(visit.house, visit.request)
     key = cookie(letter, name, line, what)
     if secret:
-        age = DEVICE_SECONDS if what == DEVICE else None
-        response.set_cookie(key, secret, max_age=age, path="/", secure=line.secure, httponly=True, samesite="lax")
+        kept = DEVICE_SECONDS if what == DEVICE else age
+        response.set_cookie(key, secret, max_age=kept, path="/", secure=line.secure, httponly=True, samesite="lax")
     else:
         response.delete_cookie(key, path="/", secure=line.secure, httponly=True, samesite="lax")
     return response
@@ -142,11 +151,21 @@ def error_page(request: Request, status: int, sentence: str) -> Response:
 def told(request: Request, error: Exception) -> Response:
     """The page that says what was refused (one of Refusal, UNFIT, BUSY)."""
     if isinstance(error, Refusal):
-        status = next((status for kind, status in _STATUS if isinstance(error, kind)), 400)
-        return error_page(request, getattr(error, "status", status), str(error))
+        return error_page(request, status_of(error), str(error))
     if isinstance(error, UNFIT):
         return error_page(request, 400, "A value in the address or the form cannot be used.")
     return error_page(request, 503, busy(error))
+
+
+def status_of(error: Refusal) -> int:
+    """The status of an answer that says only this."""
+    status: int = getattr(error, "status", next((status for kind, status in _STATUS if isinstance(error, kind)), 400))
+    return status
+
+
+def stays(start: str, wanted: str) -> bool:
+    """Whether an address to go on to is a page below ``start``, and not another site dressed up as one."""
+    return wanted.startswith(start + "/") and not any(char in wanted for char in "\\\r\n\t") and "//" not in wanted
 
 
 def _route(house: House, site: Site[V], page: Page, act: Act) -> Route:
@@ -155,6 +174,8 @@ def _route(house: House, site: Site[V], page: Page, act: Act) -> Route:
             response = await _answer(house, site, page, act, request)
         except SignedOut:
             response = _to_sign_in(site, request)
+        except Elsewhere as place:
+            response = RedirectResponse(f"/{site.letter}/{request.path_params['realm']}{place}", status_code=303)
         except (Refusal, UNFIT, *BUSY) as error:
             response = told(request, error)
         for name, value in HEADERS.items():

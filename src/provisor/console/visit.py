@@ -104,10 +104,10 @@ class Visit:
     def may(self, action: str, application: UUID | None = None) -> bool:
         return may(self.actor, action, application)
 
-    def render(self, **values: Any) -> Response:
+    def render(self, *, status: int = 200, **values: Any) -> Response:
         """The page's own template."""
         values = {"visit": self, "theme": theme(self.request), **values}
-        return HTMLResponse(render(f"{self.folder}/{self.page.name}", values))
+        return HTMLResponse(render(f"{self.folder}/{self.page.name}", values), status_code=status)
 
     def part(self, template: str, **values: Any) -> Response:
         """A part of a page, for the script that asked."""

@@ -7,6 +7,7 @@ and a signed-out session count from the next one on.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -16,9 +17,11 @@ from uuid import UUID
 from provisor import audit
 from provisor.access import passwords, sessions
 from provisor.access.actors import Actor
-from provisor.directory import factors, sign_in_log, users
+from provisor.connectors.openid import Identity
+from provisor.directory import external, factors, sign_in_log, users
 from provisor.directory.admission import LINK, PASSWORD, PORTAL, Evidence, Outcome, Verdict, admit, two_factors
 from provisor.directory.edit import QUERIES, Edit, Tenant
+from provisor.directory.external import ExternalProvider
 from provisor.directory.sign_in_log import FAILURE, INTERRUPTED, SUCCESS, Attempt
 from provisor.directory.users import User
 from provisor.refusal import Forbidden, NotFound
@@ -27,6 +30,9 @@ from provisor.storage.pool import Database, Tx
 LINK_LIFETIME: Final = timedelta(hours=24)
 _FACTOR: Final = "A second factor is asked for."
 _WRONG: Final = "The user name or the password is wrong."
+_ELSEWHERE: Final = (
+    "You sign in with the provider that this tenant sends its people to; a password is for Global Administrators only."
+)
 #: What may ask for more than was shown, and does until it is.
 MORE: Final = frozenset({Outcome.FACTOR, Outcome.PASSKEY})
 GRANTED: Final = Verdict(Outcome.GRANTED)
@@ -120,7 +126,33 @@ async def with_password(
             await sign_in_log.record(tx, tenant, attempt)
         raise Forbidden(_WRONG)
     async with database.transaction() as tx:
-        return await _begin(tx, tenant, await _able(tx, tenant, user.id), place, device, visitor, {PASSWORD})
+        user = await _able(tx, tenant, user.id)
+        if await external.password_counts(tx, tenant, user):
+            return await _begin(tx, tenant, user, place, device, visitor, {PASSWORD})
+    attempt = Attempt(user, PORTAL, visitor.address, frozenset({PASSWORD}), FAILURE, _ELSEWHERE)
+    async with database.transaction() as tx:
+        await sign_in_log.record(tx, tenant, attempt)
+    raise Forbidden(_ELSEWHERE)
+
+
+async def with_external(
+    database: Database, tenant: Tenant, provider: ExternalProvider, identity: Identity, *, visitor: Actor
+) -> Begun:
+    """Sign in as whoever is linked to who somebody is at ``provider``. Raises UnknownSubject, Forbidden.
+
+    When they showed that there is what counts; a provider that does not say it may have known them for long.
+    """
+    proved = external.methods(provider, identity.amr)
+    age = identity.age(time.time())
+    try:
+        async with database.transaction() as tx:
+            user = await _able(tx, tenant, await external.owner(tx, tenant, provider, identity.subject))
+            ago = sessions.LONGEST.total_seconds() if age is None else age
+            return await _begin(tx, tenant, user, "", "", visitor, proved, ago=ago)
+    except Forbidden as error:
+        async with database.transaction() as tx:
+            await sign_in_log.record(tx, tenant, Attempt(None, PORTAL, visitor.address, proved, FAILURE, str(error)))
+        raise
 
 
 async def otherwise(
@@ -135,15 +167,27 @@ async def change_password(
 ) -> None:
     """Another password for whoever knows the present one; every session but ``session`` ends."""
     passwords.check(new, user.upn)
+    place = await confirm_password(database, tenant, user, old, visitor=visitor, device=device)
+    stored = await passwords.hashed(new)
+    async with database.transaction() as tx:
+        await _set(tx, tenant, user, stored, visitor, session=session, place=place)
+
+
+async def confirm_password(
+    database: Database, tenant: Tenant, user: User, password: str, *, visitor: Actor, device: str
+) -> str:
+    """Let whoever is signed in go on with what takes more than a session; returns the place that tries count for.
+
+    Raises Forbidden for a wrong password, and for too many tries.
+    """
     place = await passwords.count_try(database, tenant.realm, str(user.id), visitor.address, device)
     async with database.reading() as tx:
         _, stored = await _stored(tx, tenant, user.upn)
-    if not await passwords.verify(stored, old):
+    if not await passwords.verify(stored, password):
         raise Forbidden("The present password is wrong.")
-    stored = await passwords.hashed(new)
     async with database.transaction() as tx:
         await passwords.forgive(tx, tenant.realm, str(user.id), place)
-        await _set(tx, tenant, user, stored, visitor, session=session, place=place)
+    return place
 
 
 async def sign_out_everywhere(work: Edit, user: User) -> None:
@@ -217,17 +261,25 @@ async def _refuse_blocked(
 
 
 async def _begin(
-    tx: Tx, tenant: Tenant, user: User, place: str, device: str, visitor: Actor, methods: Collection[str]
+    tx: Tx,
+    tenant: Tenant,
+    user: User,
+    place: str,
+    device: str,
+    visitor: Actor,
+    methods: Collection[str],
+    *,
+    ago: float = 0.0,
 ) -> Begun:
     """Somebody has proved who they are by ``methods``: a session, which waits for a second factor when there is one."""
     shown = frozenset(methods)
     await passwords.forgive(tx, tenant.realm, str(user.id), place)
-    verdict = await admit(tx, tenant, user, PORTAL, Evidence(shown, 0.0, visitor.address))
+    verdict = await admit(tx, tenant, user, PORTAL, Evidence(shown, ago, visitor.address))
     if verdict.outcome is Outcome.BLOCKED:
         await ended(tx, tenant, user, visitor, shown, FAILURE, verdict, verdict.sentence)
         return Begun("", "", verdict)
     pending = verdict.outcome in MORE or (not two_factors(shown) and await factors.has_any(tx, tenant, user.id))
-    value = await sessions.open_session(tx, tenant.realm, str(user.id), shown, pending=pending)
+    value = await sessions.open_session(tx, tenant.realm, str(user.id), shown, pending=pending, age=ago)
     if pending:
         await ended(tx, tenant, user, visitor, shown, INTERRUPTED, verdict, verdict.sentence or _FACTOR)
         return Begun(value, "", verdict, pending=True)

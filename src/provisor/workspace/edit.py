@@ -13,6 +13,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from provisor import audit
 from provisor.access.actors import Actor
@@ -30,7 +31,7 @@ class Workspace:
     """``id`` is what Databricks calls the organisation id; ``profile`` is ``databricks`` or ``standard``.
 
     ``strict``: what the RFCs do not say is refused. ``extensions``: its own, as ``profiles.resource_types`` takes them.
-    ``longest_token_days``: 0 for no limit.
+    ``longest_token_days``: 0 for no limit. ``sign_in_tenant``: through whose OpenID provider its people sign in.
     """
 
     id: int
@@ -42,6 +43,7 @@ class Workspace:
     extensions: str = ""
     tokens_enabled: bool = True
     longest_token_days: int = 0
+    sign_in_tenant: UUID | None = None
 
     @classmethod
     def of(cls, row: Row) -> Workspace:
@@ -56,6 +58,7 @@ class Workspace:
             row["extensions"],
             row["tokens_enabled"],
             row["longest_token_days"],
+            row["sign_in_tenant"],
         )
 
     @property

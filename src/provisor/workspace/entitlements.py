@@ -25,10 +25,12 @@ class Granted:
 
 @dataclass(frozen=True, slots=True)
 class Effective:
-    """What somebody may do, in the order of the names."""
+    """What somebody may do, in the order of the names. ``groups``: for each group above, the names of the groups on the
+    way to it, its own last; nearest first."""
 
     entitlements: list[Granted]
     roles: list[Granted]
+    groups: list[tuple[str, ...]]
 
 
 async def effective(tx: Tx, workspace: Workspace, principal: str) -> Effective:
@@ -38,6 +40,7 @@ async def effective(tx: Tx, workspace: Workspace, principal: str) -> Effective:
     return Effective(
         _granted(principal, rows, paths, "entitlements"),
         _granted(principal, rows, paths, "roles"),
+        [path for path in paths.values() if path],
     )
 
 

@@ -1,7 +1,8 @@
-"""Signing in to a workspace's admin console: a one-time link made on the machine, and the session that follows.
+"""Signing in to a workspace's console: a one-time link made on the machine, and the session that follows.
 
-Only an active admin of the workspace gets in, and only for as long as they are one: each request reads it again.
-Sign-in through a tenant will take the link's place for everybody else.
+The link is for an active admin, for the day on which the tenant that people sign in through cannot be asked
+(:mod:`provisor.workspace.openid_sign_in` is how everybody else gets in). Whose session it is and whether they are an
+admin is read with every request.
 """
 
 from __future__ import annotations
@@ -21,17 +22,21 @@ from provisor.workspace.principals import USER
 from provisor.workspace.resources import User
 
 LINK_LIFETIME: Final = timedelta(minutes=15)
+#: How a session began, when it was with a link.
+LINK: Final = "link"
 _VOID: Final = "This link is not good, or not any more: it was used, or is older than a quarter of an hour. Ask again."
 
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """A request of a session: whose, and what its next page says first (``notice``). ``stale``: note its use."""
+    """A request of a session: whose, and what its next page says first (``notice``). ``stale``: note its use;
+    ``methods``: how it began."""
 
     actor: Actor
     user_id: str
     notice: Mapping[str, Any] | None
     stale: bool
+    methods: frozenset[str]
 
 
 async def link(work: Edit, user: User) -> str:
@@ -64,13 +69,13 @@ async def with_link(database: Database, workspace: Workspace, value: str, visito
         if not user.active or not users.is_admin(user):
             raise Forbidden(f"{user.name} is no active admin of {workspace.name} any more.")
         work = Edit(tx, workspace, Actor(user.id, user.name).via(visitor.address, visitor.request))
-        work.record("sign in", f"user {user.name}", user.id)
+        work.record("sign in", f"user {user.name}", user.id, after={"with": "one-time link"})
         await work.finish()
-        return await sessions.open_session(tx, workspace.realm, user.id)
+        return await sessions.open_session(tx, workspace.realm, user.id, {LINK})
 
 
 async def arrive(tx: Tx, workspace: Workspace, value: str) -> Arrival | None:
-    """Whose session has this secret; None when it has ended, or whoever it belongs to is no active admin."""
+    """Whose session has this secret; None when it has ended, or whoever it belongs to is inactive or gone."""
     row = await tx.fetchrow(
         QUERIES.session_arrival,
         workspace.id,
@@ -82,11 +87,13 @@ async def arrive(tx: Tx, workspace: Workspace, value: str) -> Arrival | None:
     )
     if row is None:
         return None
-    actor = Actor(row["id"], row["user_name"], frozenset({"workspace admin"}))
-    return Arrival(actor, row["id"], row["notice"], row["stale"])
+    actor = Actor(row["id"], row["user_name"], frozenset({"workspace admin" if row["admin"] else "workspace user"}))
+    return Arrival(actor, row["id"], row["notice"], row["stale"], frozenset(row["methods"]))
 
 
-async def sign_out_everywhere(work: Edit, user_id: str) -> None:
-    work.require_admin()
-    await sessions.close_all(work.tx, work.workspace.realm, user_id)
-    work.record("sign out everywhere", f"user {work.actor.name}", user_id)
+async def sign_out_everywhere(work: Edit, user: User) -> None:
+    """End every session of a user: one's own, or anybody's for an admin."""
+    if work.actor.id != user.id:
+        work.require_admin()
+    await sessions.close_all(work.tx, work.workspace.realm, user.id)
+    work.record("sign out everywhere", f"user {user.name}", user.id)

@@ -11,6 +11,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
+from uuid import UUID
 
 from provisor.access.actors import PROVISOR, Actor
 from provisor.access.roles import require
@@ -36,13 +37,17 @@ async def create(
     profile: str = "databricks",
     group_rename: str = "refuse",
     strict: bool = False,
+    sign_in_tenant: UUID | None = None,
 ) -> Workspace:
-    """A workspace ``name`` whose first admin is the user ``admin`` (a user name)."""
+    """A workspace ``name`` whose first admin is the user ``admin`` (a user name), for the people of a tenant (its
+    id)."""
     require(actor, "workspace.operate")
     _check(name, profile, group_rename)
     if strict and profile != "standard":
         raise Invalid(f"A {profile} workspace takes what Databricks' clients send: only a standard one is strict.")
-    row = await tx.fetchrow(QUERIES.workspace_insert, rules.new_number(), name, profile, group_rename, strict)
+    row = await tx.fetchrow(
+        QUERIES.workspace_insert, rules.new_number(), name, profile, group_rename, strict, sign_in_tenant
+    )
     if row is None:
         raise Conflict(f"The workspace {name} exists already.")
     workspace = await get(tx, name)
@@ -56,6 +61,8 @@ async def create(
     # The first admin is there because somebody made the workspace: that one row says so.
     logged = Edit(tx, workspace, actor)
     after = {"profile": profile, "groupRename": group_rename, "strict": strict, "admin": admin}
+    if sign_in_tenant is not None:
+        after["signInTenant"] = str(sign_in_tenant)
     logged.record("create", f"workspace {name}", str(workspace.id), after=after)
     await logged.finish()
     return workspace
@@ -88,6 +95,17 @@ async def set_group_rename(work: Edit, group_rename: str) -> None:
         before = {"groupRename": work.workspace.group_rename}
         after = {"groupRename": group_rename}
         work.record("change", f"workspace {work.workspace.name}", str(work.workspace.id), before, after)
+
+
+async def set_sign_in_tenant(work: Edit, tenant: UUID | None) -> None:
+    """Through which tenant (its id) the workspace's people sign in; None: nobody does. Sessions stay as they are."""
+    work.require_admin()
+    before = work.workspace.sign_in_tenant
+    if tenant != before:
+        await work.tx.execute(QUERIES.workspace_sign_in_tenant, work.workspace.id, tenant)
+        what, identity = f"workspace {work.workspace.name}", str(work.workspace.id)
+        old, new = ({"signInTenant": str(item) if item else None} for item in (before, tenant))
+        work.record("change", what, identity, old, new)
 
 
 async def add_extension(work: Edit, resource_type: str, document: Any) -> Schema:

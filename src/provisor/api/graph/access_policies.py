@@ -13,7 +13,6 @@ from typing import Any, Final
 from provisor.api.graph import lists, objects
 from provisor.api.graph.call import DONE, Answer, Call, identity
 from provisor.api.graph.fields import Field, Fields
-from provisor.api.graph.identifiers import app_id
 from provisor.api.graph.names import moment
 from provisor.directory import applications, conditional_access
 from provisor.directory.conditional_access import Kept

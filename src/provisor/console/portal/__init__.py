@@ -46,6 +46,7 @@ from provisor.console.portal import (
     sign_in_entry,
     sign_in_logs,
     sign_out,
+    signed_in,
     source_object_scope,
     summary,
     user,
@@ -71,6 +72,7 @@ class Portal:
     pages = pages(
         [
             sign_in,
+            signed_in,
             set_up,
             authorize,
             sign_out,

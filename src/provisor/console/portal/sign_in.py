@@ -12,8 +12,9 @@ from provisor.access import sessions
 from provisor.console import site
 from provisor.console.page import Page
 from provisor.console.portal.proving import needed_party, party
+from provisor.console.site import stays
 from provisor.console.visit import PortalVisit
-from provisor.directory import second_factor, sign_in
+from provisor.directory import external, second_factor, sign_in
 from provisor.refusal import Forbidden, Refusal
 
 #: The first part of the portal's addresses.
@@ -33,9 +34,18 @@ async def show(visit: PortalVisit) -> Response:
         return visit.go(wanted.removeprefix(visit.start) if stays(visit.start, wanted) else "/")
     async with visit.house.database.reading() as tx:
         ready = await sign_in.is_set_up(tx, visit.tenant)
-    name = visit.query("hint")[:256] or (visit.me.upn if visit.signed_in else "")
-    ended = visit.query("ended") == "1"
-    return visit.render(ready=ready, next=wanted, ended=ended, again=again, name=name, party=party(visit))
+        provider = await external.get(tx, visit.tenant)
+    return visit.render(
+        ready=ready,
+        next=wanted,
+        ended=visit.query("ended") == "1",
+        again=again,
+        name=visit.query("hint")[:256] or (visit.me.upn if visit.signed_in else ""),
+        party=party(visit),
+        provider=provider,
+        # With a password only administrators get in then, and only when they ask for it.
+        local=provider is None or not provider.only or visit.query("local") == "1",
+    )
 
 
 @PAGE.post()
@@ -112,11 +122,6 @@ def begin(visit: PortalVisit, begun: sign_in.Begun, wanted: str = "") -> Respons
 def leave(visit: PortalVisit) -> Response:
     """Take the browser's session away."""
     return site.keep(visit, LETTER, visit.tenant.name, "", visit.go("/sign-in"))
-
-
-def stays(start: str, wanted: str) -> bool:
-    """Whether an address to go on to is a page below ``start``, and not another site dressed up as one."""
-    return wanted.startswith(start + "/") and not any(char in wanted for char in "\\\r\n\t") and "//" not in wanted
 
 
 def _after(wanted: str) -> str:

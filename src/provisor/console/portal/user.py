@@ -1,4 +1,5 @@
-"""One user: every attribute, groups, applications; disable, delete, restore, delete for good."""
+"""One user: every attribute, groups, applications, who they are elsewhere; disable, delete, restore, delete for
+good."""
 
 from __future__ import annotations
 
@@ -7,7 +8,7 @@ from starlette.responses import Response
 from provisor.console.fields import changed
 from provisor.console.page import Page
 from provisor.console.visit import PortalVisit
-from provisor.directory import factors, users
+from provisor.directory import external, factors, users
 from provisor.provisioning.source_names import USER_ATTRIBUTES
 from provisor.refusal import Invalid
 
@@ -23,6 +24,8 @@ async def show(visit: PortalVisit) -> Response:
         groups = await users.memberships(tx, visit.tenant, user.id)
         apps = await users.assigned_to(tx, visit.tenant, user.id)
         manager = user.doc.get("manager")
+        provider = await external.get(tx, visit.tenant)
+        subject = await external.subject_of(tx, visit.tenant, provider, user) if provider else None
         above = await users.find(tx, visit.tenant, manager) if manager else None
         have = await factors.of(tx, visit.tenant, user.id)
     more = [name for name in USER_ATTRIBUTES if name not in (*FIRST, "accountEnabled", "manager")]
@@ -31,6 +34,8 @@ async def show(visit: PortalVisit) -> Response:
         groups=groups,
         apps=apps,
         above=above,
+        provider=provider,
+        subject=subject,
         first=FIRST,
         more=more,
         have=have,
@@ -69,6 +74,22 @@ async def reset_factors(visit: PortalVisit) -> Response:
         user = await users.by_id(edit.tx, visit.tenant, identity)
         await factors.reset(edit, user)
     return await visit.done(f"/users/{identity}", f"{user.upn} has no second factor any more and is signed out.")
+
+
+@PAGE.post("/link", action="role.write")
+async def link(visit: PortalVisit) -> Response:
+    async with visit.edit() as edit:
+        user = await users.find(edit.tx, visit.tenant, str(visit.parameter("user")))
+        await external.link(edit, user, visit.form.text("subject"))
+    return await visit.done(f"/users/{user.id}", f"{user.upn} is linked.")
+
+
+@PAGE.post("/unlink", action="role.write")
+async def unlink(visit: PortalVisit) -> Response:
+    async with visit.edit() as edit:
+        user = await users.find(edit.tx, visit.tenant, str(visit.parameter("user")))
+        await external.unlink(edit, user)
+    return await visit.done(f"/users/{user.id}", f"{user.upn} is not linked any more, and their sessions have ended.")
 
 
 _STEPS = {"delete": users.recycle, "restore": users.restore, "purge": users.purge}

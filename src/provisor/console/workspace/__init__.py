@@ -6,9 +6,20 @@ from starlette.requests import Request
 
 from provisor.console.house import House
 from provisor.console.page import Page
-from provisor.console.site import pages
+from provisor.console.site import Elsewhere, pages
 from provisor.console.visit import WorkspaceVisit
-from provisor.console.workspace import access_tokens, audit_log, group, groups, service_principals, sign_in, user, users
+from provisor.console.workspace import (
+    access_tokens,
+    account,
+    audit_log,
+    group,
+    groups,
+    service_principals,
+    sign_in,
+    signed_in,
+    user,
+    users,
+)
 from provisor.refusal import NotFound
 from provisor.storage.pool import Tx
 from provisor.workspace import sign_in as signing_in
@@ -17,7 +28,9 @@ from provisor.workspace import workspaces
 
 class Console:
     letter = sign_in.LETTER
-    pages = pages([sign_in, users, user, groups, group, service_principals, access_tokens, audit_log])
+    pages = pages(
+        [sign_in, signed_in, account, users, user, groups, group, service_principals, access_tokens, audit_log]
+    )
 
     async def enter(self, house: House, request: Request, page: Page, name: str) -> WorkspaceVisit:
         try:
@@ -35,7 +48,9 @@ class Console:
         return found.stale
 
     async def look(self, tx: Tx, visit: WorkspaceVisit) -> None:
-        """Nothing beyond the page decides who may see it: a console is its admins'."""
+        """Nothing beyond the page decides who may see it: a console is its admins', and everybody has an account."""
+        if visit.page is users.PAGE and visit.request.method == "GET" and not visit.may("workspace.admin"):
+            raise Elsewhere(account.PAGE.path)
 
 
 CONSOLE = Console()

@@ -1,5 +1,6 @@
 -- name: session_open
-insert into session (hash, realm, subject, methods, pending) values ($1, $2, $3, $4, $5)
+insert into session (hash, realm, subject, methods, pending, authenticated)
+values ($1, $2, $3, $4, $5, now() - make_interval(secs => $6))
 
 -- name: sessions_prune
 delete from session where opened < now() - make_interval(secs => $1) or seen < now() - make_interval(secs => $2)
@@ -11,6 +12,15 @@ delete from session where hash = $1
 -- Sessions (but one) and links that were not used: whoever ends somebody's access ends both.
 with links as (delete from one_time_link where realm = $1 and subject = any($2::text[]))
 delete from session where realm = $1 and subject = any($2::text[]) and hash is distinct from $3
+
+-- name: sessions_of
+select hash, opened, seen, methods, hash = $5 as here from session
+where realm = $1 and subject = $2 and not pending and opened > now() - make_interval(secs => $3)
+  and seen > now() - make_interval(secs => $4)
+order by seen desc, hash
+
+-- name: session_end
+delete from session where realm = $1 and subject = $2 and hash = $3 returning true
 
 -- name: session_seen
 update session set seen = now() where hash = $1
@@ -84,3 +94,15 @@ delete from signing_key where retired <= now() - make_interval(secs => $1)
 -- name: signing_keys_published
 select public from signing_key
 where retired is null or retired > now() - make_interval(secs => $1) order by created desc, kid
+
+-- name: authentication_requests_prune
+delete from authentication_request where expires < now()
+
+-- name: authentication_request_keep
+insert into authentication_request
+    (hash, realm, state, issuer, client, nonce, verifier, redirect_uri, destination, subject, max_age, expires)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, now() + make_interval(secs => $12))
+
+-- name: authentication_request_take
+delete from authentication_request where hash = $1 and realm = $2 and state = $3 and expires > now()
+returning state, issuer, client, nonce, verifier, redirect_uri, destination, subject, max_age

@@ -83,7 +83,8 @@ for update
 with glass as (delete from break_glass_account where tenant = $1 and user_id = $2),
      apps as (delete from authenticator_app where tenant = $1 and user_id = $2),
      keys as (delete from passkey where tenant = $1 and user_id = $2),
-     codes as (delete from recovery_code where tenant = $1 and user_id = $2)
+     codes as (delete from recovery_code where tenant = $1 and user_id = $2),
+     linked as (delete from external_identity where tenant = $1 and user_id = $2)
 delete from directory_user where tenant = $1 and id = $2
 
 -- name: leave_groups

@@ -1,17 +1,21 @@
 -- name: workspace_insert
-insert into workspace (id, name, profile, group_rename, strict) values ($1, $2, $3, $4, $5) on conflict do nothing returning id
+insert into workspace (id, name, profile, group_rename, strict, sign_in_tenant) values ($1, $2, $3, $4, $5, $6)
+on conflict do nothing returning id
 
 -- name: workspace_by_name
 -- Without a name: the first one that was made.
 select id as workspace, name, profile, group_rename, strict, extensions, created as workspace_created,
-       tokens_enabled, longest_token_days
+       tokens_enabled, longest_token_days, sign_in_tenant
 from workspace
 where name = coalesce($1, (select name from workspace order by ordinal limit 1))
 
 -- name: workspaces
 select id as workspace, name, profile, group_rename, strict, extensions, created as workspace_created,
-       tokens_enabled, longest_token_days
+       tokens_enabled, longest_token_days, sign_in_tenant
 from workspace order by ordinal
+
+-- name: workspace_sign_in_tenant
+update workspace set sign_in_tenant = $2 where id = $1
 
 -- name: workspace_group_rename
 update workspace set group_rename = $2 where id = $1
@@ -41,7 +45,7 @@ select id from workspace where id = $1 for share
 -- name: arrival
 -- Everything a request needs to know about where it goes and who sends it, in one statement.
 select w.id as workspace, w.name, w.profile, w.group_rename, w.strict, w.extensions, w.created as workspace_created,
-       w.tokens_enabled, w.longest_token_days,
+       w.tokens_enabled, w.longest_token_days, w.sign_in_tenant,
        t.id as token, t.owner, t.revoked is not null as revoked, t.expires <= now() as expired,
        t.last_used is null or t.last_used < now() - interval '1 minute' as touch,
        o.user_name as owner_name, o.active as owner_active,
@@ -58,7 +62,7 @@ where w.name = coalesce($1, (select name from workspace order by ordinal limit 1
 -- name: arrival_user
 -- As above, with the user that is asked for: reading one user is one statement.
 select w.id as workspace, w.name, w.profile, w.group_rename, w.strict, w.extensions, w.created as workspace_created,
-       w.tokens_enabled, w.longest_token_days,
+       w.tokens_enabled, w.longest_token_days, w.sign_in_tenant,
        t.id as token, t.owner, t.revoked is not null as revoked, t.expires <= now() as expired,
        t.last_used is null or t.last_used < now() - interval '1 minute' as touch,
        o.user_name as owner_name, o.active as owner_active,
@@ -159,6 +163,9 @@ values ($1, $2, $3, $4, $5, $6)
 -- name: tombstone_delete
 -- By name or by id.
 delete from workspace_tombstone where workspace = $1 and (name_key = $2 or user_id = $3) returning user_id, user_name
+
+-- name: tombstone_named
+select exists (select from workspace_tombstone where workspace = $1 and name_key = $2)
 
 -- name: tombstone_exists
 select exists (select from workspace_tombstone where workspace = $1 and user_id = $2)
@@ -392,15 +399,26 @@ update workspace_token set last_used = now()
 where workspace = $1 and id = $2 and (last_used is null or last_used < now() - interval '1 minute')
 
 -- name: session_arrival
--- Whose session of the console it is; nobody when it has ended, or the person is inactive, gone or no admin.
-select s.notice, s.seen < now() - make_interval(secs => $6) as stale, u.id, u.user_name
+-- Whose session of the console it is, and whether they are an admin now; nobody when it has ended, or the person is
+-- inactive or gone.
+select s.notice, s.seen < now() - make_interval(secs => $6) as stale, s.methods, u.id, u.user_name,
+       exists (select from workspace_member m
+               join workspace_group g on g.workspace = m.workspace and g.id = m.group_id
+               where m.workspace = u.workspace and m.member_id = u.id and g.reserved and g.display_key = 'admins') as admin
 from session s
 join workspace_user u on u.workspace = $1 and u.id = s.subject
 where s.hash = $2 and s.realm = $3 and s.opened > now() - make_interval(secs => $4)
   and s.seen > now() - make_interval(secs => $5) and u.active
-  and exists (select from workspace_member m
-              join workspace_group g on g.workspace = m.workspace and g.id = m.group_id
-              where m.workspace = u.workspace and m.member_id = u.id and g.reserved and g.display_key = 'admins')
+
+-- name: user_identity
+-- Whom an account belongs to.
+select active, sign_in_issuer as issuer, sign_in_subject as subject, sign_in_linked as linked
+from workspace_user where workspace = $1 and id = $2
+
+-- name: user_identity_put
+update workspace_user
+set sign_in_issuer = $3, sign_in_subject = $4, sign_in_linked = case when $4::text is not null then now() end
+where workspace = $1 and id = $2
 
 -- name: first_admin
 select u.id from workspace_group g
