@@ -61,7 +61,7 @@ async def test_seed_03_somebody_signs_in_to_an_application_and_out_of_it(pair: P
         await visitor.heading("The application: /in")
         fresh = party.ask(prompt="login")
         await visitor.page.goto(fresh.url)
-        await visitor.sees("Sign in again to go on.")
+        await visitor.heading("Sign in to contoso.com")
         await expect(visitor.page.get_by_label("User principal name *")).to_have_value("ada@contoso.com")
         await sign_in(visitor, None)
         await visitor.heading("The application: /in")
