@@ -11,16 +11,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import math
-import os
 import random
-import ssl
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from email.utils import parsedate_to_datetime
 from typing import Any, Final
 from urllib.parse import urlencode, urlsplit
-from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 from yarl import URL
@@ -28,10 +25,10 @@ from yarl import URL
 from provisor import jsongate, tracing
 from provisor.connectors.base import Exchange, TargetError
 from provisor.connectors.governor import Governor
+from provisor.connectors.network import LARGEST, limited, proxy_for, reason
 
 #: Seconds to connect, and for a whole answer.
 CONNECT, TOTAL = 10.0, 60.0
-LARGEST: Final = 32 * 1024 * 1024
 TRIES: Final = 4
 #: The longest Retry-After (seconds) that is waited for within one request.
 PATIENCE: Final = 20.0
@@ -208,19 +205,6 @@ class Http:
         )
 
 
-def proxy_for(base: str) -> tuple[URL | None, aiohttp.BasicAuth | None]:
-    """The proxy that the environment names for this address (``https_proxy``, ``no_proxy``), and who asks there. Looked
-    up once: the session would do it for each request, in a thread."""
-    address = URL(base)
-    named = getproxies().get(address.scheme)
-    if named is None or proxy_bypass(address.host or ""):
-        return None, None
-    proxy = URL(named)
-    if proxy.user is None:
-        return proxy, None
-    return proxy.with_user(None), aiohttp.BasicAuth(proxy.user, proxy.password or "")
-
-
 def _traced(method: str, path: str, url: URL) -> AbstractContextManager[tracing.Span]:
     """The span of a request: where it goes is said without ids, and what it asks for is not."""
     if not tracing.recording():
@@ -228,17 +212,6 @@ def _traced(method: str, path: str, url: URL) -> AbstractContextManager[tracing.
     route = "/" + "/".join([path.split("/")[1], *["{id}"] * (path.count("/") - 1)])
     said = {"http.request.method": method, "url.template": route, "server.address": url.host or ""}
     return tracing.span(f"{method} {route}", "client", {**said, "server.port": url.port or 0})
-
-
-async def limited(response: aiohttp.ClientResponse, most: int = LARGEST) -> bytes:
-    """The body. Raises ClientPayloadError for one of more than ``most`` bytes."""
-    parts, size = [], 0
-    async for part in response.content.iter_chunked(65536):
-        size += len(part)
-        if size > most:
-            raise aiohttp.ClientPayloadError(f"an answer of more than {most} bytes")
-        parts.append(part)
-    return b"".join(parts)
 
 
 def _parsed(exchange: Exchange, raw: bytes) -> Answer:
@@ -266,14 +239,3 @@ def _retry_after(headers: Mapping[str, str]) -> float | None:
         wait = parsedate_to_datetime(text) - parsedate_to_datetime(headers.get("Date", ""))
         return max(0.0, wait.total_seconds())
     return None
-
-
-def reason(error: Exception) -> str:
-    """What went wrong on the way, in one line."""
-    number = getattr(error, "errno", None)
-    # Numbers of TLS errors are OpenSSL's, not the system's.
-    if isinstance(error, aiohttp.ClientSSLError | ssl.SSLError) or not isinstance(number, int) or number <= 0:
-        text = str(error) or type(error).__name__
-    else:
-        text = os.strerror(number)
-    return text.splitlines()[0][:120]

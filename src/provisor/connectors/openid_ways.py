@@ -14,7 +14,7 @@ import aiohttp
 from yarl import URL
 
 from provisor.connectors.addresses import plain_http_may
-from provisor.connectors.http import limited, proxy_for, reason
+from provisor.connectors.network import limited, proxy_for, reason
 from provisor.connectors.openid import LARGEST, Answer, Fetch
 from provisor.refusal import Unavailable
 

@@ -15,6 +15,7 @@ from provisor.api.graph.call import DONE, Answer, Call, identity
 from provisor.api.graph.fields import Field, Fields
 from provisor.api.graph.names import moment
 from provisor.directory import applications, conditional_access
+from provisor.directory.applications import app_id
 from provisor.directory.conditional_access import Kept
 from provisor.storage.pool import Tx
 
