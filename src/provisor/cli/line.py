@@ -62,6 +62,7 @@ _MODULES = {
     "serve": "serve",
     "worker": "serve",
     "completion": "completion",
+    "tls": "tls",
 }
 
 

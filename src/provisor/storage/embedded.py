@@ -110,7 +110,8 @@ def _prepared(folder: Path, owner: Account) -> Path:
                 f"The data folder {folder} belongs to {_name(found.st_uid)}: run Provisor as that user, or give "
                 "another folder with --data."
             )
-        names = {path.name for path in folder.iterdir()}
+        # A certificate may be made before anything else is.
+        names = {path.name for path in folder.iterdir()} - {"tls"}
         if names and not names & {keeper.CLUSTER, keeper.DOOR, "provisor.toml"}:
             raise Invalid(
                 f"The folder {folder} is not empty and no data folder of Provisor's: give another one with --data."
