@@ -6,7 +6,7 @@ STAMP := .venv/installed
 CHROMIUM := apt-get install -y -qq --no-install-recommends chromium
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo serve test browser screens check bench bench-engine fuzz simulate kill format reference wheel test-wheel
+.PHONY: help install demo serve test test-clients browser screens check bench bench-engine fuzz simulate kill format reference wheel test-wheel
 
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,6 +32,15 @@ screens: $(STAMP) browser ## the pictures in docs/screens, made anew by the test
 
 test: $(STAMP) browser ## every test
 	@$(BIN)/python -m pytest
+
+test-clients: .venv-clients/installed ## msgraph-sdk, azure-identity and MSAL as Microsoft ships them, in an environment of their own (RECORD=1 records)
+	@.venv-clients/bin/python -m pytest tests/clients
+
+.venv-clients/installed: requirements-clients.lock pyproject.toml
+	@test -x .venv-clients/bin/python || $(PYTHON) -m venv .venv-clients
+	.venv-clients/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-clients.lock
+	.venv-clients/bin/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
 
 browser: ## Debian's Chromium for the tests in a browser, where apt may install it
 	@test -x /usr/bin/chromium || { test "$$(id -u)" = 0 && command -v apt-get > /dev/null && { $(CHROMIUM) || { apt-get update -qq && $(CHROMIUM); }; } > /dev/null 2>&1; } \

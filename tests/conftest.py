@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
+from importlib.util import find_spec
 
 import pytest
 import pytest_asyncio
@@ -13,6 +14,9 @@ from pair import Pair
 from provisor import compose
 from provisor.compose import House
 from provisor.config import Settings
+
+#: Of Microsoft's libraries, 400 MB of them, make test-clients alone has any.
+collect_ignore = [] if find_spec("msgraph") else ["clients"]
 
 
 @pytest.fixture(scope="session")

@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import copy
 import json
-from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -16,7 +14,6 @@ from graphs import Graph
 from pair import Pair
 from provisor.provisioning.templates import RULE_ID, template
 
-_RECORDED = Path(__file__).parents[1] / "data/terraform_azuread.json"
 _NON_GALLERY = "8adf8e6e-67b2-4cf2-a259-e3dc5476c621"
 _NO_ROLE = str(UUID(int=0))
 
@@ -39,38 +36,6 @@ def connection(pair: Pair, **more: str) -> dict[str, Any]:
 async def secrets(graph: Graph, where: str) -> dict[str, str]:
     found = await graph.get(f"{where}/synchronization/secrets")
     return {item["key"]: item["value"] for item in found["value"]}
-
-
-def filled(value: Any, names: Mapping[str, str]) -> Any:
-    """``value`` with what stands in it as «name»."""
-    if isinstance(value, str):
-        for name, known in names.items():
-            value = value.replace(f"«{name}»", known)
-        return value
-    if isinstance(value, dict):
-        return {key: filled(item, names) for key, item in value.items()}
-    return [filled(item, names) for item in value] if isinstance(value, list) else value
-
-
-def at(body: Any, path: str) -> Any:
-    for part in path.split("."):
-        body = body[int(part)] if part.isdecimal() else body[part]
-    return body
-
-
-async def test_terraform_from_the_template_to_the_end(graph: Graph, pair: Pair) -> None:
-    ada = await pair.user("ada", assigned=False)
-    names = {"base": pair.base, "token": pair.token, "user": str(ada), "tenant32": pair.tenant.id.hex}
-    for step in json.loads(_RECORDED.read_text()):
-        path = filled(step["path"], names)
-        status, body = await graph.ask(step["method"], path, filled(step.get("body"), names))
-        assert status == step["status"], (step, body)
-        for place, wanted in step.get("answer", {}).items():
-            assert at(body, place) == filled(wanted, names), (step, body)
-        for name, place in step.get("keep", {}).items():
-            names[name] = at(body, place)
-        if step.get("then") == "the account is there":
-            assert (await pair.account("ada"))["active"]
 
 
 async def test_what_is_in_the_gallery(graph: Graph) -> None:
