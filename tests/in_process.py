@@ -26,8 +26,8 @@ class Answer:
 class InProcess:
     """SCIM over the workspaces of ``house``, as they are answered within one event loop."""
 
-    def __init__(self, house: House, limits: Limits | None = None) -> None:
-        self._app = door(house, limits or Limits(1_000_000, 10_000), public_url="http://here")
+    def __init__(self, house: House, limits: Limits | None = None, *, public_url: str = "http://here") -> None:
+        self._app = door(house, limits or Limits(1_000_000, 10_000), public_url=public_url)
 
     async def ask(
         self, method: str, target: str, token: str | None, body: Any = None, headers: Mapping[str, str] | None = None

@@ -11,7 +11,9 @@ from uuid import UUID, uuid4
 import pytest
 
 from graphs import Graph
+from installation import Installation
 from pair import Pair
+from provisor.compose import House
 from provisor.provisioning.templates import RULE_ID, template
 
 _NON_GALLERY = "8adf8e6e-67b2-4cf2-a259-e3dc5476c621"
@@ -85,6 +87,46 @@ async def test_an_application_with_leavers_is_not_deleted(graph: Graph, pair: Pa
     assert (await graph.refused("DELETE", await job(graph, pair)))[0] == 400
     await pair.sync()
     assert await graph.ask("DELETE", sp(pair)) == (204, None)
+
+
+async def test_a_job_that_runs_is_deleted_once_a_cycle_has_seen_to_leavers(graph: Graph, pair: Pair) -> None:
+    """As Terraform does it: the assignment and the job in the same second, and 409 asked again."""
+    await pair.user("ada")
+    where = await job(graph, pair)
+    assert await graph.ask("POST", f"{where}/start") == (204, None)
+    async with asyncio.timeout(60):
+        while not ((account := await pair.account("ada")) and account["active"]):  # noqa: ASYNC110 (a cycle of the server does it)
+            await asyncio.sleep(0.1)
+        (assignment,) = await graph.all(f"{sp(pair)}/appRoleAssignedTo")
+        requests = [
+            {"id": "1", "method": "DELETE", "url": f"{sp(pair)}/appRoleAssignedTo/{assignment['id']}"},
+            {"id": "2", "method": "DELETE", "url": where},
+        ]
+        _, answers = await graph.ask("POST", "/$batch", {"requests": requests})
+        (_, refused) = answers["responses"]
+        assert (refused["status"], refused["body"]["error"]["code"]) == (409, "Conflict"), refused
+        assert "Try again in a moment" in refused["body"]["error"]["message"]
+        while (again := await graph.ask("DELETE", where))[0] == 409:  # noqa: ASYNC110 (so does this)
+            await asyncio.sleep(0.1)
+    assert again == (204, None)
+    assert not (await pair.account("ada"))["active"]
+    assert (await graph.refused("GET", where))[0] == 404
+
+
+async def test_an_application_that_is_deleted_elsewhere_leaves_nothing_here(
+    shop: Installation, house: House, graph: Graph, pair: Pair
+) -> None:
+    made = await graph.make(f"/applicationTemplates/{_NON_GALLERY}/instantiate", {"displayName": "Wiki"})
+    identity, ada = made["servicePrincipal"]["id"], await pair.user("ada", assigned=False)
+    body = {"principalId": str(ada), "resourceId": identity, "appRoleId": made["servicePrincipal"]["appRoles"][0]["id"]}
+    await graph.make(f"/servicePrincipals/{identity}/appRoleAssignedTo", body)
+    count = "select (select count(*) from graph_application where application = $1) + count(*) from graph_role r "
+    count += "where r.application = $1"
+    async with house.database.reading() as tx:
+        assert await tx.fetchval(count, UUID(identity)) == 2
+    await asyncio.to_thread(shop.run, "app", "delete", "Wiki", "--force", "--tenant", pair.tenant.name)
+    async with house.database.reading() as tx:
+        assert await tx.fetchval(count, UUID(identity)) == 0
 
 
 async def test_who_is_assigned(graph: Graph, pair: Pair) -> None:

@@ -35,6 +35,14 @@ ErrorPage = Callable[[Request, int, str], Response]
 log = structlog.get_logger(__name__)
 
 
+def unforeseen(error: Exception, request_id: str) -> errors.Problem:
+    """Log where an exception arose that nobody expected, and say what is answered."""
+    # Its message may hold values of a person: the places where it passed do not.
+    places = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(error.__traceback__)]
+    log.error("request failed", error=type(error).__name__, places=places, request_id=request_id)
+    return errors.unexpected(request_id)
+
+
 class Envelope:
     """ASGI middleware; a caller's own ``X-Request-Id`` is kept when it is short and plain.
 
@@ -74,13 +82,9 @@ class Envelope:
         try:
             await self._enter(scope, receive, answer)
         except Exception as error:
-            # The message of an exception may hold values of a person: the places where it passed do not.
-            places = [
-                f"{frame.filename}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(error.__traceback__)
-            ]
-            log.error("request failed", error=type(error).__name__, places=places, request_id=request_id)
+            problem = unforeseen(error, request_id)
             if status == 0:
-                await self._refuse(errors.unexpected(request_id), scope, receive, answer)
+                await self._refuse(problem, scope, receive, answer)
         finally:
             milliseconds = round((time.perf_counter() - started) * 1000, 1)
             log.info(

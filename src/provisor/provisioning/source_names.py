@@ -45,6 +45,7 @@ USER_ATTRIBUTES: Final[Mapping[str, str]] = {
     "facsimileTelephoneNumber": "String",
     "immutableId": "String",
     "onPremisesSecurityIdentifier": "String",
+    "showInAddressList": "Boolean",
     **_EXTENSIONS,
 }
 

@@ -20,6 +20,10 @@ from provisor.sync.leavers import how_many
 from provisor.sync.ledger import Ledger, stop
 
 
+class StillLeaving(Conflict):
+    """Somebody who left may still be active at a target."""
+
+
 async def switch(work: Edit, identity: UUID, status: Literal["On", "Off"]) -> Application:
     """*Provisioning Status*; Off also stops a cycle that runs, before its next request.
 
@@ -39,7 +43,7 @@ async def switch(work: Edit, identity: UUID, status: Literal["On", "Off"]) -> Ap
 async def restart(work: Edit, ledger: Ledger, application: Application, *, full: bool, force: bool = False) -> None:
     """*Clear current state and restart synchronization*; ``full`` also forgets which accounts are whose.
 
-    Raises Conflict as :func:`forget` does, unless forced.
+    Raises StillLeaving as :func:`forget` does, unless forced.
     """
     work.require("provisioning.run", application.id)
     if full and not force:
@@ -51,15 +55,15 @@ async def restart(work: Edit, ledger: Ledger, application: Application, *, full:
 
 
 async def forget(work: Edit, application: Application) -> None:
-    """Raises Conflict while somebody who left may be active at the target: without the links nobody would know it."""
+    """Raises StillLeaving while somebody who left may be active at the target: without links nobody would know it."""
     count = await how_many(work.tx, work.tenant.id, application.id)
     if count:
-        raise Conflict(
+        raise StillLeaving(
             f"{count} who left may still be active at the target of {application.name}, and nobody would know of them "
             f"any more. provisor leavers {application.name} names them; --force forgets them all the same."
         )
     if await work.tx.fetchval(queries("leavers").unknown, work.tenant.id, application.id):
-        raise Conflict(
+        raise StillLeaving(
             f"It is not known now who left and may still be active at the target of {application.name}, and nobody "
             f"would know it any more: look with provisor leavers {application.name} first, or say --force."
         )

@@ -98,16 +98,13 @@ class GraphApi:
             headers,
             perform,
         )
-        call.require(route.action)
+        call.require("account.own" if route.own(call) else route.action)
         return await route.do(call)
 
 
 def _refused(error: Exception, ids: tuple[str, str]) -> Answer:
-    """What is raised as an answer; what nobody expected is raised again."""
-    problem = errors.known(error)
-    if problem is None:
-        raise error
-    status, code, message = problem
+    """What is raised as an answer."""
+    status, code, message = errors.known(error) or errors.unforeseen(error, ids[0])
     return Answer(status, errors.body(code, message, *ids), headers=_further(status, error))
 
 

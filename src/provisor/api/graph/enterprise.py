@@ -5,7 +5,8 @@ Clients are service principals, too: Terraform and scripts look themselves up by
 
 from __future__ import annotations
 
-from contextlib import suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -13,6 +14,7 @@ from uuid import UUID
 
 from provisor.api.graph import lists, objects
 from provisor.api.graph.call import DONE, Answer, Call, identity
+from provisor.api.graph.errors import Soon
 from provisor.api.graph.fields import Field, Fields
 from provisor.api.graph.identifiers import GALLERY, object_id
 from provisor.api.graph.names import moment
@@ -23,7 +25,7 @@ from provisor.directory.edit import Tenant
 from provisor.refusal import Invalid, NotFound, Refusal
 from provisor.storage.pool import Row, Tx
 from provisor.storage.queries import queries
-from provisor.sync import control
+from provisor.sync import control, history
 
 QUERIES = queries("graph_provisioning")
 _TABLE: Final = {"id": Field("uuid"), "appId": Field("uuid"), "displayName": Field("text")}
@@ -189,11 +191,10 @@ async def delete(call: Call) -> Answer:
     """The application with its mappings, assignments and log, whichever of its two sides is named."""
     app = await full(call)
     await look_for_leavers(call, app)
-    async with call.edit() as work:
+    async with soon(call, app), call.edit() as work:
         locked = await applications.locked(work, app.id)
         await control.forget(work, locked)
         await applications.delete(work, locked)
-        await work.tx.execute(QUERIES.forget, call.tenant.id, app.id)
     return DONE
 
 
@@ -202,6 +203,28 @@ async def look_for_leavers(call: Call, app: Application) -> None:
     if app.connected:
         with suppress(Refusal):
             await call.house.notice_leavers(call.tenant, app.id)
+
+
+@asynccontextmanager
+async def soon(call: Call, app: Application) -> AsyncIterator[None]:
+    """Around what forgets whose accounts are whose: where the cycles that run will have closed the accounts of whoever
+    left, the refusal is a ``Soon``. Terraform takes assignments away and deletes the job in the same second."""
+    try:
+        yield
+    except control.StillLeaving:
+        async with call.database.reading() as tx:
+            stuck = await history.quarantine(tx, call.tenant.id, app.id)
+        if app.provisioning == "On" and app.connected and stuck is None:
+            raise Soon(
+                f"Who left may still be active at the target of {app.name}: a cycle is about to see to it. Try again "
+                "in a moment."
+            ) from None
+        raise
+
+
+def is_caller(call: Call) -> bool:
+    """Whether a client asks for itself, which its token names: that takes no role."""
+    return call.keys[0].lower().removeprefix(_BY_APP_ID) == call.actor.id.lower()
 
 
 async def full(call: Call, action: str = "application.read") -> Application:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from provisor.api import envelope
 from provisor.api.graph.query import Unsupported
 from provisor.api.graph.rounds import Expired
 from provisor.api.limits import Exceeded
@@ -17,8 +18,12 @@ class NotSpoken(Exception):
     """Graph has it, or may have it, and it is not part of what is spoken here."""
 
 
-#: What is raised → status and code. A name that is taken is a bad request to Graph; 409 and 403 would be repeated for
-#: minutes by some clients.
+class Soon(Conflict):
+    """What it contradicts ends by itself in a moment."""
+
+
+#: What is raised → status and code. A name that is taken is a bad request to Graph; 409 and 403 are repeated for
+#: minutes by Terraform.
 _TABLE: Final[tuple[tuple[type[Exception], int, str], ...]] = (
     (Unauthenticated, 401, "InvalidAuthenticationToken"),
     (NotSpoken, 501, "NotImplemented"),
@@ -26,6 +31,7 @@ _TABLE: Final[tuple[tuple[type[Exception], int, str], ...]] = (
     (Expired, 410, "syncStateNotFound"),
     (Forbidden, 403, "Authorization_RequestDenied"),
     (NotFound, 404, "Request_ResourceNotFound"),
+    (Soon, 409, "Conflict"),
     (Conflict, 400, "Request_BadRequest"),
     (Invalid, 400, "Request_BadRequest"),
     (JsonError, 400, "Request_BadRequest"),
@@ -46,6 +52,12 @@ def known(error: Exception) -> tuple[int, str, str] | None:
             ours = isinstance(error, Refusal | NotSpoken | JsonError | Exceeded)
             return status, code, str(error) if ours else busy(error)
     return None
+
+
+def unforeseen(error: Exception, request: str) -> tuple[int, str, str]:
+    """The same of what nobody expected: it is in the log, not in the answer."""
+    problem = envelope.unforeseen(error, request)
+    return problem.status, "InternalServerError", problem.detail
 
 
 def body(code: str, message: str, request: str, client_request: str) -> dict[str, Any]:

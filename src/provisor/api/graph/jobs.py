@@ -101,7 +101,7 @@ async def delete(call: Call) -> Answer:
     """Provisioning Off, and nothing remembered of which accounts are whose. Refused while leavers may be active."""
     app = await found(call, "provisioning.write")
     await enterprise.look_for_leavers(call, app)
-    async with call.edit() as work:
+    async with enterprise.soon(call, app), call.edit() as work:
         off = await control.switch(work, app.id, "Off")
         await control.restart(work, call.house.ledger(call.tenant, app.id), off, full=True)
         await work.tx.execute(QUERIES.remember_job, call.tenant.id, app.id, False)

@@ -45,9 +45,7 @@ USUAL: Final = (
     "userPrincipalName",
 )
 #: What clients send as a matter of course and the directory does not keep.
-_LEFT_OUT: Final = frozenset(
-    {"passwordprofile", "passwordpolicies", "showinaddresslist", "agegroup", "consentprovidedforminor", "usertype"}
-)
+_LEFT_OUT: Final = frozenset({"passwordprofile", "passwordpolicies", "agegroup", "consentprovidedforminor", "usertype"})
 _GROUP_LEFT_OUT: Final = frozenset(
     {"isassignabletorole", "resourcebehavioroptions", "resourceprovisioningoptions", "writebackconfiguration", "theme"}
     | {"autosubscribenewmembers", "allowexternalsenders", "hidefromaddresslists", "hidefromoutlookclients"}
@@ -201,6 +199,8 @@ def _group_fields() -> dict[str, Field]:
 def _in_document(table: str, attribute: str, kind: str) -> Field:
     if kind.endswith("[]"):
         return Field("texts", f"{table}.doc -> '{attribute}'")
+    if kind == "Boolean":
+        return Field("boolean", f"({table}.doc ->> '{attribute}')::boolean")
     return Field("text", f"{table}.doc ->> '{attribute}'")
 
 

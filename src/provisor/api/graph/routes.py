@@ -36,12 +36,13 @@ Handler = Callable[[Call], Awaitable[Answer]]
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """``action`` is what whoever calls must be allowed to do (``access.roles``)."""
+    """``action`` is what whoever calls must be allowed to do (``access.roles``), unless it is their ``own``."""
 
     method: str
     path: str
     action: str
     do: Handler
+    own: Callable[[Call], bool] = lambda _: False
 
     @property
     def parts(self) -> tuple[str, ...]:
@@ -133,7 +134,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("PATCH", "applications/{id}", _SET_UP, enterprise.change),
     Route("DELETE", "applications/{id}", _APP_WRITE, enterprise.delete),
     Route("GET", "servicePrincipals", _APP_READ, enterprise.principals_listed),
-    Route("GET", "servicePrincipals/{id}", _APP_READ, enterprise.principal_get),
+    Route("GET", "servicePrincipals/{id}", _APP_READ, enterprise.principal_get, enterprise.is_caller),
     Route("PATCH", "servicePrincipals/{id}", _SET_UP, enterprise.change),
     Route("DELETE", "servicePrincipals/{id}", _APP_WRITE, enterprise.delete),
     Route("GET", "servicePrincipals/{id}/appRoleAssignedTo", _APP_READ, app_roles.of_application),

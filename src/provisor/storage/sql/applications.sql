@@ -225,5 +225,8 @@ order by type, key, id limit $4
 update application set name = $3, name_key = $4 where tenant = $1 and id = $2
 
 -- name: delete
-with asks as (delete from relying_party where tenant = $1 and application = $2)
+-- What has no foreign key is named here: who asks in its name who somebody is, what clients of the Graph API left of it.
+with made as (delete from graph_application where tenant = $1 and application = $2),
+     roles as (delete from graph_role where tenant = $1 and application = $2),
+     asks as (delete from relying_party where tenant = $1 and application = $2)
 delete from application where tenant = $1 and id = $2

@@ -17,10 +17,6 @@ on conflict (tenant, application) do update set job = excluded.job
 insert into graph_application (tenant, application, secrets) values ($1, $2, $3)
 on conflict (tenant, application) do update set secrets = excluded.secrets
 
--- name: forget
-with roles as (delete from graph_role where tenant = $1 and application = $2)
-delete from graph_application where tenant = $1 and application = $2
-
 -- name: assigned
 -- Who is assigned to an application, or to what somebody is assigned; $4: only this one of both.
 select a.application, a.principal_id, a.principal_type, a.created, p.name as resource, r.role,
