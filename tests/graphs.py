@@ -13,11 +13,12 @@ from installation import Installation
 
 @dataclass(slots=True)
 class Graph:
-    """``base`` ends with the version. ``ask`` gives status and body (None without one)."""
+    """``base`` ends with the version, ``client`` is its id. ``ask`` gives status and body (None without one)."""
 
     base: str
     token: str
     session: aiohttp.ClientSession
+    client: str = ""
     headers: dict[str, str] = field(default_factory=dict)
 
     @classmethod
@@ -30,7 +31,7 @@ class Graph:
         form |= {"grant_type": "client_credentials", "scope": "https://graph.microsoft.com/.default"}
         async with session.post(f"{shop.url}/{client['tenant_id']}/oauth2/v2.0/token", data=form) as answer:
             token = (await answer.json())["access_token"]
-        return cls(f"{shop.url}/v1.0", token, session)
+        return cls(f"{shop.url}/v1.0", token, session, client["client_id"])
 
     async def close(self) -> None:
         await self.session.close()

@@ -1,14 +1,14 @@
 """Requests as a client of Microsoft Graph once sent them, asked again in their order.
 
 A recording is a list of steps: ``method``, ``path``, ``headers`` and ``body``; the ``status`` that is answered;
-``answer``, what it says at some places (``value/0/id``); ``keep``, what of it later steps name; and, in ``then``, what
-is true after it. «name» stands for what was kept, or known from the start.
+``answer``, what it says at some places (``value/0/id``); and ``keep``, what of it later steps name. «name» stands for
+what was kept, or known from the start.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -27,10 +27,9 @@ async def replay(
     graph: Graph,
     steps: list[dict[str, Any]],
     known: Mapping[str, str],
-    then: Mapping[str, Callable[[], Awaitable[None]]] | None = None,
 ) -> None:
     """Ask every step as ``graph``; ``known`` are the names that are there from the start."""
-    names = {"graph": graph.base, **known}
+    names = {"graph": graph.base, "root": graph.base.removesuffix("/v1.0"), "client": graph.client, **known}
     for step in steps:
         path, body = filled(step["path"], names), filled(step.get("body"), names)
         status, answer = await graph.ask(step["method"], path, body, **step.get("headers", {}))
@@ -39,8 +38,6 @@ async def replay(
             assert at(answer, place) == filled(wanted, names), (place, step, answer)
         for name, place in step.get("keep", {}).items():
             names[name] = at(answer, place)
-        if "then" in step:
-            await (then or {})[step["then"]]()
 
 
 def filled(value: Any, names: Mapping[str, str]) -> Any:

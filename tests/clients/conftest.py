@@ -20,7 +20,7 @@ def shop() -> Iterator[Shop]:
         made.run("init", "--domain", "contoso.com", "--admin", "admin@contoso.com")
         os.environ["SSL_CERT_FILE"] = files["certificate"]
         made.serve("--tls-cert", files["certificate"], "--tls-key", files["key"])
-        yield Shop(made, files["certificate"])
+        yield Shop(made, files["certificate"], files["key"])
     del os.environ["SSL_CERT_FILE"]
 
 

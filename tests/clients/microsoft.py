@@ -23,10 +23,11 @@ _NUMBERS = itertools.count(1)
 
 @dataclass(slots=True)
 class Shop:
-    """``certificate`` is the server's, and the authority that clients are given."""
+    """``certificate`` is the server's, and the authority that clients are given; ``key`` is its key."""
 
     made: Installation
     certificate: str
+    key: str
 
     def client(self, role: str = "Global Administrator") -> dict[str, str]:
         """A client of a tenant of its own, as ``provisor client create`` prints it; ``tenant`` is the tenant's name."""
@@ -77,9 +78,13 @@ class Sdk:
         self.credential.close()
 
     def keep(self, name: str) -> None:
-        """What was asked is what the recording ``name`` has; with RECORD=1 it becomes that."""
-        written = self.tape.written()
-        if os.environ.get("RECORD"):
-            text = json.dumps(written, indent=1, ensure_ascii=False) + "\n"
-            (DATA / f"msgraph_{name}.json").write_text(text)
-        assert written == recorded(f"msgraph_{name}"), "the client asks otherwise now: RECORD=1 records it anew"
+        keep(f"msgraph_{name}", self.tape)
+
+
+def keep(name: str, tape: Tape) -> None:
+    """What was asked is what the recording ``name`` has; with RECORD=1 it becomes that."""
+    written = tape.written()
+    if os.environ.get("RECORD"):
+        text = json.dumps(written, indent=1, ensure_ascii=False) + "\n"
+        (DATA / f"{name}.json").write_text(text)
+    assert written == recorded(name), "the client asks otherwise now: RECORD=1 records it anew"

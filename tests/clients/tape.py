@@ -47,6 +47,10 @@ class Tape:
         assert said == value, (place, said, value)
         self.steps[-1].says[place] = said
 
+    def at(self, place: str) -> Any:
+        """What stands at a place of the last answer."""
+        return at(self.steps[-1].answer, place)
+
     def written(self) -> list[dict[str, Any]]:
         """The steps, in other installations' terms."""
         names = {value: name for name, value in self.known.items()} | {self.base: "graph"}
