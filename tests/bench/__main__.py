@@ -1,4 +1,4 @@
-"""``python -m tests.bench``: measures, prints a table, judges nothing. about four minutes.
+"""``python -m tests.bench``: measures, prints a table, judges nothing. about five minutes.
 
 A floor is the least that could do the same: parsing and writing JSON for a body, an f-string for an expression, a route
 that does nothing for a request, the bare POSTs for a cycle. The ratio is what Provisor adds.
@@ -21,7 +21,7 @@ import orjson
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from bench import scim
+from bench import graph, scim
 from browser_like import signed_in
 from installation import Installation, installation
 from pair import Pair
@@ -199,6 +199,7 @@ async def wire() -> None:
             await door(pair, shop)
             await cycle(pair, other)
             await pages(pair, shop)
+            await graph.run(shop, house, row)
             print()
             alone = await Pair.make(shop, house)
             async with scim.beside(alone, shop) as bench:

@@ -139,12 +139,12 @@ def _user(row: Row, asked: Round) -> Entry:
     if row["deleted"] is not None:
         return _gone(row["id"], "changed")
     found = objects.person(row)
-    shown = names.user(found.user, found.created)
+    shown = names.user_view(tuple(asked.select))(found.user, found.created)
     if asked.shows("manager"):
         # The whole of it: nobody in the list is nobody's report.
         boss = found.user.doc.get("manager")
         shown["manager@delta"] = [objects.typed("user", {"id": boss})] if boss else []
-    return project(shown, asked.select)
+    return shown
 
 
 async def _changed(tx: Tx, call: Call, asked: Round, kind: str) -> tuple[list[UUID], int | None]:

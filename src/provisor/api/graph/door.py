@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+import orjson
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.responses import PlainTextResponse, Response
 
 from provisor import jsongate
 from provisor.access.actors import Actor
@@ -148,4 +149,4 @@ def _response(answer: Answer, ids: tuple[str, str]) -> Response:
     if answer.body is None:
         return Response(status_code=answer.status, headers=headers)
     headers["OData-Version"] = "4.0"
-    return JSONResponse(dict(answer.body), answer.status, headers=headers, media_type=_JSON)
+    return Response(orjson.dumps(dict(answer.body)), answer.status, headers=headers, media_type=_JSON)

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from provisor.api.graph import lists, memberships, names, objects
 from provisor.api.graph.call import DONE, Answer, Call, referred
+from provisor.api.graph.projection import project
 from provisor.directory import groups
 from provisor.refusal import Invalid
 from provisor.storage.pool import Row
@@ -28,9 +29,9 @@ async def count(call: Call) -> Answer:
         return Answer(text=str(await lists.how_many(tx, call, names.GROUPS, _SOURCE)))
 
 
-def shown(row: Row) -> dict[str, Any]:
+def shown(row: Row, select: tuple[str, ...]) -> dict[str, Any]:
     found = objects.team(row)
-    return names.group(found.group, found.created)
+    return project(names.group(found.group, found.created), select)
 
 
 async def get(call: Call) -> Answer:

@@ -90,8 +90,13 @@ def single(call: Call, context: str, properties: Mapping[str, Any], usual: Itera
 
 def selected(call: Call, properties: Mapping[str, Any], usual: Iterable[str] | None) -> dict[str, Any]:
     """What was selected of an object and what was expanded, else what is ``usual`` (None: all)."""
-    select = call.query.select or usual or ()
-    return project(properties, [*select, *(item.name for item in call.query.expand)] if select else ())
+    return project(properties, selection(call, usual))
+
+
+def selection(call: Call, usual: Iterable[str] | None) -> tuple[str, ...]:
+    """The words of what is asked for; none: everything."""
+    select = tuple(call.query.select or usual or ())
+    return (*select, *(item.name for item in call.query.expand)) if select else ()
 
 
 def created(call: Call, answer: Answer, path: str) -> Answer:

@@ -34,9 +34,8 @@ async def deleted(call: Call) -> Answer:
         return await lists.of_table(tx, call, names.USERS, _COLUMNS, source, shown, None)
 
 
-def shown(row: Row) -> dict[str, Any]:
-    found = objects.person(row)
-    return names.user(found.user, found.created)
+def shown(row: Row, select: tuple[str, ...]) -> dict[str, Any]:
+    return names.user_view(select)(users.from_row(row), row["created"])
 
 
 async def get(call: Call) -> Answer:
