@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -129,9 +130,37 @@ async def test_the_portals_download_groups_is_read_as_it_comes(pair: Pair) -> No
     assert await load(pair, ("g.csv", text)) == Imported(0, 1, 0)
 
 
+async def test_a_page_of_microsoft_graph_is_read_as_it_comes(pair: Pair) -> None:
+    identity, other = "6f9619ff-8b86-4011-b42d-00c04fc964ff", "6f9619ff-8b86-4011-b42d-00c04fc964fe"
+    one = {"@odata.type": "#microsoft.graph.user", "id": identity, "userPrincipalName": "ada@contoso.com"}
+    one |= {"businessPhones": ["+44 1"], "officeLocation": "Room 1", "accountEnabled": False, "userType": "Member"}
+    one |= {"employeeOrgData": {"@odata.type": "x", "costCenter": "7", "division": None}, "manager": {"id": other}}
+    one |= {"onPremisesExtensionAttributes": {"extensionAttribute1": "E1", "extensionAttribute2": None}}
+    page: dict[str, Any] = {
+        "@odata.context": "https://graph.microsoft.com/v1.0/$metadata#users",
+        "@odata.count": 1,
+        "value": [one],
+    }
+    boss = {"id": other, "userPrincipalName": "bob@contoso.com", "businessPhones": []}
+    page["value"].append(boss)
+    for indent in (None, 2):
+        assert (await load(pair, ("users.json", json.dumps(page, indent=indent)))).users == (0 if indent else 2)
+    ada = await find(pair, "ada@contoso.com")
+    assert (str(ada.id), ada.enabled, ada.doc["telephoneNumber"]) == (identity, False, "+44 1")
+    assert (ada.doc["employeeOrgData.costCenter"], ada.doc["extensionAttribute1"]) == ("7", "E1")
+    assert ada.doc["manager"] == str((await find(pair, "bob@contoso.com")).id)
+    teams = {"value": [{"id": other, "displayName": "Team", "groupTypes": []}]}
+    assert await load(pair, ("groups.json", json.dumps(teams))) == Imported(0, 1, 0)
+    assert await load(pair, ("none.json", '{"@odata.context": "x", "value": []}')) == Imported(0, 0, 0)
+
+
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
+        ('{"value": [{"userPrincipalName": "a@b.c"}, 5]}', "u.csv, number 2: this is no JSON object"),
+        ('{"value": [{"userPrincipalName": "a@b.c", "shoeSize": 9}]}', "u.csv, number 1: 'shoeSize' is no attribute"),
+        ('{"value": "x"}', "u.csv: its value is no list of users or groups"),
+        ('{"value": [', "u.csv: This is not valid JSON"),
         ("userPrincipalName,shoeSize\na@b.c,9\n", "u.csv:1: 'shoeSize' is no attribute of a user"),
         ("userPrincipalName,jobtitel\na@b.c,9\n", "Did you mean jobTitle?"),
         ("userPrincipalName\n\n\nada\n", "u.csv:4: 'ada' is not a user principal name"),

@@ -36,7 +36,12 @@ def create(
         return await _shown(desk, made)
 
     made = session.run(work)
-    session.show(made, f"{name} is a client now. Its secret is shown this once.\n{_lines(made)}")
+    token = (
+        "A token for an hour:\n"
+        f"  curl -d grant_type=client_credentials -d client_id={made['client_id']} -d client_secret=SECRET \\\n"
+        f"    -d scope=https://graph.microsoft.com/.default {made['token_endpoint']}"
+    )
+    session.show(made, f"{name} is a client now. Its secret is shown this once.\n{_lines(made)}\n\n{token}")
 
 
 def renew(

@@ -47,7 +47,10 @@ _MEMBER = {
 }
 
 
-def import_files(ctx: typer.Context, files: Annotated[list[Path], typer.Argument(help="CSV or JSON lines.")]) -> None:
+def import_files(
+    ctx: typer.Context,
+    files: Annotated[list[Path], typer.Argument(help="CSV, JSON lines, or what Microsoft Graph answers.")],
+) -> None:
     """Import users, groups and members in one transaction; a bad row is named and nothing is imported."""
     session: Session = ctx.obj
     contents = [(str(path), path.read_bytes()) for path in files]

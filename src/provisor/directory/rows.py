@@ -1,4 +1,5 @@
-"""Files of people, groups and members as rows: CSV or JSON lines, told apart by what is in them. Pure.
+"""Files of people, groups and members as rows: CSV, JSON lines or a page of Microsoft Graph, told apart by what is in
+them. Pure.
 
 A CSV says what it is by its header, a JSON line by its keys: ``userPrincipalName`` makes a user, ``group`` and
 ``member`` a membership, else ``displayName`` a group. Every row keeps its place (file and line), which each sentence
@@ -9,6 +10,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
@@ -73,6 +75,10 @@ _PASSED_OVER: Final = frozenset(
 #: Attributes whose values may have several lines.
 _SEVERAL_LINES: Final = frozenset({"streetaddress", "description"})
 _LONGEST: Final = 64 * 1024
+#: A page of Graph has 999 objects at most.
+_LONGEST_PAGE: Final = 64 * 1024 * 1024
+#: What such a page begins with: what OData says of it, and then its objects.
+_PAGE: Final = re.compile(r'\s*\{\s*(?:"@odata\.[^"]*"\s*:\s*(?:"[^"]*"|[0-9]+)\s*,\s*)*"value"\s*:')
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,10 +104,54 @@ def rows(name: str, data: bytes) -> Iterator[Row]:
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise Invalid(f"{name}:{line}: this is not UTF-8 text: save the file as UTF-8.") from None
-    if text.lstrip().startswith("{"):
+    if (page := _page(name, text)) is not None:
+        yield from page
+    elif text.lstrip().startswith("{"):
         yield from _json_lines(name, text)
     else:
         yield from _csv(name, text)
+
+
+def _page(name: str, text: str) -> Iterator[Row] | None:
+    """The rows of an answer of Microsoft Graph, ``{"value": [...]}``; None when it is none."""
+    if not _PAGE.match(text):
+        return None
+    try:
+        found = jsongate.loads(text.encode(), limit=_LONGEST_PAGE)
+    except jsongate.JsonError as error:
+        raise Invalid(f"{name}: {error}") from None
+    items = found["value"]
+    if not isinstance(items, list):
+        raise Invalid(f"{name}: its value is no list of users or groups.")
+    return (_object(f"{name}, number {number}", item) for number, item in enumerate(items, 1))
+
+
+def _object(place: str, found: Any) -> Row:
+    if not isinstance(found, dict):
+        raise Invalid(f"{place}: this is no JSON object.")
+    values = _flat(found)
+    columns = _columns(place, list(values))
+    return _row(place, _kind(place, columns), columns, list(values.values()))
+
+
+def _flat(found: Mapping[str, Any]) -> dict[str, Any]:
+    """An object with Graph's lists and structures as the directory has them, and without what OData says about it."""
+    flat: dict[str, Any] = {}
+    for name, value in found.items():
+        lower = name.casefold()
+        if "@odata." in name:
+            continue
+        if lower == "businessphones" and isinstance(value, list):
+            flat[name] = value[0] if value else None
+        elif lower == "manager" and isinstance(value, dict):
+            flat[name] = value.get("id")
+        elif lower == "employeeorgdata" and isinstance(value, dict):
+            flat |= {f"employeeOrgData.{part}": item for part, item in value.items() if "@odata." not in part}
+        elif lower == "onpremisesextensionattributes" and isinstance(value, dict):
+            flat |= {part: item for part, item in value.items() if "@odata." not in part}
+        else:
+            flat[name] = value
+    return flat
 
 
 def _json_lines(name: str, text: str) -> Iterator[Row]:
@@ -115,8 +165,7 @@ def _json_lines(name: str, text: str) -> Iterator[Row]:
             raise Invalid(f"{place}: {error}") from None
         if not isinstance(found, dict):
             raise Invalid(f"{place}: a line must be one JSON object.")
-        columns = _columns(place, list(found))
-        yield _row(place, _kind(place, columns), columns, list(found.values()))
+        yield _object(place, found)
 
 
 def _csv(name: str, text: str) -> Iterator[Row]:

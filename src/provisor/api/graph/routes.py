@@ -184,7 +184,9 @@ def find(method: str, parts: list[str]) -> tuple[Route, tuple[str, ...]]:
     where = "/" + "/".join(parts)
     if elsewhere:
         raise NotSpoken(f"{method} {where} is not spoken here; other methods of this address are.")
-    raise NotSpoken(f"{where} is not part of what is spoken here of Microsoft Graph.")
+    raise NotSpoken(
+        f"{where} is not part of what is spoken here of Microsoft Graph: docs/howto/graph.md lists what is."
+    )
 
 
 def _candidates(length: int) -> list[Route]:
