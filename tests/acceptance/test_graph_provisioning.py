@@ -410,6 +410,13 @@ async def test_what_the_mappings_are_made_of(graph: Graph, pair: Pair) -> None:
     assert (await graph.get(f"{sp(pair)}/synchronization/templates/dataBricks"))["default"] is True
     assert (await graph.get(f"{sp(pair)}/synchronization/templates/dataBricks/schema"))["id"] == "dataBricks"
     assert (await graph.refused("GET", f"{sp(pair)}/synchronization/templates/scim"))[0] == 404
+    of_template = f"{sp(pair)}/synchronization/templates/dataBricks/schema"
+    for words in ("functions()", "filterOperators()"):
+        assert await graph.all(f"{of_template}/{words}") == await graph.all(f"{where}/{words}")
+    _, answer = await graph.ask("POST", f"{of_template}/parseExpression", {"expression": "ToUpper([mail])"})
+    assert answer["parsedExpression"]["name"] == "ToUpper"
+    assert (await graph.refused("GET", f"{of_template.replace('dataBricks', 'scim')}/functions"))[0] == 404
+    assert await graph.ask("GET", f"{sp(pair)}/synchronization/secrets/$count") == (200, "2")
     (join,) = [item for item in await graph.all(f"{where}/functions()") if item["name"] == "Join"]
     assert join["parameters"][-1]["allowMultipleOccurrences"] is True
     operators = {item["name"]: item["arity"] for item in await graph.all(f"{where}/filterOperators()?$top=100")}

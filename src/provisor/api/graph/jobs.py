@@ -43,9 +43,15 @@ async def template_get(call: Call) -> Answer:
     return objects.single(call, "synchronizationTemplates/$entity", _template(app), None)
 
 
-async def template_schema(call: Call) -> Answer:
+async def of_template(call: Call) -> Application:
+    """The application of the template that an address names. Raises NotFound."""
     app = await enterprise.full(call)
     _require_template(app, call.keys[1])
+    return app
+
+
+async def template_schema(call: Call) -> Answer:
+    app = await of_template(call)
     return Answer(body={"@odata.context": call.context("synchronizationSchema"), **template(app.template)})
 
 

@@ -10,7 +10,8 @@ from typing import Any, Final
 from provisor.api.graph import lists, objects
 from provisor.api.graph.call import DONE, Answer, Call
 from provisor.api.graph.fields import Field, Fields
-from provisor.api.graph.jobs import found
+from provisor.api.graph.jobs import found, of_template
+from provisor.api.graph.paths import segments
 from provisor.api.graph.restoring import restored
 from provisor.connectors.base import TargetError
 from provisor.directory import applications
@@ -96,9 +97,14 @@ def _directory(document: Mapping[str, Any], key: str) -> dict[str, Any]:
     raise NotFound(f"The mappings have no directory {key!r}.")
 
 
+async def _around(call: Call) -> None:
+    """Look whether the job or the template is there whose language is asked about. Raises NotFound."""
+    await (of_template if "templates" in map(str.lower, segments(call.path)) else found)(call)
+
+
 async def functions(call: Call) -> Answer:
     """The functions of the language of mappings."""
-    await found(call)
+    await _around(call)
     value = [
         {
             "name": item.name,
@@ -119,7 +125,7 @@ async def functions(call: Call) -> Answer:
 
 async def filter_operators(call: Call) -> Answer:
     """The operators of scoping filters."""
-    await found(call)
+    await _around(call)
     value = [
         {
             "id": item.name,
@@ -135,7 +141,7 @@ async def filter_operators(call: Call) -> Answer:
 
 async def parse_expression(call: Call) -> Answer:
     """An expression as a tree, and what it gives for an object that comes along."""
-    await found(call)
+    await _around(call)
     text, tested = call.given.get("expression"), call.given.get("testInputObject")
     if not isinstance(text, str):
         raise Invalid("expression must be the text of an expression.")

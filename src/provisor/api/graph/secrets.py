@@ -38,12 +38,20 @@ _KNOWN: Final = {name.lower(): name for name in (_ADDRESS, _TOKEN, _ALL, _NOTICE
 _MOST: Final = 50
 
 
-async def get(call: Call) -> Answer:
+async def count(call: Call) -> Answer:
+    return Answer(text=str(len(await _kept(call))))
+
+
+async def _kept(call: Call) -> list[dict[str, str]]:
     app = await enterprise.full(call)
     async with call.database.reading() as tx:
         row = await tx.fetchrow(QUERIES.remembered, call.tenant.id, app.id)
     put = dict(row["secrets"]) if row is not None and row["secrets"] is not None else None
-    value = [{"key": key, "value": shown} for key, shown in _shown(app, put)]
+    return [{"key": key, "value": shown} for key, shown in _shown(app, put)]
+
+
+async def get(call: Call) -> Answer:
+    value = await _kept(call)
     return Answer(body={"@odata.context": call.context("secrets"), "value": value})
 
 
