@@ -7,9 +7,9 @@ from typing import Any
 
 from graphs import Graph
 from pair import Pair
-from provisor.api.graph.identifiers import app_id
 from provisor.directory import conditional_access, sign_in_log, users
 from provisor.directory.admission import PASSWORD, PORTAL, Evidence, Outcome, Resource, admit
+from provisor.directory.applications import app_id
 from provisor.directory.sign_in_log import FAILURE, INTERRUPTED, SUCCESS, Attempt
 
 POLICIES, PLACES = "/identity/conditionalAccess/policies", "/identity/conditionalAccess/namedLocations"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
@@ -15,6 +16,7 @@ from provisor.access.actors import Actor
 from provisor.access.roles import may
 from provisor.console.forms import Form
 from provisor.console.house import House
+from provisor.console.menu import APPLICATION, PORTAL, Item
 from provisor.console.page import Page
 from provisor.console.templating import render
 from provisor.directory.applications import Application
@@ -155,6 +157,16 @@ class PortalVisit(Visit):
         if self.application is None:
             raise AssertionError(f"the page {self.page.name} has no application in its path")
         return self.application
+
+    @property
+    def menu(self) -> Sequence[Item]:
+        """What the portal leads to for this actor."""
+        return [item for item in PORTAL if self.may(item.action) or (item.owners and self.actor.owns)]
+
+    @property
+    def app_menu(self) -> Sequence[Item]:
+        """The pages of an application."""
+        return APPLICATION
 
     def app_url(self, path: str = "") -> str:
         """Below the site's start: a page of the application."""

@@ -18,6 +18,7 @@ from provisor.console.portal import (
     audit_log,
     authorize,
     conditional_access,
+    find,
     group,
     groups,
     health,
@@ -116,6 +117,7 @@ class Portal:
             log_entry,
             audit_log,
             workers,
+            find,
         ]
     )
 

@@ -95,7 +95,32 @@ document.addEventListener("input", (event) => {
   if (tested) tested.replaceChildren();
 });
 
+// Ctrl K finds a page; up and down go through what was found, and Enter in the field takes the first of it.
+function palette(event) {
+  const dialog = document.getElementById("palette");
+  if (!dialog) return;
+  if (event.key.toLowerCase() === "k" && (event.ctrlKey || event.metaKey)) {
+    event.preventDefault();
+    if (!dialog.open) dialog.showModal();
+    dialog.querySelector("input").select();
+    return;
+  }
+  if (!dialog.open) return;
+  const links = [...dialog.querySelectorAll("#found a")];
+  const at = links.indexOf(document.activeElement);
+  const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+  if (step && links.length) {
+    event.preventDefault();
+    const next = at + step;
+    (next < 0 ? dialog.querySelector("input") : links[Math.min(next, links.length - 1)]).focus();
+  } else if (event.key === "Enter" && at < 0 && event.target.matches("input") && links.length) {
+    event.preventDefault();
+    links[0].click();
+  }
+}
+
 document.addEventListener("keydown", (event) => {
+  palette(event);
   if (event.key === "Escape") for (const menu of document.querySelectorAll("details.menu[open]")) menu.open = false;
 });
 
