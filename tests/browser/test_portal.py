@@ -402,3 +402,22 @@ async def test_an_application_is_renamed_and_deleted_and_its_accounts_stay(pair:
         await visitor.sees("Data workspace is deleted.")
         await expect(visitor.page.get_by_role("link", name="Data workspace")).to_have_count(0)
         assert (await pair.account("ada"))["active"] is True
+
+
+async def test_ctrl_k_goes_to_somebody_without_a_mouse(pair: Pair) -> None:
+    scene = await Scene.make(pair)
+    async with chromium() as browser:
+        visitor = await scene.administrator(browser)
+        page = visitor.page
+        await page.keyboard.press("Control+k")
+        await page.keyboard.type("grace@")
+        await expect(page.locator("#found a")).to_have_count(1)
+        await page.keyboard.press("ArrowDown")
+        await page.keyboard.press("Enter")
+        await expect(page).to_have_title(re.compile("grace@contoso.com"))
+        await page.keyboard.press("Control+k")
+        await page.keyboard.type("workers")
+        await expect(page.locator("#found a")).to_have_count(1)
+        await page.keyboard.press("Enter")
+        await visitor.heading("Workers")
+        assert not visitor.complaints
