@@ -46,7 +46,7 @@ async def _found(visit: PortalVisit, text: str) -> list[Found]:
             rooms = await groups.page(tx, visit.tenant, ("", FIRST), SOME, text)
     readable = [item for item in every if visit.may("application.read", item.id)]
     pages = [Found(item.text, "Page", item.path) for item in visit.menu if _says(item.text, words)]
-    apps = [item for item in _pages(visit, readable) if _says(item.text, words)]
+    apps = list(_within(visit, readable, words))
     return [
         *pages,
         *apps[:MOST],
@@ -55,13 +55,15 @@ async def _found(visit: PortalVisit, text: str) -> list[Found]:
     ]
 
 
-def _pages(visit: PortalVisit, apps: list[Application]) -> Iterator[Found]:
-    """Every application, then every page of each: a name alone leads to the application itself."""
+def _within(visit: PortalVisit, apps: list[Application], words: list[str]) -> Iterator[Found]:
+    """Applications whose name has all words, and pages of those for which it takes the page's name too."""
     for app in apps:
-        yield Found(app.name, "Enterprise application", f"/applications/{app.id}")
-    for app in apps:
+        if _says(app.name, words):
+            yield Found(app.name, "Enterprise application", f"/applications/{app.id}")
+            continue
         for item in visit.app_menu[1:]:
-            yield Found(f"{app.name}: {item.text}", "Page", f"/applications/{app.id}{item.path}")
+            if _says(f"{app.name} {item.text}", words) and not _says(item.text, words):
+                yield Found(f"{app.name}: {item.text}", "Page", f"/applications/{app.id}{item.path}")
 
 
 def _says(name: str, words: list[str]) -> bool:
