@@ -7,10 +7,12 @@ from typing import Any
 
 import pytest
 
-from installation import Installation
+from installation import Installation, installation
 from pair import OPS, Pair
 from provisor import audit
 from provisor.access.actors import PROVISOR, Actor
+from provisor.console import parties
+from provisor.directory import relying_parties
 from provisor.directory import users as people
 from provisor.refusal import Forbidden, NotFound
 from provisor.workspace import edit as workspace_edit
@@ -185,3 +187,25 @@ async def test_seed_2_what_the_directory_disables_is_inactive_here_after_a_cycle
     async with pair.house.database.reading() as tx:
         assert await sign_in.arrive(tx, pair.workspace, secret) is None
     assert "is inactive" in await refused(pair, person())
+
+
+def test_a_policy_can_be_about_a_workspace_to_which_nobody_has_signed_in_yet() -> None:
+    with installation() as shop:
+        shop.run("init", "--domain", "contoso.com")
+        shop.run("workspace", "create", "fresh", "--admin", "ops@fresh.example")
+        asked = ("--users", "All", "--require", "mfa", "--app", "fresh")
+        shop.run("conditional-access", "policy", "create", "Two factors", *asked)
+        [policy] = shop.json("conditional-access", "policy", "list")
+        assert len(policy["conditions"]["applications"]["includeApplications"]) == 1
+
+
+async def test_the_server_makes_up_for_workspaces_that_were_there_before(pair: Pair) -> None:
+    async with pair.house.database.transaction() as tx:
+        tenant, name = pair.tenant.id, pair.workspace.name
+        await tx.execute("update workspace set sign_in_tenant = $1 where name = $2", tenant, name)
+        assert name not in [item.workspace for item in await relying_parties.everyone(tx, pair.tenant)]
+    await parties.all_known(pair.house.database)
+    await parties.all_known(pair.house.database)
+    async with pair.house.database.reading() as tx:
+        found = [item.workspace for item in await relying_parties.everyone(tx, pair.tenant)]
+    assert found.count(pair.workspace.name) == 1

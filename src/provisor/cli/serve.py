@@ -63,6 +63,7 @@ async def _serve(session: Session, no_worker: bool, **flags: object) -> None:
     from provisor import compose
     from provisor.api import server
     from provisor.audit.sealer import keep_sealed
+    from provisor.console import parties
     from provisor.directory.sign_in_log import keep_pruned
     from provisor.ending import end
 
@@ -78,6 +79,7 @@ async def _serve(session: Session, no_worker: bool, **flags: object) -> None:
 
         async def ready() -> None:
             await compose.announce(house, listening)
+            await parties.all_known(house.database)
             print(f"Provisor ready on {listening}", flush=True)
             link = await compose.first_set_up_link(house, tenant)
             if link:

@@ -48,6 +48,7 @@ def create(
     """Make a workspace with its first admin; the tenant's people sign in to it."""
 
     async def work(desk: Desk) -> dict[str, Any]:
+        from provisor.console import parties
         from provisor.workspace import workspaces
 
         async with desk.house.database.transaction() as tx:
@@ -61,6 +62,7 @@ def create(
                 strict=strict,
                 sign_in_tenant=desk.tenant.id,
             )
+            await parties.known(tx, made)
         return await _described(desk, made)
 
     session: Session = ctx.obj
@@ -221,10 +223,12 @@ def sign_in(
     """Let the people of a tenant (--tenant) sign in to the workspace, and nobody else's."""
 
     async def work(desk: Desk) -> dict[str, Any]:
+        from provisor.console import parties
         from provisor.workspace import workspaces
 
         async with desk.workspace_edit(await find(desk, name)) as edit:
             await workspaces.set_sign_in_tenant(edit, None if none else desk.tenant.id)
+            await parties.known(edit.tx, await workspaces.get(edit.tx, name))
         return await _described(desk, await find(desk, name))
 
     session: Session = ctx.obj
