@@ -168,7 +168,7 @@ class Http:
                 span.set("http.response.status_code", response.status)
                 if response.status >= 400:
                     span.failed(str(response.status))
-                raw = await limited(response)
+                raw = await limited(response, LARGEST)
                 return _parsed(self._exchange(response, raw), raw), _retry_after(response.headers)
 
     def _open(self) -> aiohttp.ClientSession:

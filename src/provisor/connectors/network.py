@@ -27,7 +27,7 @@ def proxy_for(base: str) -> tuple[URL | None, aiohttp.BasicAuth | None]:
     return proxy.with_user(None), aiohttp.BasicAuth(proxy.user, proxy.password or "")
 
 
-async def limited(response: aiohttp.ClientResponse, most: int = LARGEST) -> bytes:
+async def limited(response: aiohttp.ClientResponse, most: int) -> bytes:
     """The body. Raises ClientPayloadError for one of more than ``most`` bytes."""
     parts, size = [], 0
     async for part in response.content.iter_chunked(65536):
