@@ -17,10 +17,12 @@ from in_process import Answer, InProcess
 from installation import Installation
 from pair import Pair
 from provisor import compose
+from provisor.access import conditional_access as decisions
 from provisor.console.portal import authorize
-from provisor.directory import admission, claims, relying_parties
+from provisor.directory import admission, claims, conditional_access, relying_parties
 from provisor.directory.admission import PASSKEY, TOTP, Evidence, Outcome, Verdict
 from provisor.directory.admission import PASSWORD as WITH_PASSWORD
+from provisor.directory.policy_words import Wanted, document
 from relying_party import LOGOUT, REDIRECT, RelyingParty, World, answer, changed, fetched, follow, got
 
 
@@ -445,15 +447,38 @@ async def test_a_policy_that_wants_every_sign_in_fresh_gets_one_and_no_circle(
     door: Door, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world, fresh = door.world, Verdict(Outcome.FRESH, "Each time afresh.", (ROW,))
-    door.verdicts += [fresh, fresh, fresh]
+    door.verdicts += [fresh, fresh, Verdict(Outcome.GRANTED)]
     first = (await door.authorize()).headers["location"]
     back = parse_qs(urlsplit(first).query)["next"][0]
     # Not signed in since: asked again.
     assert (await door.get(back)).headers["location"].startswith(f"{world.start}/sign-in?again=1")
     await world.set_session("authenticated = clock_timestamp()")
     assert parse_qs(urlsplit((await door.get(back)).headers["location"]).query)["code"]
+    assert [evidence.age > 0 for _, evidence in door.asked] == [True, True, False]
     # An address that is kept says nothing any more after a while.
     monkeypatch.setattr(authorize, "_FRESH", 0.0)
     door.verdicts += [fresh]
     assert (await door.get(back)).headers["location"].startswith(f"{world.start}/sign-in?again=1")
     assert [outcome for _, outcome, _ in await world.log()] == ["interrupted", "interrupted", "success", "interrupted"]
+
+
+@pytest.mark.parametrize(("require", "where"), [("passkey", "need=passkey&"), ("mfa", "")])
+async def test_a_fresh_sign_in_is_no_way_around_what_else_is_asked_for(
+    world: World, monkeypatch: pytest.MonkeyPatch, require: str, where: str
+) -> None:
+    """The address to come back to says that one did sign in afresh; it says nothing of a second factor."""
+    async with world.pair.edit() as work:
+        for name, more in (("Each time", {"every": "every-time"}), ("More", {"require": require})):
+            wanted = Wanted(name, state="on", users=("ada@contoso.com",), apps=("app",), **more)
+            await conditional_access.create_policy(work, await document(work.tx, world.pair.tenant, wanted))
+    # As if five minutes had gone by with each request.
+    monkeypatch.setattr(decisions, "EVERY_TIME", 0.0)
+    door = Door(world, Pages(world.pair.house), [], [])
+    first = (await door.authorize()).headers["location"]
+    assert first.startswith(f"{world.start}/sign-in?again=1")
+    back = parse_qs(urlsplit(first).query)["next"][0]
+    await world.set_session("authenticated = clock_timestamp()")
+    sent = (await door.get(back)).headers["location"]
+    assert sent.startswith(f"{world.start}/second-factor?{where}next="), sent
+    await world.set_session("methods = $2", [WITH_PASSWORD, PASSKEY])
+    assert parse_qs(urlsplit((await door.get(back)).headers["location"]).query)["code"]

@@ -153,9 +153,8 @@ async def _answered(tx: Tx, request: _Request, asked: Asked, arrival: Arrival | 
             raise Declined("login_required", "The sign-in is older than is asked for.")
         return request.go("/sign-in", now, again="1", **hint)
     await _same_person(tx, request, asked, arrival)
-    verdict = await _verdict(tx, request, asked, arrival)
-    if verdict.outcome is Outcome.FRESH and fresh:
-        verdict = Verdict(Outcome.GRANTED, policies=verdict.policies)
+    # A sign-in that was made because it was asked for is of now: nobody is asked twice, but for everything else.
+    verdict = await _verdict(tx, request, asked, arrival, 0.0 if fresh else arrival.age)
     if verdict.outcome is Outcome.GRANTED and request.to_be_confirmed:
         if "none" in asked.prompt:
             raise Declined("consent_required", "A program on somebody's own machine is let on by them alone.")
@@ -203,7 +202,7 @@ async def _same_person(tx: Tx, request: _Request, asked: Asked, arrival: Arrival
         raise Declined("login_required", "Somebody else is signed in than the id_token_hint names.")
 
 
-async def _verdict(tx: Tx, request: _Request, asked: Asked, arrival: Arrival) -> Verdict:
+async def _verdict(tx: Tx, request: _Request, asked: Asked, arrival: Arrival, age: float) -> Verdict:
     tenant, party = request.visit.tenant, request.party
     if party.application is not None and not await relying_parties.is_for(tx, tenant, party.application, arrival.user):
         return Verdict(
@@ -211,7 +210,7 @@ async def _verdict(tx: Tx, request: _Request, asked: Asked, arrival: Arrival) ->
             f"{arrival.user.upn} is not assigned to {party.name}: an administrator of the tenant, or an owner of the "
             "application, can assign you or a group of yours.",
         )
-    evidence = Evidence(arrival.methods, arrival.age, request.visit.address)
+    evidence = Evidence(arrival.methods, age, request.visit.address)
     verdict = await admission.admit(tx, tenant, arrival.user, party.resource, evidence)
     wanting = claims.wanting(arrival.methods, asked.acr)
     if verdict.outcome is not Outcome.GRANTED or wanting is None:
