@@ -17,7 +17,16 @@ from installation import Installation, installation
 from pair import Pair
 from provisor import audit, compose
 from provisor.access.actors import PROVISOR
-from provisor.directory import admission, conditional_access, groups, policy_words, sign_in_log, tenants, users
+from provisor.directory import (
+    admission,
+    conditional_access,
+    groups,
+    policy_words,
+    relying_parties,
+    sign_in_log,
+    tenants,
+    users,
+)
 from provisor.directory.admission import PASSKEY, PORTAL, TOTP, Evidence, Outcome, Resource, admit
 from provisor.directory.admission import PASSWORD as WORD
 from provisor.directory.edit import edit
@@ -127,6 +136,27 @@ async def test_an_application_goes_by_the_id_of_its_relying_party_too(pair: Pair
     await policy(pair, "By workspace", apps=("Analytics",), require="mfa")
     assert (await verdict(pair, ada, to=Resource(str(party), "app"))).outcome is Outcome.BLOCKED
     assert (await verdict(pair, ada, to=Resource(str(workspace), "analytics"))).outcome is Outcome.FACTOR
+    assert (await verdict(pair, ada)).outcome is Outcome.GRANTED
+
+
+async def test_a_policy_that_names_an_application_by_its_client_id_is_about_it(pair: Pair) -> None:
+    """Entra ID's exports and what is pasted from a relying party's configuration have client ids."""
+    ada = await pair.user("ada")
+    async with pair.edit() as work:
+        app = await pair.app(work.tx)
+        party, _ = await relying_parties.register(work, app, ["https://app.example.com/signed-in"])
+        given = {
+            "displayName": "By client id",
+            "state": "enabled",
+            "conditions": {
+                "users": {"includeUsers": [str(ada)]},
+                "applications": {"includeApplications": [str(party.id)]},
+            },
+            "grantControls": {"operator": "OR", "builtInControls": ["block"]},
+        }
+        await conditional_access.create_policy(work, given)
+    assert party.resource.id == str(app.id) != str(party.id)
+    assert (await verdict(pair, ada, to=party.resource)).outcome is Outcome.BLOCKED
     assert (await verdict(pair, ada)).outcome is Outcome.GRANTED
 
 

@@ -1,6 +1,6 @@
 -- name: admission
 -- All that decides about a sign-in of $2 to the resource $3, in one look; no row where no policy counts. $4: policies that
--- are off come along.
+-- are off come along. An application has two ids, its own and its client id: a policy may name either.
 select p.policies,
        (select coalesce(jsonb_agg(l.doc), '[]') from named_location l where l.tenant = $1) as locations,
        array(with recursive above (id) as (
@@ -9,8 +9,8 @@ select p.policies,
                  select m.group_id from directory_member m join above on m.tenant = $1 and m.member_id = above.id)
              select id::text from above) as groups,
        array(select role from directory_role where tenant = $1 and user_id = $2) as roles,
-       array(select application::text from relying_party
-             where tenant = $1 and id::text = $3 and application is not null) as aliases
+       array(select case when id::text = $3 then application::text else id::text end from relying_party
+             where tenant = $1 and application is not null and $3 in (id::text, application::text)) as aliases
 from (select jsonb_agg(doc) as policies from conditional_access_policy
       where tenant = $1 and ($4 or doc ->> 'state' <> 'disabled')) as p
 where p.policies is not null
