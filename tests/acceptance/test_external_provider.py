@@ -12,14 +12,16 @@ import aiohttp
 import pytest
 import pytest_asyncio
 
+from authenticator import add_passkey, by_passkey, someone
 from browser_like import PASSWORD, Answered, Client, signed_in
 from foreign_provider import SECRET, ForeignProvider
 from installation import Installation
 from pair import Pair
 from provisor import audit, compose
 from provisor.access.actors import PROVISOR
-from provisor.directory import external, tenants, users
+from provisor.directory import conditional_access, external, tenants, users
 from provisor.directory.external import ExternalProvider
+from provisor.directory.policy_words import Wanted, document
 from provisor.refusal import Conflict, Forbidden, Invalid, NotFound
 
 
@@ -228,6 +230,39 @@ async def test_a_fresh_sign_in_is_asked_for_and_checked(pair: Pair, foreign: For
     assert refused.status == 403 and "did not ask you again" in refused.text
 
 
+async def policy(pair: Pair, every: str) -> None:
+    """Everybody signs in to the portal afresh as often as that."""
+    async with pair.edit() as work:
+        given = await document(
+            work.tx, pair.tenant, Wanted("Fresh", state="on", users=("All",), apps=("portal",), every=every)
+        )
+        await conditional_access.create_policy(work, given)
+
+
+@pytest.mark.parametrize("every", ["1h", "every-time"])
+async def test_whoever_is_known_there_for_too_long_is_asked_again_there(
+    pair: Pair, foreign: ForeignProvider, every: str
+) -> None:
+    """The provider does not ask whom it knows unless it is told to."""
+    await link(pair, "admin@contoso.com", foreign.subject)
+    await policy(pair, every)
+    foreign.auth_age = 7200
+    somebody, wanted = Client(_base(pair)), f"{_start(pair)}/users?q=ada"
+    answered = await signing_in(pair, somebody, next=wanted)
+    again = urlsplit(answered.where)
+    assert again.path == f"{_start(pair)}/sign-in", answered.where
+    assert parse_qs(again.query) == {"again": ["1"], "next": [wanted]}
+    assert not any(not name.endswith("_request") for name in somebody.cookies), "there is no session yet"
+    row = await log_of(pair)
+    assert (row["outcome"], row["upn"]) == ("interrupted", "admin@contoso.com") and "Fresh" in row["reason"]
+    page = await somebody.get(answered.where)
+    assert 'name="again" value="1"' in page.text and "Sign in once more" in page.text
+    foreign.auth_age = 0
+    answered = await signing_in(pair, somebody, next=wanted, again="1")
+    assert answered.where == wanted
+    assert (await somebody.get(f"{_start(pair)}/account")).status == 200
+
+
 # ── only there ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -250,6 +285,19 @@ async def test_with_only_passwords_are_for_administrators(pair: Pair, foreign: F
     assert wrong.status == 403 and "Global Administrators" not in wrong.text
     allowed = await Client(_base(pair)).post(path, {"name": "admin@contoso.com", "password": PASSWORD}, csrf="")
     assert allowed.status == 303
+
+
+async def test_with_only_a_passkey_from_here_is_for_administrators_too(pair: Pair, foreign: ForeignProvider) -> None:
+    """Whoever has left there must not get in with what they have made here."""
+    made = await add_passkey(await someone(pair, "ada"), pair)
+    chief = await add_passkey(await someone(pair, "grace", "Global Administrator"), pair)
+    await configure(pair, foreign, only=True)
+    somebody, refused = await by_passkey(pair, made)
+    assert refused.status == 403 and "Global Administrators only" in refused.text
+    assert not any(name.endswith(pair.tenant.name) for name in somebody.cookies)
+    row = await log_of(pair)
+    assert (row["upn"], row["outcome"], row["methods"]) == ("ada@contoso.com", "failure", ["passkey"])
+    assert (await by_passkey(pair, chief))[1].status == 303
 
 
 # ── attacks ─────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -38,9 +38,7 @@ def configure(
         str | None, typer.Option(help="A file with the client's secret; - reads stdin. None: the client is public.")
     ] = None,
     name: Annotated[str, typer.Option(help="What people know it by.")] = "another account",
-    only: Annotated[
-        bool, typer.Option("--only", help="Passwords are for Global Administrators, for when it is away.")
-    ] = False,
+    only: Annotated[bool, typer.Option("--only", help="Passwords and passkeys are for Global Administrators.")] = False,
     trust_mfa: Annotated[
         bool, typer.Option("--trust-mfa", help="Believe it when it says that somebody showed a second factor.")
     ] = False,

@@ -2,8 +2,8 @@
 
 Who somebody is there is their issuer and subject, which the provider never gives to anybody else. A name or an e-mail
 address is no such thing: it is never looked at. A link between a subject and a user is made by an administrator, or by
-the user, who is signed in with their password and comes back from the provider. With ``only``, passwords are for Global
-Administrators: the way in when the provider is away.
+the user, who is signed in with their password and comes back from the provider. With ``only``, passwords and
+passkeys from here are for Global Administrators: the way in when the provider is away.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ _LONGEST: Final = 255
 
 @dataclass(frozen=True, slots=True)
 class ExternalProvider:
-    """``name`` is what people know it by. ``only``: passwords are for Global Administrators; ``trust_mfa``: it is
-    believed when it says that somebody showed a second factor."""
+    """``name`` is what people know it by. ``only``: passwords and passkeys are for Global Administrators;
+    ``trust_mfa``: it is believed when it says that somebody showed a second factor."""
 
     issuer: str
     client_id: str
@@ -212,8 +212,8 @@ def methods(provider: ExternalProvider, amr: Collection[str]) -> frozenset[str]:
     return frozenset({EXTERNAL, *second})
 
 
-async def password_counts(tx: Tx, tenant: Tenant, user: User) -> bool:
-    """Whether ``user`` may sign in with a password."""
+async def signs_in_here(tx: Tx, tenant: Tenant, user: User) -> bool:
+    """Whether ``user`` may sign in with a password, or a passkey, and nothing else."""
     return bool(await tx.fetchval(QUERIES.local_password, tenant.id, user.id))
 
 

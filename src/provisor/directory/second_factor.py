@@ -19,7 +19,7 @@ from provisor.access import challenges, passkeys, passwords, recovery_codes, ses
 from provisor.access.actors import Actor
 from provisor.access.passkeys import Answer, Party
 from provisor.access.secrets import SecretBox
-from provisor.directory import factors, sign_in, sign_in_log, users
+from provisor.directory import external, factors, sign_in, sign_in_log, users
 from provisor.directory.admission import (
     PASSKEY,
     PORTAL,
@@ -184,6 +184,8 @@ async def sign_in_with_passkey(
             user = users.from_row(rows[0]) if rows else None
             if user is None or not user.enabled or user.recycled:
                 refused = refused or "Whoever this passkey belongs to is disabled or deleted and cannot sign in."
+            elif not await external.signs_in_here(tx, tenant, user):
+                refused = refused or sign_in.ELSEWHERE
         if not refused and user is not None:
             return await sign_in.otherwise(tx, tenant, user, {PASSKEY}, visitor=visitor, device=device)
         if refused == _COPIED and user is not None:

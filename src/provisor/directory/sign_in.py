@@ -30,8 +30,9 @@ from provisor.storage.pool import Database, Tx
 LINK_LIFETIME: Final = timedelta(hours=24)
 _FACTOR: Final = "A second factor is asked for."
 _WRONG: Final = "The user name or the password is wrong."
-_ELSEWHERE: Final = (
-    "You sign in with the provider that this tenant sends its people to; a password is for Global Administrators only."
+ELSEWHERE: Final = (
+    "You sign in with the provider that this tenant sends its people to; a password, or a passkey from here, is for "
+    "Global Administrators only."
 )
 #: What may ask for more than was shown, and does until it is.
 MORE: Final = frozenset({Outcome.FACTOR, Outcome.PASSKEY})
@@ -59,8 +60,8 @@ class Arrival:
 class Begun:
     """What the browser keeps: the ``session``'s secret, and one by which it is known at the next sign-in.
 
-    ``verdict`` is what was decided: there is no session when it is to block. A ``pending`` session is no sign-in yet:
-    its owner has to show a second factor, and the browser is not known before.
+    ``verdict`` is what was decided: there is no session when it is to block, or to sign in afresh. A ``pending``
+    session is no sign-in yet: its owner has to show a second factor, and the browser is not known before.
     """
 
     session: str
@@ -127,12 +128,12 @@ async def with_password(
         raise Forbidden(_WRONG)
     async with database.transaction() as tx:
         user = await _able(tx, tenant, user.id)
-        if await external.password_counts(tx, tenant, user):
+        if await external.signs_in_here(tx, tenant, user):
             return await _begin(tx, tenant, user, place, device, visitor, {PASSWORD})
-    attempt = Attempt(user, PORTAL, visitor.address, frozenset({PASSWORD}), FAILURE, _ELSEWHERE)
+    attempt = Attempt(user, PORTAL, visitor.address, frozenset({PASSWORD}), FAILURE, ELSEWHERE)
     async with database.transaction() as tx:
         await sign_in_log.record(tx, tenant, attempt)
-    raise Forbidden(_ELSEWHERE)
+    raise Forbidden(ELSEWHERE)
 
 
 async def with_external(
@@ -277,6 +278,10 @@ async def _begin(
     verdict = await admit(tx, tenant, user, PORTAL, Evidence(shown, ago, visitor.address))
     if verdict.outcome is Outcome.BLOCKED:
         await ended(tx, tenant, user, visitor, shown, FAILURE, verdict, verdict.sentence)
+        return Begun("", "", verdict)
+    if verdict.outcome is Outcome.FRESH:
+        # A provider elsewhere has known them for too long: a session of that age would end with its first page.
+        await ended(tx, tenant, user, visitor, shown, INTERRUPTED, verdict, verdict.sentence)
         return Begun("", "", verdict)
     pending = verdict.outcome in MORE or (not two_factors(shown) and await factors.has_any(tx, tenant, user.id))
     value = await sessions.open_session(tx, tenant.realm, str(user.id), shown, pending=pending, age=ago)

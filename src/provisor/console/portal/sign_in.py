@@ -15,6 +15,7 @@ from provisor.console.portal.proving import needed_party, party
 from provisor.console.site import stays
 from provisor.console.visit import PortalVisit
 from provisor.directory import external, second_factor, sign_in
+from provisor.directory.admission import Outcome
 from provisor.refusal import Forbidden, Refusal
 
 #: The first part of the portal's addresses.
@@ -103,10 +104,13 @@ def device(visit: PortalVisit) -> str:
 
 
 def begin(visit: PortalVisit, begun: sign_in.Begun, wanted: str = "") -> Response:
-    """Give the browser its session and go on to where it was going; by way of a second factor if one is asked for.
+    """Give the browser its session and go on to where it was going; by way of a second factor, or once more of the
+    sign-in page, if that is asked for.
 
     Raises Forbidden for what was decided to be blocked.
     """
+    if begun.verdict.outcome is Outcome.FRESH:
+        return visit.go("/sign-in?" + urlencode({"again": "1", **({"next": wanted} if wanted else {})}))
     if not begun.session:
         raise Forbidden(begun.verdict.sentence or "You may not sign in here.")
     if begun.pending:

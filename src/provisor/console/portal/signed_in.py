@@ -40,7 +40,7 @@ async def _finish(visit: PortalVisit) -> Response:
     identity, kept = await relying_party.arrived(visit, place(visit), registration)
     if not kept.subject:
         begun = await sign_in.with_external(visit.house.database, visit.tenant, provider, identity, visitor=visit.actor)
-        if visit.signed_in:
+        if visit.signed_in and begun.session:
             # A session that has been proved again is another one.
             async with visit.house.database.transaction() as tx:
                 await sessions.close(tx, visit.secret)
