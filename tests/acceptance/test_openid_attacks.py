@@ -20,7 +20,7 @@ from installation import Installation
 from pair import Pair
 from provisor.access.signing import SigningKeys
 from provisor.console.portal.sign_in import stays
-from provisor.directory import claims, codes, users
+from provisor.directory import claims, codes, relying_parties, users
 from relying_party import REDIRECT, RelyingParty, World, answer, changed, follow, got, post
 
 EVIL = "evil.example"
@@ -81,6 +81,20 @@ async def test_a_code_counts_for_a_minute_and_its_row_is_gone_when_nothing_needs
     await later(121)
     await asking.code(world.browser)
     assert await rows() == 1
+
+
+async def test_what_a_client_got_before_it_was_deleted_counts_no_more_when_it_is_back(world: World) -> None:
+    asking, late = world.party.ask(), world.party.ask()
+    token = await asking.fetch(await asking.code(world.browser))
+    code = await late.code(world.browser)
+    address = world.party.configuration["userinfo_endpoint"]
+    assert (await got(address, token["access_token"]))[0] == 200
+    async with world.pair.edit() as work:
+        await relying_parties.delete(work, await world.pair.app(work.tx))
+    back = await RelyingParty.register(world.pair)
+    assert back.client == world.party.client
+    assert (await late.refused(code, client_secret=str(back.secret)))["error"] == "invalid_grant"
+    assert (await got(address, token["access_token"]))[0] == 401
 
 
 async def test_a_code_needs_its_verifier_and_a_wrong_one_spends_it(world: World) -> None:

@@ -21,6 +21,8 @@ set name = excluded.name, secret = excluded.secret, redirects = excluded.redirec
 update relying_party set secret = $3 where tenant = $1 and id = $2
 
 -- name: party_delete
+-- With what it has got: it may be there again, under the same id, before that has run out.
+with codes as (delete from authorization_code where tenant = $1 and party = $2)
 delete from relying_party where tenant = $1 and id = $2
 
 -- name: party_of_application
