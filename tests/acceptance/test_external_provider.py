@@ -391,6 +391,19 @@ async def test_one_stays_here_whatever_next_says(pair: Pair, foreign: ForeignPro
     assert answered.status == 303 and answered.where == f"{_start(pair)}/"
 
 
+async def test_nobody_fills_the_database_with_places_to_go_on_to(pair: Pair, foreign: ForeignProvider) -> None:
+    await link(pair, "admin@contoso.com", foreign.subject)
+    start = f"{_start(pair)}/users?q="
+    for length, kept in ((16 * 1024 + 1, 0), (16 * 1024, 16 * 1024)):
+        somebody = Client(_base(pair))
+        back = await at_provider(await begun(pair, somebody, next=start + "x" * (length - len(start))))
+        async with pair.house.database.reading() as tx:
+            sql = "select max(length(destination)) from authentication_request where realm = $1"
+            assert await tx.fetchval(sql, pair.tenant.realm) == kept
+        if not kept:
+            assert (await somebody.get(back)).where == f"{_start(pair)}/"
+
+
 async def test_a_sign_in_is_begun_by_a_form_of_ours_and_its_cookie_is_out_of_reach(
     pair: Pair, foreign: ForeignProvider
 ) -> None:

@@ -23,6 +23,8 @@ from provisor.console.visit import Visit
 from provisor.refusal import Forbidden
 
 _COOKIE: Final = "_request"
+#: Characters of a place to go on to, which are kept for whoever asks: those of an authorization request, encoded, fit.
+_LONGEST: Final = 16 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +73,7 @@ async def leave(visit: Visit, place: Place, registration: Registration, trip: Tr
         asked.nonce,
         asked.verifier,
         asked.redirect_uri,
-        trip.destination,
+        trip.destination if len(trip.destination) <= _LONGEST else "",
         trip.subject,
         asked.max_age,
     )
