@@ -97,6 +97,33 @@ async def tried(pair: Pair, account: str, address: str, device: str = "") -> boo
     return True
 
 
+async def test_a_password_that_was_changed_while_it_was_looked_at_signs_nobody_in(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever changes a password that somebody else knows ends their sessions, the one that is just beginning too."""
+    owner, looked_at = await client(pair), passwords.verify
+
+    async def verify(stored: str | None, password: str) -> bool:
+        good = await looked_at(stored, password)
+        monkeypatch.setattr(passwords, "verify", looked_at)
+        fields = {"old": PASSWORD, "new": "gnarled teapot over Lisbon", "again": "gnarled teapot over Lisbon"}
+        assert (await owner.post(f"{_start(pair)}/account/password", fields)).status == 303
+        return good
+
+    monkeypatch.setattr(passwords, "verify", verify)
+    with pytest.raises(Forbidden, match="password is wrong"):
+        await sign_in.with_password(
+            pair.house.database,
+            pair.tenant,
+            "admin@contoso.com",
+            PASSWORD,
+            visitor=Actor("nobody", "nobody"),
+            device="",
+        )
+    async with pair.house.database.reading() as tx:
+        assert await tx.fetchval("select count(*) from session where realm = $1", pair.tenant.realm) == 1
+
+
 async def test_many_guesses_wait_longer_and_longer_and_the_owners_browser_does_not(pair: Pair) -> None:
     owner = await client(pair)
     name = next(name for name in owner.cookies if name.endswith("_device"))

@@ -121,19 +121,18 @@ async def with_password(
         user, stored = await _stored(tx, tenant, name)
     account = str(user.id) if user else name.casefold()[:256]
     place = await passwords.count_try(database, tenant.realm, account, visitor.address, device)
-    if not await passwords.verify(stored, password) or user is None:
-        async with database.transaction() as tx:
-            attempt = Attempt(user, PORTAL, visitor.address, frozenset(), FAILURE, _WRONG)
-            await sign_in_log.record(tx, tenant, attempt)
-        raise Forbidden(_WRONG)
+    good = await passwords.verify(stored, password)
     async with database.transaction() as tx:
-        user = await _able(tx, tenant, user.id)
-        if await external.signs_in_here(tx, tenant, user):
-            return await _begin(tx, tenant, user, place, device, visitor, {PASSWORD})
-    attempt = Attempt(user, PORTAL, visitor.address, frozenset({PASSWORD}), FAILURE, ELSEWHERE)
-    async with database.transaction() as tx:
-        await sign_in_log.record(tx, tenant, attempt)
-    raise Forbidden(ELSEWHERE)
+        # It takes a while to look at a password: another one may have been set meanwhile.
+        if not good or user is None or not await tx.fetchval(QUERIES.password_still, tenant.id, user.id, stored):
+            shown, sentence = frozenset[str](), _WRONG
+        else:
+            user = await _able(tx, tenant, user.id)
+            if await external.signs_in_here(tx, tenant, user):
+                return await _begin(tx, tenant, user, place, device, visitor, {PASSWORD})
+            shown, sentence = frozenset({PASSWORD}), ELSEWHERE
+        await sign_in_log.record(tx, tenant, Attempt(user, PORTAL, visitor.address, shown, FAILURE, sentence))
+    raise Forbidden(sentence)
 
 
 async def with_external(

@@ -185,6 +185,10 @@ on conflict (tenant, user_id) do update set hash = excluded.hash, changed = now(
 -- name: password_get
 select hash from directory_password where tenant = $1 and user_id = $2
 
+-- name: password_still
+-- Whether this is the password still; whoever sets another one waits until the session is there that they then end.
+select hash = $3 from directory_password where tenant = $1 and user_id = $2 for share
+
 -- name: administrator_with_password
 select exists (
     select from directory_role r
