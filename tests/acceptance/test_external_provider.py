@@ -225,6 +225,12 @@ async def test_a_fresh_sign_in_is_asked_for_and_checked(pair: Pair, foreign: For
     await link(pair, "admin@contoso.com", foreign.subject)
     asked = parse_qs(urlsplit(await begun(pair, Client(_base(pair)), again="1")).query)
     assert (asked["prompt"], asked["max_age"]) == (["login"], ["0"])
+    # A clock that is late: whoever waits for a sign-in after this moment must not be sent there for ever.
+    foreign.auth_age = 30
+    assert (await signing_in(pair, Client(_base(pair)), again="1")).status == 303
+    assert (await session_of(pair, "admin@contoso.com"))["age"] < 10
+    assert (await signing_in(pair, Client(_base(pair)))).status == 303
+    assert (await session_of(pair, "admin@contoso.com"))["age"] > 20
     foreign.auth_age = 3600
     refused = await signing_in(pair, Client(_base(pair)), again="1")
     assert refused.status == 403 and "did not ask you again" in refused.text

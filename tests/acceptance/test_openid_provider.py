@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from asyncio import to_thread
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -24,6 +25,8 @@ from provisor.directory.admission import PASSKEY, TOTP, Evidence, Outcome, Verdi
 from provisor.directory.admission import PASSWORD as WITH_PASSWORD
 from provisor.directory.policy_words import Wanted, document
 from relying_party import LOGOUT, REDIRECT, RelyingParty, World, answer, changed, fetched, follow, got
+
+DOCS = Path(__file__).parents[2] / "docs"
 
 
 @pytest_asyncio.fixture
@@ -460,6 +463,17 @@ async def test_a_policy_that_wants_every_sign_in_fresh_gets_one_and_no_circle(
     door.verdicts += [fresh]
     assert (await door.get(back)).headers["location"].startswith(f"{world.start}/sign-in?again=1")
     assert [outcome for _, outcome, _ in await world.log()] == ["interrupted", "interrupted", "success", "interrupted"]
+
+
+async def test_what_keeps_somebody_from_the_portal_keeps_them_from_applications(world: World) -> None:
+    """The session that lets somebody on to an application is the portal's."""
+    async with world.pair.edit() as work:
+        wanted = Wanted("No portal", state="on", users=("ada@contoso.com",), apps=("portal",), require="block")
+        await conditional_access.create_policy(work, await document(work.tx, world.pair.tenant, wanted))
+    page = await follow(world.browser, world.party.ask().url)
+    assert page.status == 200 and "Sign in to contoso.com" in page.text
+    assert "error=login_required" in (await follow(world.browser, world.party.ask(prompt="none").url)).where
+    assert "counts on the way to an application" in (DOCS / "howto/conditional-access.md").read_text()
 
 
 @pytest.mark.parametrize(("require", "where"), [("passkey", "need=passkey&"), ("mfa", "")])

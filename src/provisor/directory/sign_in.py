@@ -136,14 +136,21 @@ async def with_password(
 
 
 async def with_external(
-    database: Database, tenant: Tenant, provider: ExternalProvider, identity: Identity, *, visitor: Actor
+    database: Database,
+    tenant: Tenant,
+    provider: ExternalProvider,
+    identity: Identity,
+    *,
+    visitor: Actor,
+    asked: bool = False,
 ) -> Begun:
     """Sign in as whoever is linked to who somebody is at ``provider``. Raises UnknownSubject, Forbidden.
 
-    When they showed that there is what counts; a provider that does not say it may have known them for long.
+    When they showed that there is what counts; a provider that does not say it may have known them for long. One that
+    was told to ask them (``asked``), and says that it did, did it now: its clock may differ from ours.
     """
     proved = external.methods(provider, identity.amr)
-    age = identity.age(time.time())
+    age = 0.0 if asked else identity.age(time.time())
     try:
         async with database.transaction() as tx:
             user = await _able(tx, tenant, await external.owner(tx, tenant, provider, identity.subject))

@@ -39,7 +39,9 @@ async def _finish(visit: PortalVisit) -> Response:
     provider, registration = await chosen(visit)
     identity, kept = await relying_party.arrived(visit, place(visit), registration)
     if not kept.subject:
-        begun = await sign_in.with_external(visit.house.database, visit.tenant, provider, identity, visitor=visit.actor)
+        begun = await sign_in.with_external(
+            visit.house.database, visit.tenant, provider, identity, visitor=visit.actor, asked=kept.max_age == 0
+        )
         if visit.signed_in and begun.session:
             # A session that has been proved again is another one.
             async with visit.house.database.transaction() as tx:
