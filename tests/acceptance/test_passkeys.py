@@ -61,6 +61,24 @@ async def test_a_passkey_is_a_whole_sign_in(pair: Pair) -> None:
     assert key.used is not None and key.rp_id == "localhost" and key.transports == ("internal",)
 
 
+async def test_a_browser_is_known_once_however_often_somebody_signs_in_with_it(pair: Pair) -> None:
+    made = await add_passkey(await someone(pair), pair)
+
+    async def devices() -> int:
+        async with pair.house.database.reading() as tx:
+            sql = "select count(*) from sign_in_try where realm = $1 and place like 'device/%'"
+            return int(await tx.fetchval(sql, pair.tenant.realm))
+
+    before = await devices()
+    browser = Client(base_of(pair))
+    for _ in range(3):
+        assert (await by_passkey(pair, made, browser))[1].status == 303
+        assert (await send(browser, pair, "/sign-in/end")).status == 303
+    assert await devices() == before + 1
+    await by_passkey(pair, made)
+    assert await devices() == before + 2
+
+
 async def test_a_passkey_is_a_second_factor_beside_the_password(pair: Pair) -> None:
     made = await add_passkey(await someone(pair), pair)
     ada = await password(pair)

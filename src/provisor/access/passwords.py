@@ -106,12 +106,13 @@ async def forgive(tx: Tx, realm: str, account: str, place: str) -> None:
 
 
 async def know(tx: Tx, realm: str, account: str, place: str = "", device: str = "") -> str:
-    """The secret by which this browser is known again: ``device`` when it was known by it, or a new one."""
+    """The secret by which this browser is known again: ``device`` when it is known by it, or a new one."""
     if device and place == _device(device):
         return device
-    fresh = secret()
-    await tx.execute(QUERIES.try_succeeded, realm, account, _device(fresh))
-    return fresh
+    known = bool(device) and await tx.fetchval(QUERIES.device_known, realm, account, _device(device))
+    kept = device if known else secret()
+    await tx.execute(QUERIES.try_succeeded, realm, account, _device(kept))
+    return kept
 
 
 async def forget_devices(tx: Tx, realm: str, account: str, *, but: str = "") -> None:
