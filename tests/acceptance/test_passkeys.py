@@ -21,7 +21,7 @@ from authenticator import (
 )
 from browser_like import Client
 from pair import Pair
-from provisor.access import passkeys
+from provisor.access import passkeys, passwords
 from provisor.directory import factors, users
 
 
@@ -59,6 +59,20 @@ async def test_a_passkey_is_a_whole_sign_in(pair: Pair) -> None:
         person = await users.find(tx, pair.tenant, "ada@contoso.com")
         (key,) = (await factors.of(tx, pair.tenant, person.id)).passkeys
     assert key.used is not None and key.rp_id == "localhost" and key.transports == ("internal",)
+
+
+async def test_wrong_answers_do_not_fill_the_log_and_keep_nobody_out(pair: Pair) -> None:
+    made = await add_passkey(await someone(pair), pair)
+    client = Client(base_of(pair))
+    for tries in range(passwords.FREE_TRIES + 5):
+        await asked(client, pair)
+        refused = await answer(client, pair, '{"id": "AAAA", "response": {"userHandle": "AAAA"}}')
+        assert refused.status == 403
+        assert ("Too many tries" in refused.text) is (tries >= passwords.FREE_TRIES)
+    async with pair.house.database.reading() as tx:
+        sql = "select count(*) from sign_in where tenant = $1 and outcome = 'failure'"
+        assert await tx.fetchval(sql, pair.tenant.id) == passwords.FREE_TRIES
+    assert (await by_passkey(pair, made))[1].status == 303
 
 
 async def test_a_browser_is_known_once_however_often_somebody_signs_in_with_it(pair: Pair) -> None:

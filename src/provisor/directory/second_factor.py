@@ -45,6 +45,7 @@ RECENT: Final = 300.0
 #: Wrong codes of one account in an hour, from everywhere but browsers that it knows: a code has six digits.
 CODES_AT_ACCOUNT: Final = 20
 _CODE: Final = "/code"
+_PASSKEY: Final = "/passkey"
 _PROVE: Final = "show a passkey"
 _WRONG: Final = "That code is wrong, or was used already: wait for the next one, or use a recovery code."
 _ENDED: Final = "Your session has ended: sign in again."
@@ -173,7 +174,8 @@ async def ask_anybody(database: Database, holder: str, party: Party) -> dict[str
 async def sign_in_with_passkey(
     database: Database, tenant: Tenant, party: Party, holder: str, answer: str, *, visitor: Actor, device: str
 ) -> Begun:
-    """Sign in with a passkey and nothing else. Raises Forbidden, Invalid."""
+    """Sign in with a passkey and nothing else. Raises Forbidden, after many wrong answers with how long to wait, and
+    Invalid."""
     given, challenge = passkeys.read(answer), await _taken(database, holder)
     user = None
     async with database.transaction() as tx:
@@ -190,9 +192,12 @@ async def sign_in_with_passkey(
             return await sign_in.otherwise(tx, tenant, user, {PASSKEY}, visitor=visitor, device=device)
         if refused == _COPIED and user is not None:
             await _copied(tx, tenant, user, visitor)
-        await sign_in_log.record(
-            tx, tenant, Attempt(user, PORTAL, visitor.address, frozenset({PASSKEY}), FAILURE, refused)
-        )
+    # A right answer is never kept waiting; wrong ones are, so that nobody fills the log with them.
+    account = f"{user.id}{_PASSKEY}" if user else _PASSKEY
+    await passwords.count_try(database, tenant.realm, account, visitor.address, "")
+    async with database.transaction() as tx:
+        attempt = Attempt(user, PORTAL, visitor.address, frozenset({PASSKEY}), FAILURE, refused)
+        await sign_in_log.record(tx, tenant, attempt)
     raise Forbidden(refused)
 
 
