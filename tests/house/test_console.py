@@ -30,7 +30,8 @@ def test_the_labels_are_the_pages_own(number: str) -> None:
 
 def test_every_label_is_used_and_every_used_one_is_in_the_table() -> None:
     texts = [path.read_text() for path in [*TEMPLATES, *CONSOLE.rglob("*.py")]]
-    used = {name for text in texts for name in re.findall(r"\blabel\.(\w+)\b(?! =)", text)}
+    words = re.compile(r"\blabel\.(\w+)\b(?! =)|\bLABELS\[\"(\w+)\"\]")
+    used = {one or other for text in texts for one, other in words.findall(text)}
     assert used == LABELS.keys()
 
 

@@ -33,7 +33,7 @@ class Found:
 async def show(visit: PortalVisit) -> Response:
     text = visit.query("q")[:200]
     found = await _found(visit, text) if text else []
-    return visit.part("found", found=found, text=text)
+    return visit.render(found=found, text=text)
 
 
 async def _found(visit: PortalVisit, text: str) -> list[Found]:
