@@ -135,13 +135,32 @@ async def test_a_link_goes_with_its_account(pair: Pair) -> None:
     assert (await arrives(pair, person(subject="subject-2"))).actor.name == NAME
 
 
-async def test_a_renamed_person_is_the_account_of_the_new_name(pair: Pair) -> None:
-    """A databricks workspace keeps user names: provisioning made another account."""
+async def test_a_renamed_person_keeps_their_account_until_it_is_closed(pair: Pair) -> None:
+    """A databricks workspace keeps user names: who is made under the new one is another account."""
+    king = "ada.king@contoso.com"
     async with workspace_of(pair) as work:
-        for name in (NAME, "ada.king@contoso.com"):
+        for name in (NAME, king):
             await accounts.add(work, name, {})
     await arrives(pair, person())
-    assert (await arrives(pair, person("ada.king@contoso.com"))).actor.name == "ada.king@contoso.com"
+    assert (await arrives(pair, person(king))).actor.name == NAME
+    async with workspace_of(pair) as work:
+        await accounts.set_values(work, NAME, {"active": False})
+    assert (await arrives(pair, person(king))).actor.name == king
+    async with workspace_of(pair) as work:
+        await accounts.set_values(work, NAME, {"active": True})
+    assert (await arrives(pair, person(king))).actor.name == king
+
+
+async def test_two_people_whose_names_change_places_stay_in_their_own_accounts(pair: Pair) -> None:
+    """Before the next cycle the names at the workspace are still the old ones."""
+    async with workspace_of(pair) as work:
+        for name in (NAME, "bob@contoso.com"):
+            await accounts.add(work, name, {})
+    await arrives(pair, person())
+    await arrives(pair, person("bob@contoso.com", subject="subject-2"))
+    assert (await arrives(pair, person("bob@contoso.com"))).actor.name == NAME
+    assert (await arrives(pair, person(subject="subject-2"))).actor.name == "bob@contoso.com"
+    assert "belongs to somebody else" in await refused(pair, person(subject="subject-3"))
 
 
 async def test_only_admins_unlink(pair: Pair) -> None:

@@ -2,8 +2,9 @@
 
 The tenant is the authority for names: whom it calls ``ada@contoso.com`` is the account with that user name, which
 provisioning made. At the first sign-in the account is linked to the identity (issuer and subject, which never come
-again); from then on somebody else who is given the same name does not get into it, until an admin takes the link away.
-The issuer that is kept is the tenant itself, not one of the addresses that the server has.
+again); from then on it is opened by the identity, whatever its owner is called, and somebody else who is given the same
+name does not get into it, until an admin takes the link away. So two people whose names change places stay each in
+their own account. The issuer that is kept is the tenant itself, not one of the addresses that the server has.
 """
 
 from __future__ import annotations
@@ -89,7 +90,13 @@ async def unlink(work: Edit, user: User) -> None:
 
 
 async def _account(tx: Tx, workspace: Workspace, person: Person) -> User:
-    """The account that an identity opens. Raises Forbidden with what is in the way."""
+    """The account that an identity opens: its own, and before there is one that of its name.
+
+    Raises Forbidden with what is in the way.
+    """
+    own = await tx.fetchval(QUERIES.user_of_identity, workspace.id, person.issuer, person.subject)
+    if own is not None:
+        return await users.get(tx, workspace, own)
     if not person.name:
         raise Forbidden(f"{person.provider} does not say what you are called there (preferred_username).")
     try:

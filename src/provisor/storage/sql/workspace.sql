@@ -415,6 +415,12 @@ where s.hash = $2 and s.realm = $3 and s.opened > now() - make_interval(secs => 
 select active, sign_in_issuer as issuer, sign_in_subject as subject, sign_in_linked as linked
 from workspace_user where workspace = $1 and id = $2
 
+-- name: user_of_identity
+-- The active account that belongs to an identity, the one that was linked last.
+select id from workspace_user
+where workspace = $1 and sign_in_issuer = $2 and sign_in_subject = $3 and active
+order by sign_in_linked desc limit 1
+
 -- name: user_identity_put
 update workspace_user
 set sign_in_issuer = $3, sign_in_subject = $4, sign_in_linked = case when $4::text is not null then now() end

@@ -26,6 +26,7 @@ alter table workspace_user
     add column if not exists sign_in_issuer  text,
     add column if not exists sign_in_subject text,
     add column if not exists sign_in_linked  timestamptz;
+create index if not exists workspace_user_identity on workspace_user (workspace, sign_in_subject) where sign_in_subject is not null;
 
 -- The provider that a tenant sends its people to, and who there is who here.
 drop table if exists external_provider;
