@@ -60,4 +60,4 @@ async def test_seed_3_who_has_no_account_is_told_so_and_signs_in_as_somebody_els
         await visitor.press("Sign in with contoso.com")
         await visitor.sees("admin@contoso.com is not in the workspace")
         await visitor.press("Sign in as somebody else")
-        await visitor.sees("Sign in again to go on.")
+        await visitor.sees("Sign in once more as")
