@@ -37,8 +37,13 @@ async def house(shop: Installation) -> AsyncIterator[House]:
 
 @pytest_asyncio.fixture
 async def pair(shop: Installation, house: House) -> AsyncIterator[Pair]:
-    """A new tenant with an application, and the new workspace that it provisions."""
+    """A new tenant with an application, and the new workspace that it provisions.
+
+    Every test has its own hour of wrong passwords: all of them come from the same address.
+    """
     made = await Pair.make(shop, house)
+    async with house.database.transaction() as tx:
+        await tx.execute("delete from sign_in_try")
     yield made
     await made.close()
 
