@@ -12,7 +12,8 @@ from provisor.console import labels
 class Item:
     """``path`` is below the site's start or the application's; ``pages`` are those that stand under it.
 
-    It is for whoever may do ``action``; for whoever owns an application too when ``owners`` says so.
+    It is for whoever may do ``action``; for whoever owns an application too when ``owners`` says so. ``head`` stands
+    above it, where a group of pages begins.
     """
 
     path: str

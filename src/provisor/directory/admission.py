@@ -105,11 +105,9 @@ def evidence(methods: Iterable[str], age: float, address: str) -> Evidence:
 async def admit(tx: Tx, tenant: Tenant, user: User, resource: Resource, evidence: Evidence) -> Verdict:
     """Whether ``user`` may go on to ``resource``. A tenant without policies is asked one cheap question."""
     row = await tx.fetchrow(QUERIES.admission, tenant.id, user.id, resource.id, False)
-    return (
-        Verdict(Outcome.GRANTED)
-        if row is None
-        else _verdict(_decided(row, user, resource, evidence), tenant, resource, evidence.address)
-    )
+    if row is None:
+        return GRANTED
+    return _verdict(_decided(row, user, resource, evidence), tenant, resource, evidence.address)
 
 
 async def what_if(

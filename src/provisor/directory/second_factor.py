@@ -21,6 +21,7 @@ from provisor.access.passkeys import Answer, Party
 from provisor.access.secrets import SecretBox
 from provisor.directory import external, factors, sign_in, sign_in_log, users
 from provisor.directory.admission import (
+    GRANTED,
     PASSKEY,
     PORTAL,
     RECOVERY_CODE,
@@ -33,7 +34,7 @@ from provisor.directory.admission import (
 )
 from provisor.directory.edit import QUERIES as DIRECTORY
 from provisor.directory.edit import Edit, Tenant, edit
-from provisor.directory.sign_in import GRANTED, MORE, Arrival, Begun, arrive, completed, ended
+from provisor.directory.sign_in import MORE, Arrival, Begun, arrive, completed, ended
 from provisor.directory.sign_in_log import FAILURE, INTERRUPTED, SUCCESS, Attempt
 from provisor.refusal import Forbidden
 from provisor.storage.pool import Database, Tx

@@ -19,7 +19,7 @@ from provisor.access import passwords, sessions
 from provisor.access.actors import Actor
 from provisor.connectors.openid import Identity
 from provisor.directory import external, factors, sign_in_log, users
-from provisor.directory.admission import LINK, PASSWORD, PORTAL, Evidence, Outcome, Verdict, admit, two_factors
+from provisor.directory.admission import GRANTED, LINK, PASSWORD, PORTAL, Evidence, Outcome, Verdict, admit, two_factors
 from provisor.directory.edit import QUERIES, Edit, Tenant
 from provisor.directory.external import ExternalProvider
 from provisor.directory.sign_in_log import FAILURE, INTERRUPTED, SUCCESS, Attempt
@@ -36,7 +36,6 @@ ELSEWHERE: Final = (
 )
 #: What may ask for more than was shown, and does until it is.
 MORE: Final = frozenset({Outcome.FACTOR, Outcome.PASSKEY})
-GRANTED: Final = Verdict(Outcome.GRANTED)
 _VOID: Final = "This link is not good, or not any more: it was used, or is older than a day. Ask for a new one."
 
 
