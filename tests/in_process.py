@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from provisor.access.limits import Limits
 from provisor.api.door import door
-from provisor.api.limits import Limits
 from provisor.compose import House
 
 

@@ -225,8 +225,8 @@ async def actor(house: House, tenant: Tenant) -> Actor:
 def doors(house: House) -> Any:
     """The ASGI application with every door."""
     from provisor import console
+    from provisor.access.limits import Limits
     from provisor.api.door import door
-    from provisor.api.limits import Limits
 
     url, token = house.settings.public_url, house.settings.metrics_token
     return door(

@@ -26,9 +26,9 @@ from in_process import Answer, InProcess
 from installation import Installation
 from provisor import audit
 from provisor.access.actors import PROVISOR
+from provisor.access.limits import Limits
 from provisor.access.secrets import SecretBox
 from provisor.access.signing import SigningKeys, published
-from provisor.api.limits import Limits
 from provisor.api.oauth.caller import caller
 from provisor.compose import House
 from provisor.directory import clients, tenants, users

@@ -462,6 +462,36 @@ async def test_two_changes_at_once_do_not_shut_everybody_out_together(pair: Pair
     assert [type(item) for item in both].count(Conflict) == 1, both
 
 
+async def test_the_administrator_whom_a_policy_excludes_cannot_be_lost(pair: Pair) -> None:
+    """Excluded by themselves, or through a group; whoever is blocked anyway can go."""
+    ada = await pair.user("ada", assigned=False)
+    async with pair.edit() as work:
+        await tenants.give_role(work, ada, "Global Administrator")
+        admin = (await users.find(work.tx, pair.tenant, "admin@contoso.com")).id
+    staff = await pair.group("Staff", ada, assigned=False)
+    await policy(pair, "Closed", exclude_users=(), exclude_groups=("Staff",), require="block")
+    for lose in (
+        lambda work: tenants.take_role(work, ada, "Global Administrator"),
+        lambda work: users.change(work, ada, {"accountEnabled": False}),
+        lambda work: users.recycle(work, ada),
+    ):
+        with pytest.raises(Conflict, match=r"no Global Administrator .*the other ones out"):
+            async with pair.edit() as work:
+                await lose(work)
+    async with pair.edit() as work:
+        await users.change(work, admin, {"accountEnabled": False})
+        await users.change(work, admin, {"accountEnabled": True})
+    # Out of the group: that is not refused, and is said until it is mended.
+    async with pair.edit() as work:
+        await groups.remove_members(work, [(staff, ada, "User")])
+    async with pair.house.database.reading() as tx:
+        said = (await conditional_access.warnings(tx, pair.tenant)).all
+    assert said[0].startswith("As it is, no Global Administrator could sign in")
+    # Where nobody gets in anyway, whoever leaves is not kept.
+    async with pair.edit() as work:
+        await users.change(work, ada, {"accountEnabled": False})
+
+
 async def test_a_break_glass_account_is_warned_about_when_a_policy_does_not_exclude_it(pair: Pair) -> None:
     ada, staff = await pair.user("ada", assigned=False), None
     await policy(pair, "Off", state="off", require="mfa", exclude_users=())

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 
+from browser_like import Client, signed_in
 from in_process import InProcess
 from pair import Pair
-from provisor.api.limits import Limits
+from provisor import compose
+from provisor.access.actors import PROVISOR
+from provisor.access.limits import Limits
 
 
 def _still() -> float:
@@ -49,3 +52,16 @@ async def test_requests_without_a_token_are_counted_by_address(pair: Pair) -> No
     url = f"/w/{pair.workspace.name}/scim/v2/ServiceProviderConfig"
     assert [(await door.ask("GET", url, None)).status for _ in range(3)] == [200, 200, 429]
     assert (await door.ask("GET", url, pair.token)).status == 200
+
+
+async def test_pages_for_nobody_in_particular_are_counted_by_address_and_the_others_are_not(pair: Pair) -> None:
+    link = await compose.set_up_link(pair.house, pair.tenant, PROVISOR, "admin@contoso.com")
+    base, start = pair.base.partition("/w/")[0], f"/t/{pair.tenant.name}"
+    admin, anybody = await signed_in(base, link), Client(base)
+    asked = 0
+    while (answered := await anybody.get(f"{start}/sign-in")).status == 200 and asked < 3000:
+        asked += 1
+    assert (answered.status, answered.headers["Retry-After"]) == (429, "1") and asked >= 300 - 10
+    assert "Too many pages are asked for from your address" in answered.text
+    assert (await anybody.post(f"{start}/sign-in", {"name": "x", "password": "y"}, csrf="")).status == 429
+    assert (await admin.get(f"{start}/users")).status == 200

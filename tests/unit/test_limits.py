@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from provisor.api.limits import Exceeded, Failures, Limits
+from provisor.access.limits import Allowance, Exceeded, Limits
 
 
 class Clock:
@@ -78,11 +78,11 @@ def test_each_credential_has_its_own_and_idle_ones_are_forgotten() -> None:
 
 def test_who_is_wrong_too_often_is_told_to_wait_and_forgiven() -> None:
     clock = Clock()
-    failures = Failures(3, 6, clock)
-    assert [failures.count(b"a") for _ in range(5)] == [0, 0, 0, 6, 6]
-    assert failures.count(b"b") == 0
+    allowed = Allowance(3, 6, clock)
+    assert [allowed.spend(b"a") for _ in range(5)] == [0, 0, 0, 6, 6]
+    assert allowed.spend(b"b") == 0
     clock.now += 6
-    assert [failures.count(b"a"), failures.count(b"a")] == [0, 6]
+    assert [allowed.spend(b"a"), allowed.spend(b"a")] == [0, 6]
     clock.now += 60
-    assert failures.count(b"c") == 0
-    assert failures.remembered == 1
+    assert allowed.spend(b"c") == 0
+    assert allowed.remembered == 1

@@ -9,12 +9,11 @@ owner's browser is not kept waiting. A try counts before the password is looked 
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 from collections.abc import Callable
 from functools import cache
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from provisor.access import common_passwords
+from provisor.access import common_passwords, limits
 from provisor.access.sessions import QUERIES, digest, secret
 from provisor.refusal import Forbidden, Invalid, Unavailable
 from provisor.storage.pool import Database, Tx
@@ -85,7 +84,7 @@ async def count_try(
         counted = account + what
         await tx.execute(QUERIES.tries_lock, realm, counted)
         known = bool(device) and await tx.fetchval(QUERIES.device_known, realm, account, _device(device))
-        place = _device(device) if known else _network(address)
+        place = _device(device) if known else limits.place(address)
         row = await tx.fetchrow(QUERIES.tries, realm, counted, place)
         wait = min(2.0 ** (row["failures"] - FREE_TRIES + 1), LONGEST_WAIT) if row["failures"] >= FREE_TRIES else 0.0
         left = wait - row["since"]
@@ -142,17 +141,6 @@ async def _one_of_two(work: Callable[..., T], *arguments: str) -> T:
             return await asyncio.to_thread(work, *arguments)
     finally:
         _waiting -= 1
-
-
-def _network(address: str) -> str:
-    """The address, or the network that somebody with IPv6 has to themselves."""
-    try:
-        found = ipaddress.ip_address(address)
-    except ValueError:
-        return "unknown"
-    if isinstance(found, ipaddress.IPv6Address) and found.ipv4_mapped is None:
-        return str(ipaddress.ip_network((found, 64), strict=False))
-    return str(getattr(found, "ipv4_mapped", None) or found)
 
 
 def _device(value: str) -> str:

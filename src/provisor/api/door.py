@@ -22,6 +22,7 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from provisor.access import addresses
+from provisor.access.limits import Limits
 from provisor.api import health
 from provisor.api.arrivals import Address
 from provisor.api.databricks.routes import DatabricksApi
@@ -29,7 +30,6 @@ from provisor.api.databricks.well_known import well_known
 from provisor.api.envelope import Envelope, ErrorPage
 from provisor.api.graph.door import GraphApi
 from provisor.api.graph.house import House
-from provisor.api.limits import Limits
 from provisor.api.metrics import SAFETY, metrics
 from provisor.api.oauth import routes as oauth
 from provisor.api.refusals import Refusals

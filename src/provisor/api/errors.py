@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final
 
-from provisor.api.limits import Exceeded
+from provisor.access.limits import Exceeded
 from provisor.jsongate import JsonError
 from provisor.refusal import Conflict, Forbidden, Invalid, NotFound, Refusal, Unauthenticated, Unavailable
 from provisor.scim.errors import ScimError

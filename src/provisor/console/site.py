@@ -19,7 +19,8 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from provisor.access import sessions
+from provisor.access import limits, sessions
+from provisor.access.limits import Allowance
 from provisor.access.roles import APPLICATION_OWNER, may, require
 from provisor.console import forms
 from provisor.console.house import House
@@ -53,11 +54,26 @@ DEVICE: Final = "_device"
 DEVICE_SECONDS: Final = 365 * 24 * 3600
 
 
+#: How often anybody at one address may ask for pages before they are signed in, and how many seconds give one back:
+#: more than an office full of people needs in the morning.
+_AT_ONCE: Final = 300
+_SECONDS: Final = 0.1
+
 V = TypeVar("V", bound=Visit)
 
 
 class SignedOut(Exception):
     """Nobody is signed in, or not any more."""
+
+
+class TooMany(Refusal):
+    """Somebody whom nobody knows asks for more than people do; ``wait``: seconds."""
+
+    status: Final = 429
+
+    def __init__(self, wait: int) -> None:
+        super().__init__("Too many pages are asked for from your address: wait a few seconds, and load this one again.")
+        self.wait = wait
 
 
 class Elsewhere(Exception):
@@ -90,7 +106,8 @@ class Line:
 
 def routes(house: House, site: Site[V]) -> list[Route]:
     """The routes of every page of a site."""
-    found = [_route(house, site, page, act) for page in site.pages for act in page.acts]
+    strangers = Allowance(_AT_ONCE, _SECONDS)
+    found = [_route(house, site, strangers, page, act) for page in site.pages for act in page.acts]
     bare = f"/{site.letter}/{{realm}}"
 
     async def start(request: Request) -> Response:
@@ -168,16 +185,18 @@ def stays(start: str, wanted: str) -> bool:
     return wanted.startswith(start + "/") and not any(char in wanted for char in "\\\r\n\t") and "//" not in wanted
 
 
-def _route(house: House, site: Site[V], page: Page, act: Act) -> Route:
+def _route(house: House, site: Site[V], strangers: Allowance, page: Page, act: Act) -> Route:
     async def answer(request: Request) -> Response:
         try:
-            response = await _answer(house, site, page, act, request)
+            response = await _answer(house, site, strangers, page, act, request)
         except SignedOut:
             response = _to_sign_in(site, request)
         except Elsewhere as place:
             response = RedirectResponse(f"/{site.letter}/{request.path_params['realm']}{place}", status_code=303)
         except (Refusal, UNFIT, *BUSY) as error:
             response = told(request, error)
+            if isinstance(error, TooMany):
+                response.headers["Retry-After"] = str(error.wait)
         for name, value in HEADERS.items():
             response.headers.setdefault(name, value)
         return response
@@ -185,15 +204,19 @@ def _route(house: House, site: Site[V], page: Page, act: Act) -> Route:
     return Route(f"/{site.letter}/{{realm}}{act.path}", answer, methods=[act.method])
 
 
-async def _answer(house: House, site: Site[V], page: Page, act: Act, request: Request) -> Response:
+async def _answer(
+    house: House, site: Site[V], strangers: Allowance, page: Page, act: Act, request: Request
+) -> Response:
     name = request.path_params["realm"]
     line = line_of(house, request)
     if request.method == "POST":
         _refuse_other_sites(request, line)
     visit = await site.enter(house, request, page, name)
     await _recognise(house, site, visit, request.cookies.get(cookie(site.letter, name, line), ""), act)
-    if act.action is not None and not visit.signed_in:
-        raise SignedOut
+    if not visit.signed_in:
+        if act.action is not None:
+            raise SignedOut
+        _count(strangers, visit)
     if request.method == "POST":
         visit.form = await forms.read(request)
         if visit.signed_in and not hmac.compare_digest(visit.form.raw("csrf").encode(), visit.csrf.encode()):
@@ -206,6 +229,13 @@ async def _answer(house: House, site: Site[V], page: Page, act: Act, request: Re
     if line.secure:
         response.headers["Strict-Transport-Security"] = "max-age=31536000"
     return response
+
+
+def _count(strangers: Allowance, visit: Visit) -> None:
+    """Raises TooMany. What pages leave in the database for people who sign in stays in bounds for whoever does not."""
+    wait = strangers.spend(limits.place(visit.address).encode())
+    if wait:
+        raise TooMany(wait)
 
 
 async def _recognise(house: House, site: Site[V], visit: V, secret: str, act: Act) -> None:

@@ -20,19 +20,17 @@ from provisor.access.conditional_access import (
     ALL,
     ALL_TRUSTED,
     PORTAL,
-    Location,
     Policy,
     State,
-    Who,
     concerns,
-    shut_out,
 )
 from provisor.access.policy_documents import location, location_document, policy, policy_document
-from provisor.directory import users
+from provisor.directory import users, way_in
 from provisor.directory.edit import Edit, Tenant
 from provisor.directory.users import User
+from provisor.directory.way_in import Rules
 from provisor.refusal import Conflict, Invalid, NotFound
-from provisor.storage.pool import Row, Tx
+from provisor.storage.pool import Tx
 from provisor.storage.queries import queries
 
 QUERIES = queries("conditional_access")
@@ -119,7 +117,8 @@ async def _put_policy(work: Edit, identity: UUID | None, given: Any, *, force: b
     await _check_names(work, before.value if before else None, after)
     old = [item.value for item in kept]
     new = [item for item in old if item.id != after.id] + [after]
-    await _check_way_in(work, old, new, [item.value for item in places], [item.value for item in places], force=force)
+    named = [item.value for item in places]
+    await _keep_a_way_in(work, Rules(old, named), Rules(new, named), force=force)
     document = policy_document(after)
     await _put(work, QUERIES.policy_put, UUID(after.id), after.name, document, _POLICY)
     _record(work, _POLICY, after.id, after.name, policy_document(before.value) if before else None, document)
@@ -160,7 +159,8 @@ async def delete_location(work: Edit, identity: UUID, *, force: bool = False) ->
         raise Conflict(f"{before.name} is named by {', '.join(users_of)}: change the policy first.")
     old = [item.value for item in places]
     rules = [item.value for item in kept]
-    await _check_way_in(work, rules, rules, old, [item for item in old if item.id != before.value.id], force=force)
+    left = [item for item in old if item.id != before.value.id]
+    await _keep_a_way_in(work, Rules(rules, old), Rules(rules, left), force=force)
     await work.tx.execute(QUERIES.location_delete, work.tenant.id, identity)
     work.record(audit.Entry("delete", f"{_LOCATION} {before.name}", str(identity), before=before.to_json()))
     return before
@@ -175,7 +175,7 @@ async def _put_location(work: Edit, identity: UUID | None, given: Any, *, force:
     after = location(given, str(identity or uuid4()))
     old, rules = [item.value for item in places], [item.value for item in kept]
     new = [item for item in old if item.id != after.id] + [after]
-    await _check_way_in(work, rules, rules, old, new, force=force)
+    await _keep_a_way_in(work, Rules(rules, old), Rules(rules, new), force=force)
     document = location_document(after)
     await _put(work, QUERIES.location_put, UUID(after.id), after.name, document, _LOCATION)
     _record(work, _LOCATION, after.id, after.name, location_document(before.value) if before else None, document)
@@ -218,18 +218,20 @@ async def warnings(tx: Tx, tenant: Tenant) -> Warned:
             f"{rule.name} applies to the break-glass account {row['upn']}: exclude it, so that a mistake in the policy "
             "leaves a way in."
             for row in people
-            if rule.state is State.ENABLED and concerns(rule, _somebody(row))
+            if rule.state is State.ENABLED and concerns(rule, way_in.somebody(row))
         )
         for rule in rules
     }
     wide = [rule.name for rule in rules if rule.state is State.ENABLED and ALL in rule.users.include]
-    said: tuple[str, ...] = ()
+    said: list[str] = []
+    if not await way_in.open_to(tx, tenant.id):
+        said.append(f"As it is, {way_in.NOBODY}: exclude one of them from the policy that blocks.")
     if wide and not people:
-        said = (
+        said.append(
             f"There is no break-glass account, and {wide[0]} applies to everybody: name an account that every policy "
-            "excludes (provisor conditional-access break-glass add USER).",
+            "excludes (provisor conditional-access break-glass add USER)."
         )
-    return Warned(said, {key: value for key, value in each.items() if value})
+    return Warned(tuple(said), {key: value for key, value in each.items() if value})
 
 
 # ── what they have in common ────────────────────────────────────────────────────────────────────────────────────────
@@ -292,30 +294,12 @@ def _names_location(rule: Policy, identity: str) -> bool:
     return rule.locations is not None and identity in rule.locations.include | rule.locations.exclude
 
 
-async def _check_way_in(
-    work: Edit,
-    old: Sequence[Policy],
-    new: Sequence[Policy],
-    before: Sequence[Location],
-    after: Sequence[Location],
-    *,
-    force: bool,
-) -> None:
+async def _keep_a_way_in(work: Edit, before: Rules, after: Rules, *, force: bool) -> None:
     """Refuse to shut out whoever could still get in: a change that does not make it worse is not in question."""
     if force:
         return
-    administrators = [row for row in await work.tx.fetch(QUERIES.people, work.tenant.id) if row["administrator"]]
-    able = [row for row in administrators if row["password"]] or administrators
-    everybody = [_somebody(row) for row in able]
-    if not everybody or not all(shut_out(new, after, who, PORTAL) for who in everybody):
-        return
-    if all(shut_out(old, before, who, PORTAL) for who in everybody):
-        return
-    raise Conflict(
-        "With this no Global Administrator could sign in to the portal any more, from anywhere: exclude one of them "
-        "from the policy, or say that it is meant (--force)."
-    )
-
-
-def _somebody(row: Row) -> Who:
-    return Who(str(row["id"]), frozenset(row["groups"]), frozenset(row["roles"]))
+    people = await way_in.administrators(work.tx, work.tenant.id)
+    if after.keep_out(people) and not before.keep_out(people):
+        raise Conflict(
+            f"With this {way_in.NOBODY}: exclude one of them from the policy, or say that it is meant (--force)."
+        )

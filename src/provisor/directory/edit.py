@@ -17,6 +17,7 @@ from uuid import UUID
 from provisor import audit
 from provisor.access.actors import Actor
 from provisor.access.roles import require
+from provisor.directory import way_in
 from provisor.refusal import Conflict
 from provisor.storage.pool import Database, Tx
 from provisor.storage.queries import queries
@@ -41,7 +42,8 @@ class Edit:
     """``touched`` are the objects that changed (id → type), ``moved`` the memberships ((group, member) → the member's
     type); ``entries`` the audit rows.
 
-    ``keep_an_administrator``: somebody was disabled, deleted or lost a role: an administrator must be left.
+    ``open_before``: somebody is disabled, deleted or loses a role (:meth:`lose`): an administrator must be left, and
+    one who gets in when one got in before.
     """
 
     tx: Tx
@@ -50,7 +52,7 @@ class Edit:
     touched: dict[UUID, str] = field(default_factory=dict)
     moved: dict[tuple[UUID, UUID], str] = field(default_factory=dict)
     entries: list[audit.Entry] = field(default_factory=list)
-    keep_an_administrator: bool = False
+    open_before: bool | None = None
 
     def require(self, action: str, application: UUID | None = None) -> None:
         require(self.actor, action, application)
@@ -64,12 +66,17 @@ class Edit:
         self.touch("Group", group)
         self.moved[group, member] = kind
 
+    async def lose(self) -> None:
+        """Say, before it is done, that somebody who may be an administrator will not be one any more."""
+        if self.open_before is None:
+            self.open_before = await way_in.open_to(self.tx, self.tenant.id)
+
     def record(self, entry: audit.Entry) -> None:
         self.entries.append(entry)
 
     async def finish(self) -> None:
         await audit.record(self.tx, f"tenant/{self.tenant.name}", self.actor, self.entries)
-        if self.keep_an_administrator:
+        if self.open_before is not None:
             # The tenant's row is locked here and in the feed, never before: rows first, the tenant last, for everybody.
             # A statement that also read the administrators would see them as they were before it waited.
             await self.tx.execute(QUERIES.tenant_lock, self.tenant.id)
@@ -77,6 +84,11 @@ class Edit:
                 raise Conflict(
                     "The last enabled Global Administrator can be neither disabled nor deleted, nor lose the role: "
                     "appoint another one first."
+                )
+            if self.open_before and not await way_in.open_to(self.tx, self.tenant.id):
+                raise Conflict(
+                    f"With this {way_in.NOBODY}: conditional access keeps the other ones out. Exclude one of them from "
+                    "the policy that blocks first."
                 )
         if self.touched:
             await self._feed()

@@ -86,9 +86,9 @@ async def give_role(work: Edit, user: UUID, role: str) -> None:
 async def take_role(work: Edit, user: UUID, role: str) -> None:
     """Take a directory role away; the last Global Administrator keeps it. Raises NotFound when they do not have it."""
     work.require("role.write")
+    await work.lose()
     if await work.tx.fetchval(QUERIES.role_delete, work.tenant.id, user, role) is None:
         raise NotFound(f"They are no {role}.")
-    work.keep_an_administrator = True
     work.record(audit.Entry("take role", f"role {role}", str(user)))
 
 

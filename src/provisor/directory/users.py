@@ -160,7 +160,7 @@ async def purge(work: Edit, identity: UUID) -> None:
     before = await _locked(work, identity)
     if not before.recycled:
         raise Conflict(f"{before.upn} is not in the recycle bin: delete the user first.")
-    work.keep_an_administrator = True
+    await work.lose()
     left = await work.tx.fetch(QUERIES.leave_groups, work.tenant.id, identity)
     reports = await work.tx.fetch(QUERIES.reports_detach, work.tenant.id, str(identity))
     await work.tx.execute(QUERIES.forget_assignments, work.tenant.id, identity)
@@ -178,7 +178,7 @@ async def save(work: Edit, before: Mapping[UUID, User | None], after: Iterable[U
     for user in changed:
         check(user)
     if any(user.recycled or not user.enabled for user in changed):
-        work.keep_an_administrator = True
+        await work.lose()
     try:
         await work.tx.execute(
             QUERIES.user_upsert,

@@ -9,12 +9,12 @@ from typing import Any, Final
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from provisor.access.limits import Limits
 from provisor.api import arrivals, errors
 from provisor.api.arrivals import Address, NotAdmitted
 from provisor.api.databricks import groups, settings, tokens
 from provisor.api.databricks.calls import Call
 from provisor.api.errors import Problem
-from provisor.api.limits import Limits
 from provisor.api.refusals import Refusals
 from provisor.storage.pool import Database
 

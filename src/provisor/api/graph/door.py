@@ -13,13 +13,13 @@ from starlette.responses import PlainTextResponse, Response
 
 from provisor import jsongate
 from provisor.access.actors import Actor
+from provisor.access.limits import Limits
 from provisor.api.graph import errors, routes
 from provisor.api.graph.call import Answer, Call
 from provisor.api.graph.house import House
 from provisor.api.graph.paths import segments
 from provisor.api.graph.query import parse
 from provisor.api.graph.rounds import Expired
-from provisor.api.limits import Limits
 from provisor.api.oauth.caller import caller
 from provisor.directory.edit import Tenant
 from provisor.refusal import Invalid

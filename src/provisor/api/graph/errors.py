@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from provisor.access.limits import Exceeded
 from provisor.api import envelope
 from provisor.api.graph.query import Unsupported
 from provisor.api.graph.rounds import Expired
-from provisor.api.limits import Exceeded
 from provisor.jsongate import JsonError
 from provisor.refusal import Conflict, Forbidden, Invalid, NotFound, Refusal, Unauthenticated, Unavailable
 from provisor.storage.pool import BUSY, UNFIT, busy

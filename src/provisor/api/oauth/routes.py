@@ -18,9 +18,9 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from provisor.access import jwt, signing
+from provisor.access.limits import Allowance, Exceeded, Limits, place
 from provisor.access.secrets import SecretBox
 from provisor.access.signing import SigningKeys
-from provisor.api.limits import Exceeded, Failures, Limits
 from provisor.api.oauth import asking, openid
 from provisor.api.oauth.asking import Asking
 from provisor.api.oauth.refusals import Refused, again, expected, plain, response
@@ -48,7 +48,7 @@ log = structlog.get_logger(__name__)
 
 def routes(database: Database, box: SecretBox, limits: Limits, base: Callable[[Request], str]) -> list[BaseRoute]:
     """The routes. ``base`` is the server's address as a request's sender knows it."""
-    desk = _Desk(database, SigningKeys(database, box), Failures(_WRONG_AT_ONCE, _WRONG_SECONDS), base)
+    desk = _Desk(database, SigningKeys(database, box), Allowance(_WRONG_AT_ONCE, _WRONG_SECONDS), base)
 
     def counted(
         handler: Callable[[Request], Awaitable[dict[str, Any]]], *, pages: bool = True
@@ -88,7 +88,7 @@ def routes(database: Database, box: SecretBox, limits: Limits, base: Callable[[R
 
 class _Desk:
     def __init__(
-        self, database: Database, keys: SigningKeys, failures: Failures, base: Callable[[Request], str]
+        self, database: Database, keys: SigningKeys, failures: Allowance, base: Callable[[Request], str]
     ) -> None:
         self._database = database
         self._keys = keys
@@ -129,7 +129,7 @@ class _Desk:
             who = _address(request)
             if refused.error == "invalid_client":
                 who += b" " + asked.identity.bytes
-            wait = self._failures.count(who)
+            wait = self._failures.spend(who)
             if wait:
                 raise again(
                     50196, "That was wrong too often: wait for the seconds in Retry-After.", 429, wait
@@ -190,4 +190,4 @@ async def _tenant(tx: Tx, request: Request) -> Tenant:
 
 
 def _address(request: Request) -> bytes:
-    return request.client.host.encode() if request.client else b""
+    return place(request.client.host if request.client else "").encode()

@@ -13,10 +13,10 @@ from typing import Final
 from starlette.requests import Request
 from starlette.responses import Response
 
+from provisor.access.limits import Limits
 from provisor.access.secrets import SecretBox
 from provisor.api import arrivals, errors
 from provisor.api.arrivals import Address, NotAdmitted
-from provisor.api.limits import Limits
 from provisor.api.refusals import Refusals
 from provisor.api.scim import responses
 from provisor.api.scim.discovery import discover

@@ -4,11 +4,13 @@ Requests are spaced as by a leaky bucket that holds one second's worth, so that 
 rate is not. Who sends no token is known by the address. Each server process counts for itself; what is idle is
 forgotten within a second, so that tokens that nobody has cost nothing.
 
-:class:`Failures` counts the other way: only what went wrong, so that whoever is right is never made to wait.
+:class:`Allowance` is counted where it is spent: only for what went wrong, so that whoever is right is never made to
+wait, or for what somebody asks whom nobody knows yet.
 """
 
 from __future__ import annotations
 
+import ipaddress
 import math
 import time
 from collections.abc import Callable, Iterator
@@ -85,22 +87,23 @@ class Limits:
             del self._buckets[credential]
 
 
-class Failures:
-    """How often somebody may be wrong: ``at_once`` times, and again for every ``seconds`` that pass.
+class Allowance:
+    """How often somebody may: ``at_once`` times, and again for every ``seconds`` that pass.
 
-    For credentials that nobody can guess: what is spared is the work and the log of a program that runs in a circle.
+    What is spared is the work, the rows and the log of a program that runs in a circle. Nobody is kept from guessing:
+    what can be guessed is counted in the database (:mod:`provisor.access.passwords`).
     """
 
     def __init__(self, at_once: int, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
         self._at_once = at_once
         self._seconds = seconds
         self._clock = clock
-        #: When each of them will be as if nothing had been wrong.
+        #: When each of them will be as if nothing had been.
         self._forgiven_at: dict[bytes, float] = {}
         self._next_sweep = 0.0
 
-    def count(self, credential: bytes) -> int:
-        """Count that ``credential`` was wrong; returns whole seconds to wait when that is too often, else 0."""
+    def spend(self, credential: bytes) -> int:
+        """Count one more of ``credential``; returns whole seconds to wait when that is too often, else 0."""
         now = self._clock()
         if now >= self._next_sweep:
             self._next_sweep = now + _SWEEP_SECONDS
@@ -116,3 +119,14 @@ class Failures:
     def remembered(self) -> int:
         """How many credentials are remembered."""
         return len(self._forgiven_at)
+
+
+def place(address: str) -> str:
+    """Whoever is at a network address: the address, or the network that somebody with IPv6 has to themselves."""
+    try:
+        found = ipaddress.ip_address(address)
+    except ValueError:
+        return "unknown"
+    if isinstance(found, ipaddress.IPv6Address) and found.ipv4_mapped is None:
+        return str(ipaddress.ip_network((found, 64), strict=False))
+    return str(getattr(found, "ipv4_mapped", None) or found)
