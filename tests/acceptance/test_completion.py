@@ -6,6 +6,7 @@ import os
 import pty
 import select
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -94,3 +95,10 @@ def test_another_shell_is_refused_in_a_sentence(
             f"provisor: Invalid value: {said} has no completion here: name one of bash, zsh, fish. "
             "See provisor completion --help.\n"
         )
+
+
+def test_there_is_one_way_to_have_it_and_the_module_is_the_command() -> None:
+    said = subprocess.run(
+        [sys.executable, "-m", "provisor", "--help"], capture_output=True, text=True, check=True, timeout=60
+    ).stdout
+    assert "provisor [OPTIONS] COMMAND" in said.replace("  ", " ") and "install-completion" not in said

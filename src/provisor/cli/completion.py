@@ -31,10 +31,12 @@ def completion(
     """Print what makes a shell complete commands and options."""
     from typer._completion_shared import get_completion_script
 
+    from provisor.cli.line import COMPLETING
+
     name = shell or Path(os.environ.get("SHELL", "")).name
     if name not in SHELLS:
         known = ", ".join(SHELLS)
         raise typer.BadParameter(f"{name or 'Your shell'} has no completion here: name one of {known}", ctx=ctx)
     session: Session = ctx.obj
-    script = get_completion_script(prog_name="provisor", complete_var="_PROVISOR_COMPLETE", shell=name)
+    script = get_completion_script(prog_name="provisor", complete_var=COMPLETING, shell=name)
     session.show({"script": script}, script)

@@ -19,6 +19,8 @@ from provisor.cli.session import Session
 from provisor.refusal import Refusal
 
 FAILED, USAGE, INTERRUPTED = 1, 64, 130
+#: What a shell sets that asks for completions (:mod:`provisor.cli.completion`).
+COMPLETING = "_PROVISOR_COMPLETE"
 #: The global options with a value: option → setting.
 OPTIONS = {
     "--data": "data",
@@ -101,6 +103,10 @@ def run(arguments: list[str]) -> int:
         if line.words == ["--version"]:
             print(f"provisor {__version__}")
             return 0
+        if COMPLETING in os.environ:
+            from typer._completion_classes import completion_init
+
+            completion_init()
         first = next((word for word in line.words if not word.startswith("-")), None)
         result: Any = _application(first).main(
             args=line.words, prog_name="provisor", standalone_mode=False, obj=Session(line.flags, json=line.json)
@@ -128,7 +134,7 @@ def run(arguments: list[str]) -> int:
 def _application(word: str | None) -> Any:
     """The commands that begin with ``word``; all of them when there is no such word. Making one costs 20 ms."""
     root = typer.Typer(
-        add_completion=True, no_args_is_help=True, help="Identity provisioning, both ends.", epilog=GLOBAL_HELP
+        add_completion=False, no_args_is_help=True, help="Identity provisioning, both ends.", epilog=GLOBAL_HELP
     )
     # With a callback typer keeps the command's word even when there is one command only.
     root.callback()(_everywhere)

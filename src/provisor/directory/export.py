@@ -1,14 +1,12 @@
 """The directory's people as a CSV file that ``provisor directory import`` reads again.
 
-Cells are as the importer takes them: several values with semicolons between, the manager by user principal name. What a
-spreadsheet would take for a formula begins with an apostrophe; a telephone number does not look like one.
+Cells are as the importer takes them: several values with semicolons between, the manager by user principal name.
 """
 
 from __future__ import annotations
 
 import csv
 import io
-import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any, Final
 from uuid import UUID
@@ -17,6 +15,7 @@ from provisor.directory import users
 from provisor.directory.edit import QUERIES, Tenant
 from provisor.directory.users import User
 from provisor.provisioning.source_names import USER_ATTRIBUTES
+from provisor.spreadsheets import cell
 from provisor.storage.pool import Database, Tx
 
 PAGE: Final = 1000
@@ -27,7 +26,6 @@ COLUMNS: Final = (
     "IsSoftDeleted",
     *(name for name in USER_ATTRIBUTES if name not in ("userPrincipalName", "accountEnabled", "IsSoftDeleted")),
 )
-_FORMULA: Final = re.compile(r"[=@\t\r]|[+-](?![\d\s().+/-]*$)")
 
 
 async def people(database: Database, tenant: Tenant, chosen: users.Choice) -> AsyncIterator[str]:
@@ -72,7 +70,7 @@ def _cell(value: Any) -> str:
     if value is None:
         return ""
     text = ";".join(map(str, value)) if isinstance(value, list) else str(value)
-    return f"'{text}" if _FORMULA.match(text) else text
+    return cell(text)
 
 
 def _lines(rows: Sequence[Sequence[str]]) -> str:

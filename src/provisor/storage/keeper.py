@@ -36,6 +36,8 @@ _POLL: Final = 0.25
 _STOP_SECONDS: Final = 60.0
 #: The longest pause (seconds) before a server that was killed is started again.
 _LONGEST_PAUSE: Final = 10.0
+#: Seconds after which one that was killed counts as well again.
+_WELL: Final = 600.0
 
 
 def lock_file(folder: Path, name: str) -> IO[bytes]:
@@ -100,7 +102,7 @@ def main(folder: Path) -> int:
             return 0
         child = _start(folder) if server(folder) is None else None
         alone_since: float | None = None
-        was_ready, deaths = child is None, 0
+        was_ready, deaths, began = child is None, 0, time.monotonic()
         while True:
             time.sleep(_POLL)
             if not _is_still(folder / KEEPER, mine):
@@ -114,8 +116,9 @@ def main(folder: Path) -> int:
                     # It does not start at all: its log says why.
                     return 1
                 # Killed from outside. Whoever holds the data folder still needs it, however often that happens.
+                deaths = deaths if time.monotonic() - began < _WELL else 0
                 time.sleep(min(_POLL * 2**deaths, _LONGEST_PAUSE))
-                child, deaths = _start(folder), deaths + 1
+                child, deaths, began = _start(folder), deaths + 1, time.monotonic()
             if not locked(holders, wait=False):
                 alone_since = None
                 continue

@@ -11,10 +11,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from provisor.provisioning.steps import error_code, steps
+from provisor.spreadsheets import cell
 from provisor.sync.records import change_from, pairs
 
-#: What a spreadsheet takes for the beginning of a formula.
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 #: Graph's provisioningAction, where it is not the action's own name.
 _GRAPH_ACTIONS: Final = {"create": "create", "update": "update", "delete": "delete", "disable": "disable"}
 COLUMNS: Final = ("cycle", "at", "action", "objectType", "source", "target", "status", "why", "changes")
@@ -80,7 +79,7 @@ def graph(row: Mapping[str, Any], application: str, tenant: str) -> dict[str, An
 
 
 def as_csv(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Rows under :data:`COLUMNS`; what a spreadsheet would take for a formula begins with an apostrophe."""
+    """Rows under :data:`COLUMNS`."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\r\n")
     writer.writerow(COLUMNS)
@@ -97,12 +96,8 @@ def as_csv(rows: Sequence[Mapping[str, Any]]) -> str:
             why(row),
             changes,
         )
-        writer.writerow([_safe(str(value)) for value in values])
+        writer.writerow([cell(str(value)) for value in values])
     return out.getvalue()
-
-
-def _safe(text: str) -> str:
-    return f"'{text}" if text.startswith(_FORMULA) else text
 
 
 def _text(value: Any) -> str | None:
