@@ -77,19 +77,26 @@ async def principals(tx: Tx, tenant: Tenant, ids: Sequence[UUID]) -> list[User |
     return [*map(users.from_row, people), *(Group(row["id"], row["doc"]) for row in rooms)]
 
 
-async def add_owner(work: Edit, app: Application, user: User) -> None:
+async def add_owner(work: Edit, app: Application, user: User) -> bool:
+    """Whether they were none before."""
     work.require("owner.write", app.id)
-    await work.tx.execute(QUERIES.owner_add, work.tenant.id, app.id, user.id)
-    work.record(audit.Entry("add owner", f"application {app.name}", str(app.id), after={"owner": user.upn}))
+    added = await work.tx.fetchval(QUERIES.owner_add, work.tenant.id, app.id, user.id)
+    if added is not None:
+        work.record(audit.Entry("add owner", f"application {app.name}", str(app.id), after={"owner": user.upn}))
+    return added is not None
 
 
-async def remove_owner(work: Edit, app: Application, user: User) -> None:
+async def remove_owner(work: Edit, app: Application, user: User) -> bool:
+    """Whether they were one."""
     work.require("owner.write", app.id)
-    await work.tx.execute(QUERIES.owner_remove, work.tenant.id, app.id, user.id)
-    work.record(audit.Entry("remove owner", f"application {app.name}", str(app.id), before={"owner": user.upn}))
+    removed = await work.tx.fetchval(QUERIES.owner_remove, work.tenant.id, app.id, user.id)
+    if removed is not None:
+        work.record(audit.Entry("remove owner", f"application {app.name}", str(app.id), before={"owner": user.upn}))
+    return removed is not None
 
 
 async def owners(tx: Tx, tenant: Tenant, app: Application) -> list[Row]:
+    """The owners (``id``, ``upn``), those in the recycle bin too."""
     rows: list[Row] = await tx.fetch(QUERIES.owners, tenant.id, app.id)
     return rows
 

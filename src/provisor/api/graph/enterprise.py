@@ -1,6 +1,8 @@
 """Applications as Graph has them: an application object and a service principal each, of which the directory knows one.
 
 Clients are service principals, too: Terraform and scripts look themselves up by the ``appid`` of their token.
+``appRoleAssignmentRequired`` is the scope of provisioning, which is also who may sign in: one setting here, two in
+Graph.
 """
 
 from __future__ import annotations
@@ -30,7 +32,16 @@ from provisor.sync import control, history
 QUERIES = queries("graph_provisioning")
 _TABLE: Final = {"id": Field("uuid"), "appId": Field("uuid"), "displayName": Field("text")}
 _APPLICATIONS: Final = Fields("application", _TABLE)
-_PRINCIPALS: Final = Fields("servicePrincipal", {**_TABLE, "servicePrincipalType": Field("text")})
+_PRINCIPALS: Final = Fields(
+    "servicePrincipal",
+    {**_TABLE, "servicePrincipalType": Field("text"), "appRoleAssignmentRequired": Field("boolean")},
+)
+#: Why a property is as it is, where there is more to say than that it cannot be changed.
+_ELSEWHERE: Final = {
+    "appRoleAssignmentRequired": "appRoleAssignmentRequired is the scope of provisioning here, which would come to be "
+    "for everybody, or no more: put SyncAll among the synchronization secrets, or set the scope in the portal or with "
+    "provisor app set --scope.",
+}
 _BY_APP_ID: Final = "appid="
 #: Whoever is assigned without a role has this one.
 NO_ROLE: Final = UUID(int=0)
@@ -57,16 +68,17 @@ ROLES: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Enterprise:
-    """An application of the directory, without its mappings."""
+    """An application of the directory, without its mappings. ``assigned``: it is only for who is assigned to it."""
 
     id: UUID
     name: str
     template: str
     created: datetime
+    assigned: bool
 
 
 def _from_row(row: Row) -> Enterprise:
-    return Enterprise(row["id"], row["name"], row["template"], row["created"])
+    return Enterprise(row["id"], row["name"], row["template"], row["created"], row["scope"] != "all")
 
 
 def application(found: Enterprise, tenant: Tenant) -> dict[str, Any]:
@@ -101,7 +113,7 @@ def service_principal(found: Enterprise, tenant: Tenant) -> dict[str, Any]:
     return {
         **_principal(found.id, app_id(found.id), found.name, found.created, tenant),
         "applicationTemplateId": str(GALLERY[found.template]),
-        "appRoleAssignmentRequired": True,
+        "appRoleAssignmentRequired": found.assigned,
         "appRoles": list(ROLES),
         "tags": ["WindowsAzureActiveDirectoryIntegratedApp"],
     }
@@ -145,16 +157,30 @@ async def of(tx: Tx, tenant: Tenant, key: UUID) -> Enterprise:
 
 
 async def applications_listed(call: Call) -> Answer:
-    async with call.database.reading() as tx:
-        found = [application(item, call.tenant) for item in await _all(tx, call.tenant)]
-    return lists.in_memory_of(call, _APPLICATIONS, found, "applications")
+    return lists.in_memory_of(call, _APPLICATIONS, await _applications(call), "applications")
+
+
+async def applications_count(call: Call) -> Answer:
+    return lists.number_of(call, _APPLICATIONS, await _applications(call))
 
 
 async def principals_listed(call: Call) -> Answer:
+    return lists.in_memory_of(call, _PRINCIPALS, await _principals(call), "servicePrincipals")
+
+
+async def principals_count(call: Call) -> Answer:
+    return lists.number_of(call, _PRINCIPALS, await _principals(call))
+
+
+async def _applications(call: Call) -> list[dict[str, Any]]:
+    async with call.database.reading() as tx:
+        return [application(item, call.tenant) for item in await _all(tx, call.tenant)]
+
+
+async def _principals(call: Call) -> list[dict[str, Any]]:
     async with call.database.reading() as tx:
         found = [service_principal(item, call.tenant) for item in await _all(tx, call.tenant)]
-        found += [_client(row, call.tenant) for row in await clients.everyone(tx, call.tenant)]
-    return lists.in_memory_of(call, _PRINCIPALS, found, "servicePrincipals")
+        return found + [_client(row, call.tenant) for row in await clients.everyone(tx, call.tenant)]
 
 
 async def application_get(call: Call) -> Answer:
@@ -179,7 +205,9 @@ async def change(call: Call) -> Answer:
         given = call.given
         for name, value in given.items():
             if name != "displayName" and shown.get(name) != value:
-                raise Invalid(f"{name} of an application cannot be changed here: displayName can.")
+                raise Invalid(
+                    _ELSEWHERE.get(name, f"{name} of an application cannot be changed here: displayName can.")
+                )
         if "displayName" in given and given["displayName"] != found.name:
             if not isinstance(given["displayName"], str):
                 raise Invalid("displayName must be a text.")

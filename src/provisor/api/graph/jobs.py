@@ -43,9 +43,9 @@ async def template_get(call: Call) -> Answer:
     return objects.single(call, "synchronizationTemplates/$entity", _template(app), None)
 
 
-async def of_template(call: Call) -> Application:
-    """The application of the template that an address names. Raises NotFound."""
-    app = await enterprise.full(call)
+async def of_template(call: Call, action: str = "application.read") -> Application:
+    """The application of the template that an address names, for whoever may do ``action`` to it. Raises NotFound."""
+    app = await enterprise.full(call, action)
     _require_template(app, call.keys[1])
     return app
 

@@ -3,7 +3,7 @@ of mappings has, and the directories on both sides."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
@@ -15,6 +15,7 @@ from provisor.api.graph.paths import segments
 from provisor.api.graph.restoring import restored
 from provisor.connectors.base import TargetError
 from provisor.directory import applications
+from provisor.directory.applications import Application
 from provisor.expressions import ExpressionError, Inputs, compile_expression, parse, to_source
 from provisor.expressions.cases import shown
 from provisor.expressions.functions import FUNCTIONS
@@ -59,19 +60,44 @@ async def reset(call: Call) -> Answer:
 
 
 async def directories(call: Call) -> Answer:
-    app = await found(call)
-    return lists.in_memory_of(call, _DIRECTORIES, app.schema.get("directories") or [], "directoryDefinitions")
+    document = await _document(call)
+    return lists.in_memory_of(call, _DIRECTORIES, document.get("directories") or [], "directoryDefinitions")
 
 
 async def directory(call: Call) -> Answer:
-    app = await found(call)
-    return objects.single(call, "directoryDefinitions/$entity", _directory(app.schema, call.keys[2]), None)
+    return objects.single(call, "directoryDefinitions/$entity", _directory(await _document(call), call.keys[2]), None)
 
 
 async def discover(call: Call) -> Answer:
     """Put on the attribute lists what the target's /Schemas names; what is on them stays as it is."""
     app = await found(call, "provisioning.write")
     _directory(app.schema, call.keys[2])
+    schemas = await _schemas(call, app)
+    async with call.edit() as work:
+        before = await applications.locked(work, app.id)
+        document, added = add_discovered(before.schema, schemas)
+        if added:
+            await applications.set_schema(work, before, document, "discover attributes")
+    return objects.single(call, "directoryDefinitions/$entity", _directory(document, call.keys[2]), None)
+
+
+async def discover_for_template(call: Call) -> Answer:
+    """The same for a template, which is everybody's: the answer has what was found, and nothing is kept."""
+    app = await of_template(call, "provisioning.write")
+    _directory(template(app.template), call.keys[2])
+    document, _ = add_discovered(template(app.template), await _schemas(call, app))
+    return objects.single(call, "directoryDefinitions/$entity", _directory(document, call.keys[2]), None)
+
+
+async def _document(call: Call) -> Mapping[str, Any]:
+    """The mappings of the job, or of the template, that an address names."""
+    if _is_template(call):
+        return template((await of_template(call)).template)
+    return (await found(call)).schema
+
+
+async def _schemas(call: Call, app: Application) -> Sequence[Mapping[str, Any]]:
+    """What the target's /Schemas has. Raises Invalid when there is none to ask, or it has none."""
     target = call.house.target(app, read_only=True)
     try:
         schemas = await target.schemas()
@@ -81,12 +107,7 @@ async def discover(call: Call) -> Answer:
         await target.close()
     if not schemas:
         raise Invalid(f"The target of {app.name} has no /Schemas to discover attributes from.")
-    async with call.edit() as work:
-        before = await applications.locked(work, app.id)
-        document, added = add_discovered(before.schema, schemas)
-        if added:
-            await applications.set_schema(work, before, document, "discover attributes")
-    return objects.single(call, "directoryDefinitions/$entity", _directory(document, call.keys[2]), None)
+    return schemas
 
 
 def _directory(document: Mapping[str, Any], key: str) -> dict[str, Any]:
@@ -99,7 +120,11 @@ def _directory(document: Mapping[str, Any], key: str) -> dict[str, Any]:
 
 async def _around(call: Call) -> None:
     """Look whether the job or the template is there whose language is asked about. Raises NotFound."""
-    await (of_template if "templates" in map(str.lower, segments(call.path)) else found)(call)
+    await (of_template if _is_template(call) else found)(call)
+
+
+def _is_template(call: Call) -> bool:
+    return "templates" in map(str.lower, segments(call.path))
 
 
 async def functions(call: Call) -> Answer:

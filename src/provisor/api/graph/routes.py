@@ -12,6 +12,7 @@ from typing import Final
 from provisor.api.graph import (
     access_policies,
     app_roles,
+    application_owners,
     application_templates,
     batch,
     delta,
@@ -51,7 +52,7 @@ class Route:
 
 _READ, _WRITE = "directory.read", "directory.write"
 _APP_READ, _APP_WRITE = "application.read", "application.write"
-_SET_UP, _RUN = "provisioning.write", "provisioning.run"
+_SET_UP, _RUN, _OWN = "provisioning.write", "provisioning.run", "owner.write"
 _POLICY_READ, _POLICY_WRITE = "policy.read", "policy.write"
 _ACCESS = "identity/conditionalAccess"
 
@@ -60,6 +61,14 @@ _SYNCHRONIZATION: Final[tuple[tuple[str, str, str, Handler], ...]] = (
     ("GET", "templates", _APP_READ, jobs.templates),
     ("GET", "templates/{template}", _APP_READ, jobs.template_get),
     ("GET", "templates/{template}/schema", _APP_READ, jobs.template_schema),
+    ("GET", "templates/{template}/schema/directories", _APP_READ, mapping_documents.directories),
+    ("GET", "templates/{template}/schema/directories/{directory}", _APP_READ, mapping_documents.directory),
+    (
+        "POST",
+        "templates/{template}/schema/directories/{directory}/discover",
+        _SET_UP,
+        mapping_documents.discover_for_template,
+    ),
     ("GET", "templates/{template}/schema/functions", _APP_READ, mapping_documents.functions),
     ("GET", "templates/{template}/schema/filterOperators", _APP_READ, mapping_documents.filter_operators),
     ("POST", "templates/{template}/schema/parseExpression", _APP_READ, mapping_documents.parse_expression),
@@ -86,6 +95,13 @@ _SYNCHRONIZATION: Final[tuple[tuple[str, str, str, Handler], ...]] = (
     ("GET", "jobs/{job}/schema/functions", _APP_READ, mapping_documents.functions),
     ("GET", "jobs/{job}/schema/filterOperators", _APP_READ, mapping_documents.filter_operators),
     ("POST", "jobs/{job}/schema/parseExpression", _APP_READ, mapping_documents.parse_expression),
+)
+
+#: What each of an application's two sides has alike.
+_BOTH_SIDES: Final[tuple[tuple[str, str, str, Handler], ...]] = (
+    ("GET", "owners", _APP_READ, application_owners.listed),
+    ("POST", "owners/$ref", _OWN, application_owners.add),
+    ("DELETE", "owners/{owner}/$ref", _OWN, application_owners.remove),
 )
 
 ROUTES: Final[tuple[Route, ...]] = (
@@ -134,13 +150,20 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("GET", "applicationTemplates/{id}", _APP_READ, application_templates.get),
     Route("POST", "applicationTemplates/{id}/instantiate", _APP_WRITE, application_templates.instantiate),
     Route("GET", "applications", _APP_READ, enterprise.applications_listed),
+    Route("GET", "applications/$count", _APP_READ, enterprise.applications_count),
     Route("GET", "applications/{id}", _APP_READ, enterprise.application_get),
     Route("PATCH", "applications/{id}", _SET_UP, enterprise.change),
     Route("DELETE", "applications/{id}", _APP_WRITE, enterprise.delete),
     Route("GET", "servicePrincipals", _APP_READ, enterprise.principals_listed),
+    Route("GET", "servicePrincipals/$count", _APP_READ, enterprise.principals_count),
     Route("GET", "servicePrincipals/{id}", _APP_READ, enterprise.principal_get, enterprise.is_caller),
     Route("PATCH", "servicePrincipals/{id}", _SET_UP, enterprise.change),
     Route("DELETE", "servicePrincipals/{id}", _APP_WRITE, enterprise.delete),
+    *(
+        Route(method, f"{root}/{{id}}/{path}", action, do)
+        for root in ("applications", "servicePrincipals")
+        for method, path, action, do in _BOTH_SIDES
+    ),
     Route("GET", "servicePrincipals/{id}/appRoleAssignedTo", _APP_READ, app_roles.of_application),
     Route("POST", "servicePrincipals/{id}/appRoleAssignedTo", _SET_UP, app_roles.assign),
     Route("GET", "servicePrincipals/{id}/appRoleAssignedTo/{assignment}", _APP_READ, app_roles.get),

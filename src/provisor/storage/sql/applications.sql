@@ -63,9 +63,11 @@ order by a.principal_type, name
 
 -- name: owner_add
 insert into application_owner (tenant, application, user_id) values ($1, $2, $3) on conflict do nothing
+returning user_id
 
 -- name: owner_remove
 delete from application_owner where tenant = $1 and application = $2 and user_id = $3
+returning user_id
 
 -- name: owners
 select u.id, u.upn from application_owner o

@@ -1,6 +1,6 @@
 -- name: applications
 -- Applications without their mappings, which are long.
-select id, name, template, created from application where tenant = $1 order by name_key
+select id, name, template, created, scope from application where tenant = $1 order by name_key
 
 -- name: client
 select id, name, created from client where tenant = $1 and id = $2
