@@ -9,6 +9,7 @@ from typing import Any
 import aiohttp
 
 from installation import Installation
+from pair import Pair
 
 
 @dataclass(slots=True)
@@ -72,3 +73,10 @@ class Graph:
         assert status >= 400, answer
         assert answer["error"]["innerError"]["request-id"] == self.headers["request-id"]
         return status, answer["error"]["code"], answer["error"]["message"]
+
+
+async def sides(graph: Graph, pair: Pair) -> tuple[str, str]:
+    """The application's two addresses."""
+    principal = f"/servicePrincipals/{pair.application}"
+    (application,) = await graph.all(f"/applications?$filter=appId eq '{(await graph.get(principal))['appId']}'")
+    return f"/applications/{application['id']}", principal

@@ -127,8 +127,8 @@ async def test_a_client_is_made_listed_renewed_and_deleted(place: Place) -> None
     listed = {row["name"]: row for row in await place.json("list")}
     assert listed["terraform"]["old_secret_until"] == renewed["old_secret_until"]
     assert listed["terraform"]["last_used"]
-    assert "counts until" in await place.run("renew", made["client_id"])
-    assert "refused from now on" in await place.run("renew", "terraform", "--keep-hours", "0")
+    assert "count at most until" in await place.run("renew", made["client_id"])
+    assert "count no more" in await place.run("renew", "terraform", "--keep-hours", "0")
     await place.run("delete", "terraform")
     assert "There is no client" in await place.refused("delete", "terraform")
     assert [row["name"] for row in await place.json("list")] == ["scripts"]
@@ -313,7 +313,9 @@ async def test_a_secret_counts_beside_the_one_before_for_a_while(place: Place) -
     for made in (first, second):
         await place.token(made)
     async with place.house.database.transaction() as tx:
-        await tx.execute("update client set old_until = now() where tenant = $1", place.tenant.id)
+        await tx.execute(
+            "update password_credential set ends = now() where tenant = $1 and ends is not null", place.tenant.id
+        )
     _, body, _ = await place.post(form(first))
     assert body["error_codes"] == [7000222]
     await place.token(second)

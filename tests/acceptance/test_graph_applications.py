@@ -6,17 +6,10 @@ import asyncio
 from typing import Any
 from uuid import UUID, uuid4
 
-from graphs import Graph
+from graphs import Graph, sides
 from installation import Installation
 from pair import Pair
 from provisor import audit
-
-
-async def sides(graph: Graph, pair: Pair) -> tuple[str, str]:
-    """The application's two addresses."""
-    principal = f"/servicePrincipals/{pair.application}"
-    (application,) = await graph.all(f"/applications?$filter=appId eq '{(await graph.get(principal))['appId']}'")
-    return f"/applications/{application['id']}", principal
 
 
 def reference(graph: Graph, identity: Any) -> dict[str, str]:

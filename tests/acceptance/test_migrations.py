@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import json
+from uuid import UUID
 
 import asyncpg
+import pytest
 
 from in_process import InProcess
 from installation import installation
 from provisor import compose
 from provisor.access.actors import PROVISOR
 from provisor.config import Settings
+from provisor.directory import clients, relying_parties, tenants
+from provisor.directory.password_credentials import SecretExpired
+from provisor.refusal import Unauthenticated
 from provisor.storage import backup, embedded
 from provisor.storage.migrate import upgrade
 from provisor.workspace import edit as workspace_edit
@@ -130,7 +135,7 @@ async def test_a_backup_of_before_clients_is_restored_over_a_database_that_has_t
             await asyncio.to_thread(upgrade, held.dsn)
             identity = await connection.fetchval(tenant, "new")
             await connection.execute(
-                "insert into client (tenant, id, name, name_key, role, secret) values ($1, $1, 'a', 'a', 'a', '')",
+                "insert into client (tenant, id, name, name_key, role) values ($1, $1, 'a', 'a', 'a')",
                 identity,
             )
             await connection.close()
@@ -142,3 +147,52 @@ async def test_a_backup_of_before_clients_is_restored_over_a_database_that_has_t
             await connection.close()
         finally:
             await asyncio.to_thread(held.release)
+
+
+async def test_secrets_of_before_count_as_they_did() -> None:
+    """Also where a backup of before is restored over a database that has several of each."""
+    with installation() as made:
+        held = await asyncio.to_thread(embedded.hold, made.folder)
+        try:
+            await asyncio.to_thread(upgrade, held.dsn, "0028")
+            connection = await asyncpg.connect(**held.arguments)
+            where = await connection.fetchval(
+                "insert into tenant (id, name, domain) values (gen_random_uuid(), 'old', 'contoso.com') returning id"
+            )
+            await connection.execute(
+                "insert into client (tenant, id, name, name_key, role, created, secret, old_secret, old_until)"
+                " select $1, id, name, name, 'Global Reader', now() - interval '1 day', sha256('new'), sha256('old'),"
+                " now() + span from (values ($2::uuid, 'a', interval '1 hour'), ($3, 'b', interval '-1 hour'))"
+                " as made (id, name, span)",
+                where,
+                UUID(int=1),
+                UUID(int=2),
+            )
+            await connection.execute(
+                "insert into relying_party (tenant, id, name, secret, redirects) values"
+                " ($1, $2, 'wiki', sha256('new'), '{}'), ($1, $3, 'page', null, '{}')",
+                where,
+                UUID(int=3),
+                UUID(int=4),
+            )
+            await connection.close()
+            await backup.dump(held.dsn, made.folder.parent / "old")
+            await asyncio.to_thread(upgrade, held.dsn)
+            await backup.load(held.dsn, made.folder.parent / "old")
+            await asyncio.to_thread(upgrade, held.dsn)
+        finally:
+            await asyncio.to_thread(held.release)
+        async with compose.opened(Settings(data=made.folder)) as house, house.database.reading() as tx:
+            tenant = await tenants.called(tx, "old")
+            for client, secret in ((1, "new"), (1, "old"), (2, "new")):
+                assert (await clients.sign_in(tx, tenant, UUID(int=client), secret)).role == "Global Reader"
+            with pytest.raises(SecretExpired):
+                await clients.sign_in(tx, tenant, UUID(int=2), "old")
+            assert [row["old_until"] is None for row in await clients.everyone(tx, tenant)] == [False, True]
+            wiki = await relying_parties.find(tx, tenant, str(UUID(int=3)))
+            page = await relying_parties.find(tx, tenant, str(UUID(int=4)))
+            await relying_parties.check_secret(tx, tenant, wiki, "new")
+            await relying_parties.check_secret(tx, tenant, page, "")
+            for party in (wiki, page):
+                with pytest.raises(Unauthenticated):
+                    await relying_parties.check_secret(tx, tenant, party, "other")

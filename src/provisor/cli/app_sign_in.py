@@ -71,7 +71,7 @@ def show(ctx: typer.Context, name: Name) -> None:
 
 
 def renew(ctx: typer.Context, name: Name) -> None:
-    """Make another secret, shown once; the one before counts no more."""
+    """Make another secret, shown once; all before count no more."""
 
     async def work(desk: Desk) -> dict[str, Any]:
         from provisor.cli.app import found
@@ -84,7 +84,7 @@ def renew(ctx: typer.Context, name: Name) -> None:
 
     session: Session = ctx.obj
     made = session.run(work)
-    session.show(made, f"The secret before counts no more. The new one is shown this once.\n{_lines(made)}")
+    session.show(made, f"The secrets before count no more. The new one is shown this once.\n{_lines(made)}")
 
 
 def delete(ctx: typer.Context, name: Name) -> None:

@@ -47,9 +47,9 @@ def create(
 def renew(
     ctx: typer.Context,
     name: Name,
-    keep_hours: Annotated[float, typer.Option(help="Hours that the secret before still counts; 0: not at all.")] = 24,
+    keep_hours: Annotated[float, typer.Option(help="Hours that secrets before still count; 0: not at all.")] = 24,
 ) -> None:
-    """Make another secret for a client; the one before counts for a day, unless told otherwise."""
+    """Make another secret for a client; those before count for a day, unless told otherwise."""
     session: Session = ctx.obj
 
     async def work(desk: Desk) -> dict[str, Any]:
@@ -63,8 +63,8 @@ def renew(
 
     made = session.run(work)
     until = made["old_secret_until"]
-    before = f"counts until {session.cell(until)} UTC" if until else "is refused from now on"
-    session.show(made, f"The new secret is shown this once. The one before {before}.\n{_lines(made)}")
+    before = f"at most until {session.cell(until)} UTC" if until else "no more"
+    session.show(made, f"The new secret is shown this once. Those before count {before}.\n{_lines(made)}")
 
 
 def show_all(ctx: typer.Context) -> None:

@@ -1,15 +1,12 @@
 """OAuth 2.0 clients: programs that sign in to a tenant as themselves, and act there with one directory role.
 
-A client has an id and a secret of 256 random bits, of which only the SHA-256 is kept. Nobody makes a client that may do
-what they may not, nor gets at the secret of one. ``arrive`` reads a token's client together with the key of its
+A client has an id and at least one secret (:mod:`password_credentials`). Nobody makes a client that may do what they
+may not, nor gets at the secret of one. ``arrive`` reads a token's client together with the key of its
 signature and remembers nothing, so that a client that is deleted, and a role that changed, count from the next request.
 """
 
 from __future__ import annotations
 
-import hashlib
-import hmac
-import secrets
 import time
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -21,7 +18,9 @@ from provisor.access import jwt
 from provisor.access.actors import Actor
 from provisor.access.roles import DIRECTORY_ROLES, covers
 from provisor.access.signing import KEPT
+from provisor.directory import password_credentials
 from provisor.directory.edit import Edit, Tenant
+from provisor.directory.password_credentials import Credential, Made, Wanted
 from provisor.refusal import Conflict, Forbidden, Invalid, NotFound, Unauthenticated
 from provisor.storage.pool import Database, Row, Tx
 from provisor.storage.queries import queries
@@ -34,7 +33,7 @@ LONGEST_OVERLAP: Final = timedelta(days=30)
 
 @dataclass(frozen=True, slots=True)
 class NewSecret:
-    """A client's secret that was just made: shown once. ``old_until``: when the one before ends, if it still counts."""
+    """A client's secret that was just made: shown once. ``old_until``: when those before end, if any still counts."""
 
     client: UUID
     name: str
@@ -64,10 +63,6 @@ class Unknown(Unauthenticated):
     """There is no such client in this tenant."""
 
 
-class SecretExpired(Unauthenticated):
-    """It is the secret before the one that counts, and its time is over."""
-
-
 async def create(work: Edit, name: str, role: str) -> NewSecret:
     """A client ``name`` that may what ``role`` allows, with its first secret."""
     work.require("client.write")
@@ -76,25 +71,43 @@ async def create(work: Edit, name: str, role: str) -> NewSecret:
     _require_covers(work.actor, role)
     if not name.strip() or len(name) > 120 or not name.isprintable():
         raise Invalid("A client's name has 1 to 120 characters, all of which can be seen.")
-    identity, value = uuid4(), secrets.token_urlsafe(32)
-    row = (work.tenant.id, identity, name, name.casefold(), role, digest(value))
+    identity = uuid4()
+    row = (work.tenant.id, identity, name, name.casefold(), role)
     if await work.tx.fetchval(QUERIES.client_insert, *row) is None:
         raise Conflict(f"The client {name} exists already: renew its secret, or choose another name.")
+    made = await password_credentials.add(work.tx, work.tenant, identity)
     work.record(audit.Entry("create", f"client {name}", str(identity), after={"role": role}))
-    return NewSecret(identity, name, value)
+    return NewSecret(identity, name, made.value)
 
 
 async def renew(work: Edit, word: str, overlap: timedelta = OVERLAP) -> NewSecret:
-    """Another secret for a client (a name or an id); the one before counts for ``overlap`` more, any older one not."""
+    """Another secret for a client (a name or an id); those before count for ``overlap`` more at most."""
     if not timedelta() <= overlap <= LONGEST_OVERLAP:
         raise Invalid(f"The secret before can be kept for 0 to {LONGEST_OVERLAP.days * 24} hours.")
     found = await _found(work, word)
-    value = secrets.token_urlsafe(32)
-    row = (work.tenant.id, found["id"], digest(value), overlap.total_seconds())
-    until: datetime | None = await work.tx.fetchval(QUERIES.client_renew, *row)
+    until = await password_credentials.end(work.tx, work.tenant, found["id"], overlap)
+    made = await password_credentials.add(work.tx, work.tenant, found["id"])
     after = {"old secret until": until and until.isoformat()}
     work.record(audit.Entry("renew secret", f"client {found['name']}", str(found["id"]), after=after))
-    return NewSecret(found["id"], found["name"], value, until)
+    return NewSecret(found["id"], found["name"], made.value, until)
+
+
+async def add_secret(work: Edit, word: str, wanted: Wanted) -> Made:
+    """One more secret for a client (a name or an id); those that there are count as before."""
+    found = await _found(work, word)
+    made = await password_credentials.add(work.tx, work.tenant, found["id"], wanted)
+    after = made.credential.audited()
+    work.record(audit.Entry("add secret", f"client {found['name']}", str(found["id"]), after=after))
+    return made
+
+
+async def remove_secret(work: Edit, word: str, identity: UUID) -> Credential | None:
+    """One secret of a client (a name or an id) counts no more, be it the last one; None when it has no such one."""
+    found = await _found(work, word)
+    gone = await password_credentials.remove(work.tx, work.tenant, found["id"], identity)
+    if gone is not None:
+        work.record(audit.Entry("remove secret", f"client {found['name']}", str(found["id"]), before=gone.audited()))
+    return gone
 
 
 async def delete(work: Edit, word: str) -> None:
@@ -115,13 +128,7 @@ async def sign_in(tx: Tx, tenant: Tenant, identity: UUID, secret: str) -> Client
     row = await tx.fetchrow(QUERIES.client_sign_in, tenant.id, identity)
     if row is None:
         raise Unknown(f"There is no client {identity} in the tenant {tenant.name}.")
-    shown = digest(secret)
-    if hmac.compare_digest(shown, row["secret"]):
-        return Client(identity, row["name"], row["role"])
-    if row["old_secret"] is None or not hmac.compare_digest(shown, row["old_secret"]):
-        raise Unauthenticated(f"The secret is not that of the client {identity}.")
-    if not row["old_counts"]:
-        raise SecretExpired(f"This secret of the client {identity} was renewed, and its time is over.")
+    await password_credentials.check(tx, tenant, identity, secret)
     return Client(identity, row["name"], row["role"])
 
 
@@ -141,11 +148,6 @@ async def used(database: Database, tenant: Tenant, identity: UUID) -> None:
     """Remember that a client is in use."""
     async with database.transaction() as tx:
         await tx.execute(QUERIES.client_used, tenant.id, identity)
-
-
-def digest(secret: str) -> bytes:
-    """What is stored of a secret: 256 random bits need no slow hash."""
-    return hashlib.sha256(secret.encode("utf-8", "replace")).digest()
 
 
 async def _found(work: Edit, word: str) -> Any:

@@ -1,7 +1,8 @@
 """Relying parties: who may ask a tenant, by OpenID Connect, who somebody is.
 
-There are two kinds. An *application* was told to, with the addresses to which answers may go; it keeps a secret of 256
-random bits, of which only the SHA-256 is here, or is public and keeps none. A *workspace* is one from the first time
+There are two kinds. An *application* was told to, with the addresses to which answers may go; it has secrets
+(:mod:`password_credentials`), or is public and can keep none. It may have got a secret before an address: Microsoft
+Graph's clients make secrets, and then answers can go nowhere yet. A *workspace* is one from the first time
 that it is needed, without a secret and without addresses: an answer goes to its page ``/w/NAME/signed-in`` on the very
 server that was asked, whatever that server is called there. The browser has its session from that server, so that an
 answer can go nowhere where the session is not, and a list of addresses could only be wrong. Everybody uses PKCE.
@@ -9,23 +10,21 @@ answer can go nowhere where the session is not, and a list of addresses could on
 
 from __future__ import annotations
 
-import hmac
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import quote, urlsplit
 from uuid import UUID, uuid5
 
 from provisor import audit
 from provisor.access.actors import PROVISOR
-from provisor.access.sessions import digest
-from provisor.access.sessions import secret as new_secret
-from provisor.directory import applications
+from provisor.directory import applications, password_credentials
 from provisor.directory.admission import Resource
 from provisor.directory.applications import QUERIES as APPLICATIONS
 from provisor.directory.applications import Application, app_id
 from provisor.directory.edit import Edit, Tenant
+from provisor.directory.password_credentials import Credential, Made, Wanted
 from provisor.directory.users import User
 from provisor.refusal import Conflict, Invalid, NotFound, Unauthenticated
 from provisor.storage.pool import Row, Tx
@@ -45,7 +44,7 @@ _ADDRESS: Final = re.compile(r"[A-Za-z0-9\-._~:/?\[\]@!$&'()*+,;=%]+")
 class RelyingParty:
     """``id`` is its client id; ``redirects`` and ``logouts`` are addresses to go to after signing in and out.
 
-    One of ``workspace`` (a name) and ``application`` (an id) is set.
+    One of ``workspace`` (a name) and ``application`` (an id) is set. A ``public`` one has no secret.
     """
 
     id: UUID
@@ -54,12 +53,7 @@ class RelyingParty:
     logouts: tuple[str, ...]
     workspace: str | None
     application: UUID | None
-    secret: bytes | None = field(repr=False, default=None)
-
-    @property
-    def public(self) -> bool:
-        """Whether it has no secret."""
-        return self.secret is None
+    public: bool
 
     @property
     def resource(self) -> Resource:
@@ -101,13 +95,13 @@ async def register(
     if not going:
         raise Invalid("At least one redirect URI is needed: the address to which an answer goes.")
     before = await _held(work, app)
-    secret = None if public or (before is not None and not before.public) else new_secret()
-    kept = None if public else digest(secret) if secret else before.secret if before else None
-    identity = app_id(app.id)
-    await work.tx.execute(
-        QUERIES.party_put, work.tenant.id, identity, app.name, kept, list(going), list(leaving), app.id
-    )
-    after = RelyingParty(identity, app.name, going, leaving, None, app.id, kept)
+    after = RelyingParty(app_id(app.id), app.name, going, leaving, None, app.id, public)
+    await _put(work, after)
+    secret = None
+    if public:
+        await password_credentials.end(work.tx, work.tenant, after.id)
+    elif not await password_credentials.of(work.tx, work.tenant, after.id):
+        secret = (await password_credentials.add(work.tx, work.tenant, after.id)).value
     work.record(
         audit.Entry(
             "set sign-in",
@@ -121,15 +115,37 @@ async def register(
 
 
 async def renew(work: Edit, app: Application) -> tuple[RelyingParty, str]:
-    """Another secret, shown once; the one before counts no more. Raises Conflict for a public one."""
+    """Another secret, shown once; all before count no more. Raises Conflict for a public one."""
     work.require("provisioning.write", app.id)
-    party = _there(await _held(work, app), app)
-    if party.public:
-        raise Conflict(f"{app.name} is a public client and has no secret: set it without --public to give it one.")
-    value = new_secret()
-    await work.tx.execute(QUERIES.party_renew, work.tenant.id, party.id, digest(value))
+    party = _confidential(_there(await _held(work, app), app))
+    await password_credentials.end(work.tx, work.tenant, party.id)
+    made = await password_credentials.add(work.tx, work.tenant, party.id)
     work.record(audit.Entry("renew sign-in secret", f"application {app.name}", str(app.id)))
-    return party, value
+    return party, made.value
+
+
+async def add_secret(work: Edit, app: Application, wanted: Wanted) -> Made:
+    """One more secret; those that there are count as before. Raises Conflict for a public one."""
+    work.require("provisioning.write", app.id)
+    party = await _held(work, app)
+    if party is None:
+        party = RelyingParty(app_id(app.id), app.name, (), (), None, app.id, public=False)
+        await _put(work, party)
+    made = await password_credentials.add(work.tx, work.tenant, _confidential(party).id, wanted)
+    after = made.credential.audited()
+    work.record(audit.Entry("add sign-in secret", f"application {app.name}", str(app.id), after=after))
+    return made
+
+
+async def remove_secret(work: Edit, app: Application, identity: UUID) -> Credential | None:
+    """One secret counts no more, be it the last one; None when there is no such one."""
+    work.require("provisioning.write", app.id)
+    await _held(work, app)
+    gone = await password_credentials.remove(work.tx, work.tenant, app_id(app.id), identity)
+    if gone is not None:
+        before = gone.audited()
+        work.record(audit.Entry("remove sign-in secret", f"application {app.name}", str(app.id), before=before))
+    return gone
 
 
 async def delete(work: Edit, app: Application) -> None:
@@ -175,13 +191,12 @@ async def everyone(tx: Tx, tenant: Tenant) -> list[RelyingParty]:
     return [_from_row(row) for row in await tx.fetch(QUERIES.parties, tenant.id)]
 
 
-def check_secret(party: RelyingParty, shown: str) -> None:
-    """Raises Unauthenticated unless ``shown`` is the party's secret; a public one has to show none."""
-    if party.secret is None:
-        if shown:
-            raise Unauthenticated("This is a public client: it has no secret to send.")
-    elif not hmac.compare_digest(party.secret, digest(shown)):
-        raise Unauthenticated("The secret is not that of this client.")
+async def check_secret(tx: Tx, tenant: Tenant, party: RelyingParty, shown: str) -> None:
+    """Raises Unauthenticated unless ``shown`` is a secret of the party that counts; a public one has to show none."""
+    if not party.public:
+        await password_credentials.check(tx, tenant, party.id, shown)
+    elif shown:
+        raise Unauthenticated("This is a public client: it has no secret to send.")
 
 
 def answers_go_to(party: RelyingParty, address: str, base: str) -> bool:
@@ -219,7 +234,7 @@ def _from_row(row: Row) -> RelyingParty:
         logouts=tuple(row["logouts"]),
         workspace=row["workspace"],
         application=row["application"],
-        secret=row["secret"],
+        public=row["public"],
     )
 
 
@@ -228,6 +243,18 @@ async def _held(work: Edit, app: Application) -> RelyingParty | None:
     await work.tx.execute(QUERIES.application_lock, work.tenant.id, app.id)
     row = await work.tx.fetchrow(QUERIES.party_of_application, work.tenant.id, app.id)
     return _from_row(row) if row else None
+
+
+async def _put(work: Edit, party: RelyingParty) -> None:
+    going, leaving = list(party.redirects), list(party.logouts)
+    row = (work.tenant.id, party.id, party.name, party.public, going, leaving, party.application)
+    await work.tx.execute(QUERIES.party_put, *row)
+
+
+def _confidential(party: RelyingParty) -> RelyingParty:
+    if party.public:
+        raise Conflict(f"{party.name} is a public client and has no secret: set it without --public to give it one.")
+    return party
 
 
 def _there(party: RelyingParty | None, app: Application) -> RelyingParty:

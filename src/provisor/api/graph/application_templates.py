@@ -60,8 +60,8 @@ async def instantiate(call: Call) -> Answer:
         found = await enterprise.of(work.tx, call.tenant, made)
     body = {
         "@odata.context": call.context("microsoft.graph.applicationServicePrincipal"),
-        "application": enterprise.application(found, call.tenant),
-        "servicePrincipal": enterprise.service_principal(found, call.tenant),
+        "application": enterprise.application(found, call.tenant, enterprise.SignIns()),
+        "servicePrincipal": enterprise.service_principal(found, call.tenant, enterprise.SignIns()),
     }
     return Answer(201, body)
 

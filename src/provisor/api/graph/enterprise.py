@@ -2,14 +2,14 @@
 
 Clients are service principals, too: Terraform and scripts look themselves up by the ``appid`` of their token.
 ``appRoleAssignmentRequired`` is the scope of provisioning, which is also who may sign in: one setting here, two in
-Graph.
+Graph. Addresses for answers (``redirectUris``) and secrets are those of its sign-in, which the command line sets up.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
@@ -21,9 +21,11 @@ from provisor.api.graph.fields import Field, Fields
 from provisor.api.graph.identifiers import GALLERY, object_id
 from provisor.api.graph.names import moment
 from provisor.api.graph.paths import segments
-from provisor.directory import applications, clients
+from provisor.directory import applications, clients, password_credentials, relying_parties
 from provisor.directory.applications import Application, app_id
 from provisor.directory.edit import Tenant
+from provisor.directory.password_credentials import Credential
+from provisor.directory.relying_parties import RelyingParty
 from provisor.refusal import Invalid, NotFound, Refusal
 from provisor.storage.pool import Row, Tx
 from provisor.storage.queries import queries
@@ -77,14 +79,49 @@ class Enterprise:
     assigned: bool
 
 
+@dataclass(frozen=True, slots=True)
+class SignIns:
+    """How applications, and clients, of a tenant sign in, by what they are called by there."""
+
+    parties: Mapping[UUID, RelyingParty] = field(default_factory=dict)
+    secrets: Mapping[UUID, list[Credential]] = field(default_factory=dict)
+
+    @classmethod
+    async def read(cls, tx: Tx, tenant: Tenant) -> SignIns:
+        parties = {party.id: party for party in await relying_parties.everyone(tx, tenant)}
+        return cls(parties, await password_credentials.everyone(tx, tenant))
+
+    def addresses(self, app: UUID, *, public: bool) -> list[str]:
+        """Where answers to an application go, if it is a public client, or if it is none."""
+        party = self.parties.get(app)
+        return list(party.redirects) if party is not None and party.public is public else []
+
+    def passwords(self, app: UUID) -> list[dict[str, Any]]:
+        return [password(item) for item in self.secrets.get(app, ())]
+
+
+def password(found: Credential) -> dict[str, Any]:
+    """A secret as Graph shows it to whoever did not make it."""
+    return {
+        "customKeyIdentifier": None,
+        "displayName": found.name,
+        "endDateTime": moment(found.ends),
+        "hint": found.hint,
+        "keyId": str(found.id),
+        "secretText": None,
+        "startDateTime": moment(found.starts),
+    }
+
+
 def _from_row(row: Row) -> Enterprise:
     return Enterprise(row["id"], row["name"], row["template"], row["created"], row["scope"] != "all")
 
 
-def application(found: Enterprise, tenant: Tenant) -> dict[str, Any]:
+def application(found: Enterprise, tenant: Tenant, sign_ins: SignIns) -> dict[str, Any]:
+    app = app_id(found.id)
     return {
         "id": str(object_id(found.id)),
-        "appId": str(app_id(found.id)),
+        "appId": str(app),
         "applicationTemplateId": str(GALLERY[found.template]),
         "displayName": found.name,
         "description": None,
@@ -98,32 +135,34 @@ def application(found: Enterprise, tenant: Tenant) -> dict[str, Any]:
         "appRoles": list(ROLES),
         "requiredResourceAccess": [],
         "keyCredentials": [],
-        "passwordCredentials": [],
+        "passwordCredentials": sign_ins.passwords(app),
         "api": {"knownClientApplications": [], "oauth2PermissionScopes": [], "preAuthorizedApplications": []},
-        "publicClient": {"redirectUris": []},
+        "publicClient": {"redirectUris": sign_ins.addresses(app, public=True)},
         "spa": {"redirectUris": []},
         "web": {
-            "redirectUris": [],
+            "redirectUris": sign_ins.addresses(app, public=False),
             "implicitGrantSettings": {"enableIdTokenIssuance": False, "enableAccessTokenIssuance": False},
         },
     }
 
 
-def service_principal(found: Enterprise, tenant: Tenant) -> dict[str, Any]:
+def service_principal(found: Enterprise, tenant: Tenant, sign_ins: SignIns) -> dict[str, Any]:
+    app = app_id(found.id)
     return {
-        **_principal(found.id, app_id(found.id), found.name, found.created, tenant),
+        **_principal(found.id, app, found.name, found.created, tenant, sign_ins),
         "applicationTemplateId": str(GALLERY[found.template]),
         "appRoleAssignmentRequired": found.assigned,
         "appRoles": list(ROLES),
+        "replyUrls": sign_ins.addresses(app, public=True) or sign_ins.addresses(app, public=False),
         "tags": ["WindowsAzureActiveDirectoryIntegratedApp"],
     }
 
 
-def _client(row: Row, tenant: Tenant) -> dict[str, Any]:
-    return _principal(row["id"], row["id"], row["name"], row["created"], tenant)
+def _client(row: Row, tenant: Tenant, sign_ins: SignIns) -> dict[str, Any]:
+    return _principal(row["id"], row["id"], row["name"], row["created"], tenant, sign_ins)
 
 
-def _principal(key: UUID, app: UUID, name: str, created: datetime, tenant: Tenant) -> dict[str, Any]:
+def _principal(key: UUID, app: UUID, name: str, created: datetime, tenant: Tenant, sign_ins: SignIns) -> dict[str, Any]:
     return {
         "id": str(key),
         "appId": str(app),
@@ -148,7 +187,7 @@ def _principal(key: UUID, app: UUID, name: str, created: datetime, tenant: Tenan
         "replyUrls": [],
         "tags": [],
         "keyCredentials": [],
-        "passwordCredentials": [],
+        "passwordCredentials": sign_ins.passwords(app),
     }
 
 
@@ -174,26 +213,30 @@ async def principals_count(call: Call) -> Answer:
 
 async def _applications(call: Call) -> list[dict[str, Any]]:
     async with call.database.reading() as tx:
-        return [application(item, call.tenant) for item in await _all(tx, call.tenant)]
+        sign_ins = await SignIns.read(tx, call.tenant)
+        return [application(item, call.tenant, sign_ins) for item in await _all(tx, call.tenant)]
 
 
 async def _principals(call: Call) -> list[dict[str, Any]]:
     async with call.database.reading() as tx:
-        found = [service_principal(item, call.tenant) for item in await _all(tx, call.tenant)]
-        return found + [_client(row, call.tenant) for row in await clients.everyone(tx, call.tenant)]
+        sign_ins = await SignIns.read(tx, call.tenant)
+        found = [service_principal(item, call.tenant, sign_ins) for item in await _all(tx, call.tenant)]
+        return found + [_client(row, call.tenant, sign_ins) for row in await clients.everyone(tx, call.tenant)]
 
 
 async def application_get(call: Call) -> Answer:
     async with call.database.reading() as tx:
-        found = await named(tx, call)
-    return objects.single(call, "applications/$entity", application(found, call.tenant), None)
+        shown = application(await named(tx, call), call.tenant, await SignIns.read(tx, call.tenant))
+    return objects.single(call, "applications/$entity", shown, None)
 
 
 async def principal_get(call: Call) -> Answer:
     async with call.database.reading() as tx:
-        key = call.keys[0].lower().removeprefix(_BY_APP_ID)
-        row = await tx.fetchrow(QUERIES.client, call.tenant.id, identity(key, "service principal"))
-        shown = service_principal(await named(tx, call), call.tenant) if row is None else _client(row, call.tenant)
+        row, sign_ins = await client(tx, call), await SignIns.read(tx, call.tenant)
+        if row is None:
+            shown = service_principal(await named(tx, call), call.tenant, sign_ins)
+        else:
+            shown = _client(row, call.tenant, sign_ins)
     return objects.single(call, "servicePrincipals/$entity", shown, None)
 
 
@@ -201,7 +244,8 @@ async def change(call: Call) -> Answer:
     """Another name. All else is as it is: saying so is fine, and wanting it otherwise is refused."""
     async with call.edit() as work:
         found = await named(work.tx, call)
-        shown = (application if _root(call) == "applications" else service_principal)(found, call.tenant)
+        make = application if _root(call) == "applications" else service_principal
+        shown = make(found, call.tenant, await SignIns.read(work.tx, call.tenant))
         given = call.given
         for name, value in given.items():
             if name != "displayName" and shown.get(name) != value:
@@ -248,6 +292,15 @@ async def soon(call: Call, app: Application) -> AsyncIterator[None]:
                 "in a moment."
             ) from None
         raise
+
+
+async def client(tx: Tx, call: Call) -> Row | None:
+    """The client that an address begins with; None when it does not begin with one."""
+    if _root(call) == "applications":
+        return None
+    key = call.keys[0].lower().removeprefix(_BY_APP_ID)
+    row: Row | None = await tx.fetchrow(QUERIES.client, call.tenant.id, identity(key, "service principal"))
+    return row
 
 
 def is_caller(call: Call) -> bool:

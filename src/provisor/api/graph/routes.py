@@ -24,6 +24,7 @@ from provisor.api.graph import (
     objects,
     on_demand,
     organization,
+    passwords,
     people,
     provisioning_log,
     secrets,
@@ -102,6 +103,8 @@ _BOTH_SIDES: Final[tuple[tuple[str, str, str, Handler], ...]] = (
     ("GET", "owners", _APP_READ, application_owners.listed),
     ("POST", "owners/$ref", _OWN, application_owners.add),
     ("DELETE", "owners/{owner}/$ref", _OWN, application_owners.remove),
+    ("POST", "addPassword", _SET_UP, passwords.add),
+    ("POST", "removePassword", _SET_UP, passwords.remove),
 )
 
 ROUTES: Final[tuple[Route, ...]] = (

@@ -10,11 +10,12 @@ from starlette.requests import Request
 from provisor.access import jwt
 from provisor.api.oauth import asking
 from provisor.api.oauth.asking import Asking, Exchange
-from provisor.api.oauth.refusals import Refused
+from provisor.api.oauth.refusals import Refused, plain
 from provisor.directory import claims, codes, relying_parties
 from provisor.directory.authorization_request import PROMPTS, SCOPES
 from provisor.directory.codes import Shown
 from provisor.directory.edit import Tenant
+from provisor.directory.password_credentials import SecretExpired
 from provisor.directory.relying_parties import RelyingParty
 from provisor.refusal import NotFound, Unauthenticated
 from provisor.storage.pool import Database, Tx
@@ -24,14 +25,29 @@ async def party(tx: Tx, tenant: Tenant, asked: Asking) -> RelyingParty:
     """The relying party that asks. Raises Refused."""
     try:
         found = await relying_parties.find(tx, tenant, asked.client)
-        relying_parties.check_secret(found, asked.secret)
+        await relying_parties.check_secret(tx, tenant, found, asked.secret)
     except NotFound:
         raise asking.unknown_client(asked.client) from None
+    except SecretExpired as error:
+        raise asking.wrong_secret(7000222, str(error), basic=asked.basic) from None
     except Unauthenticated as error:
         if not asked.secret:
             raise asking.wrong_secret(7000218, "A client_secret is needed.", basic=asked.basic) from None
         raise asking.wrong_secret(7000215, str(error), basic=asked.basic) from None
     return found
+
+
+async def no_client(tx: Tx, tenant: Tenant, asked: Asking) -> Refused:
+    """Why what asks for a token of its own gets none: it is nothing, or an application, which has no role."""
+    try:
+        found = await party(tx, tenant, asked)
+    except Refused as refused:
+        return refused
+    sentence = (
+        f"{plain(found.name)} is an application: with its secrets it learns who somebody is, and it has no directory "
+        "role to act with. A program that acts as itself is a client: provisor client create makes one."
+    )
+    return Refused(501051, "unauthorized_client", sentence)
 
 
 async def exchanged(

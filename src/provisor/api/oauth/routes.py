@@ -25,8 +25,9 @@ from provisor.api.oauth import asking, openid
 from provisor.api.oauth.asking import Asking
 from provisor.api.oauth.refusals import Refused, again, expected, plain, response
 from provisor.directory import clients, tenants
-from provisor.directory.clients import Client, SecretExpired, Unknown
+from provisor.directory.clients import Client, Unknown
 from provisor.directory.edit import Tenant
+from provisor.directory.password_credentials import SecretExpired
 from provisor.refusal import NotFound, Unauthenticated
 from provisor.storage.pool import AWAY, Database, Tx
 
@@ -174,7 +175,7 @@ async def _client(tx: Tx, tenant: Tenant, asked: Asking) -> Client:
     try:
         return await clients.sign_in(tx, tenant, asked.identity, asked.secret)
     except Unknown:
-        raise asking.unknown_client(asked.client) from None
+        raise await openid.no_client(tx, tenant, asked) from None
     except Unauthenticated as error:
         code = 7000222 if isinstance(error, SecretExpired) else 7000215
         raise asking.wrong_secret(code, str(error), basic=asked.basic) from None

@@ -230,5 +230,7 @@ update application set name = $3, name_key = $4 where tenant = $1 and id = $2
 -- What has no foreign key is named here: who asks in its name who somebody is, what clients of the Graph API left of it.
 with made as (delete from graph_application where tenant = $1 and application = $2),
      roles as (delete from graph_role where tenant = $1 and application = $2),
-     asks as (delete from relying_party where tenant = $1 and application = $2)
+     asks as (delete from relying_party where tenant = $1 and application = $2),
+     secrets as (delete from password_credential c using relying_party p
+                 where p.tenant = $1 and p.application = $2 and c.tenant = p.tenant and c.client = p.id)
 delete from application where tenant = $1 and id = $2

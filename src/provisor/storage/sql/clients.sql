@@ -1,29 +1,28 @@
 -- name: client_insert
-insert into client (tenant, id, name, name_key, role, secret) values ($1, $2, $3, $4, $5, $6)
+insert into client (tenant, id, name, name_key, role) values ($1, $2, $3, $4, $5)
 on conflict (tenant, name_key) do nothing
 returning id
 
 -- name: clients
-select id, name, role, created, secret_made, last_used,
-       case when old_until > now() then old_until end as old_until
-from client where tenant = $1 order by name_key
+-- With when the newest secret was made, and until when one of those before counts.
+select c.id, c.name, c.role, c.created, c.last_used, s.secret_made, s.old_until
+from client c left join lateral (
+    select max(made) as secret_made, max(ends) filter (where place > 1 and ends > now()) as old_until
+    from (select made, ends, row_number() over (order by made desc) as place from password_credential p
+          where p.tenant = c.tenant and p.client = c.id) p
+) s on true
+where c.tenant = $1 order by c.name_key
 
 -- name: client_lock
 select id, name, role from client where tenant = $1 and (name_key = $2 or id::text = $2)
 order by id::text = $2 desc limit 1 for update
 
--- name: client_renew
-update client set secret = $3, secret_made = now(),
-                  old_secret = case when $4 > 0 then secret end,
-                  old_until = case when $4 > 0 then now() + make_interval(secs => $4) end
-where tenant = $1 and id = $2
-returning old_until
-
 -- name: client_delete
+with secrets as (delete from password_credential where tenant = $1 and client = $2)
 delete from client where tenant = $1 and id = $2
 
 -- name: client_sign_in
-select name, role, secret, old_secret, old_until > now() as old_counts from client where tenant = $1 and id = $2
+select name, role from client where tenant = $1 and id = $2
 
 -- name: client_used
 update client set last_used = now() where tenant = $1 and id = $2

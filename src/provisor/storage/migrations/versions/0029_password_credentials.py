@@ -1,0 +1,12 @@
+"""Several secrets at once, each for its time, of clients and of applications (the SQL stands beside)."""
+
+from pathlib import Path
+
+from alembic import op
+
+revision = "0029"
+down_revision = "0028"
+
+
+def upgrade() -> None:
+    op.get_bind().exec_driver_sql(Path(__file__).with_suffix(".sql").read_text())
