@@ -138,11 +138,10 @@ async def _changed_users(tx: Tx, call: Call, asked: Round) -> tuple[list[Entry],
 def _user(row: Row, asked: Round) -> Entry:
     if row["deleted"] is not None:
         return _gone(row["id"], "changed")
-    found = objects.person(row)
-    shown = names.user_view(tuple(asked.select))(found.user, found.created)
+    shown = names.user_view(tuple(asked.select))(row)
     if asked.shows("manager"):
         # The whole of it: nobody in the list is nobody's report.
-        boss = found.user.doc.get("manager")
+        boss = row["doc"].get("manager")
         shown["manager@delta"] = [objects.typed("user", {"id": boss})] if boss else []
     return shown
 

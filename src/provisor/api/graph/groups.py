@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Final
 
 from provisor.api.graph import lists, memberships, names, objects
@@ -21,7 +22,7 @@ _SOURCE: Final = "directory_group g where g.tenant = $1"
 
 async def listed(call: Call) -> Answer:
     async with call.database.reading() as tx:
-        return await lists.of_table(tx, call, names.GROUPS, "g.id, g.doc, g.created", _SOURCE, shown, None)
+        return await lists.of_table(tx, call, names.GROUPS, "g.id, g.doc, g.created", _SOURCE, _view, None)
 
 
 async def count(call: Call) -> Answer:
@@ -29,9 +30,12 @@ async def count(call: Call) -> Answer:
         return Answer(text=str(await lists.how_many(tx, call, names.GROUPS, _SOURCE)))
 
 
-def shown(row: Row, select: tuple[str, ...]) -> dict[str, Any]:
-    found = objects.team(row)
-    return project(names.group(found.group, found.created), select)
+def _view(select: tuple[str, ...]) -> Callable[[Row], dict[str, Any]]:
+    def show(row: Row) -> dict[str, Any]:
+        found = objects.team(row)
+        return project(names.group(found.group, found.created), select)
+
+    return show
 
 
 async def get(call: Call) -> Answer:

@@ -27,17 +27,16 @@ async def of_table(
     fields: Fields,
     columns: str,
     source: str,
-    show: Callable[[Row, tuple[str, ...]], Mapping[str, Any]],
+    view: Callable[[tuple[str, ...]], Callable[[Row], Mapping[str, Any]]],
     usual: Iterable[str] | None,
 ) -> Answer:
-    """A page of a table; ``source`` follows *from* and has the tenant as $1. ``show`` gives what is selected of a row,
-    everything without a selection."""
+    """A page of a table; ``source`` follows *from* and has the tenant as $1. ``view`` gives, for what is selected, what
+    makes it of a row; everything without a selection."""
     found = listing(call.query, fields, columns, source, call.tenant.id)
     rows, token = found.page(await tx.fetch(found.text, *found.values))
     total = await how_many(tx, call, fields, source) if call.query.counted else None
-    select = objects.selection(call, usual)
-    value = [show(row, select) for row in rows]
-    return answer(call, fields.of + "s", value, token, total)
+    show = view(objects.selection(call, usual))
+    return answer(call, fields.of + "s", [show(row) for row in rows], token, total)
 
 
 async def how_many(tx: Tx, call: Call, fields: Fields, source: str) -> int:

@@ -2,7 +2,8 @@
 
 The directory stores attributes under the names that mappings are written with (``telephoneNumber``); Graph calls some
 of them otherwise (``businessPhones``, a list) and puts some into structures (``employeeOrgData``). One table for both
-ways.
+ways. A page has up to 999 users, so what is shown of them is made from the rows of a statement as they come, and which
+properties is found out once.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from provisor.api.graph.fields import Field, Fields
 from provisor.api.graph.projection import selection
@@ -18,7 +19,10 @@ from provisor.directory import attributes
 from provisor.directory.groups import Group
 from provisor.directory.users import User
 from provisor.refusal import Invalid
+from provisor.storage.pool import Row
 
+#: A user as a statement gives it: ``id``, ``enabled``, ``deleted``, ``created`` and the document, ``doc``.
+Person: TypeAlias = "Mapping[str, Any] | Row"
 #: Graph's name → the directory's, where both are not the same.
 _USER: Final[Mapping[str, str]] = {
     "officeLocation": "physicalDeliveryOfficeName",
@@ -58,28 +62,28 @@ _PLAIN_GROUP: Final = frozenset(attributes.known("Group"))
 
 def user(found: User, created: datetime | None = None) -> dict[str, Any]:
     """All that Graph shows of a user, empty properties too."""
-    return user_view(())(found, created)
+    row = {"id": found.id, "enabled": found.enabled, "deleted": found.deleted, "created": created, "doc": found.doc}
+    return user_view(())(row)
 
 
 @lru_cache(maxsize=64)
-def user_view(select: tuple[str, ...]) -> Callable[[User, datetime | None], dict[str, Any]]:
-    """What makes the selected properties of a user, and no others: a page has up to 999 users. The words of ``select``
-    are read as :func:`projection.project` reads them."""
+def user_view(select: tuple[str, ...]) -> Callable[[Person], dict[str, Any]]:
+    """What makes the selected properties of a user, and no others. The words of ``select`` are read as
+    :func:`projection.project` reads them."""
     wanted = selection(select)
-    made = tuple((name, make) for name, make in _MADE.items() if wanted is None or name.lower() in wanted)
-    copied = tuple((name, item) for name, item in _COPIED.items() if wanted is None or name.lower() in wanted)
+    made = [(name, make) for name, make in _MADE.items() if wanted is None or name.lower() in wanted]
+    copied = {name: item for name, item in _COPIED.items() if wanted is None or name.lower() in wanted}
+    copy = _copying(copied)
     extended = wanted is None or any(name.startswith("extension_") for name in wanted)
 
-    def show(found: User, created: datetime | None) -> dict[str, Any]:
-        get = found.doc.get
-        shown = {name: make(found, created) for name, make in made}
-        shown |= {name: get(attribute) for name, attribute in copied}
+    def show(row: Person) -> dict[str, Any]:
+        shown = copy(row)
+        for name, make in made:
+            shown[name] = make(row)
         if extended:
-            shown |= {
-                name: value
-                for name, value in found.doc.items()
-                if name.startswith("extension_") and (wanted is None or name.lower() in wanted)
-            }
+            for name, value in row["doc"].items():
+                if name.startswith("extension_") and (wanted is None or name.lower() in wanted):
+                    shown[name] = value
         return shown
 
     return show
@@ -106,30 +110,32 @@ def moment(at: datetime | None) -> str | None:
     return f"{at.astimezone(UTC).isoformat(timespec='seconds')[:19]}Z" if at is not None else None
 
 
-def _phones(found: User, _: datetime | None) -> list[str]:
-    phone = found.doc.get("telephoneNumber")
+def _phones(row: Person) -> list[str]:
+    phone = row["doc"].get("telephoneNumber")
     return [phone] if phone else []
 
 
-def _list(attribute: str) -> Callable[[User, datetime | None], Any]:
-    return lambda found, _: found.doc.get(attribute) or []
+def _list(attribute: str) -> Callable[[Person], Any]:
+    return lambda row: row["doc"].get(attribute) or []
 
 
-def _structure(parts: Mapping[str, str]) -> Callable[[User, datetime | None], Any]:
-    return lambda found, _: {part: found.doc.get(attribute) for part, attribute in parts.items()}
+def _copying(attributes_: Mapping[str, str]) -> Callable[[Person], dict[str, Any]]:
+    """What makes an object of the document: its names → the attributes. (No loop of Python's own goes over them.)"""
+    names, found = tuple(attributes_), tuple(attributes_.values())
+    return lambda row: dict(zip(names, map(row["doc"].get, found), strict=True))
 
 
 #: Properties of a user that are not in the document as they are shown.
-_MADE: Final[Mapping[str, Callable[[User, datetime | None], Any]]] = {
-    "id": lambda found, _: str(found.id),
-    "accountEnabled": lambda found, _: found.enabled,
+_MADE: Final[Mapping[str, Callable[[Person], Any]]] = {
+    "id": lambda row: str(row["id"]),
+    "accountEnabled": lambda row: row["enabled"],
     "businessPhones": _phones,
-    "userType": lambda _found, _: "Member",
-    "createdDateTime": lambda _, created: moment(created),
-    "deletedDateTime": lambda found, _: moment(found.deleted),
+    "userType": lambda _: "Member",
+    "createdDateTime": lambda row: moment(row["created"]),
+    "deletedDateTime": lambda row: moment(row["deleted"]),
     "otherMails": _list("otherMails"),
     "proxyAddresses": _list("proxyAddresses"),
-    **{name: _structure(parts) for name, parts in _STRUCTURES.items()},
+    **{name: _copying(parts) for name, parts in _STRUCTURES.items()},
 }
 #: Those that are: Graph's name → the attribute.
 _COPIED: Final = {

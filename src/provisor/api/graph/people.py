@@ -8,7 +8,6 @@ from provisor.api.graph import lists, names, objects
 from provisor.api.graph.call import DONE, Answer, Call, identity, referred
 from provisor.directory import users
 from provisor.refusal import Invalid, NotFound
-from provisor.storage.pool import Row
 
 _REQUIRED = ("accountEnabled", "displayName", "mailNickname", "userPrincipalName")
 
@@ -19,7 +18,7 @@ _COLUMNS = "u.id, u.upn, u.enabled, u.deleted, u.doc, u.created"
 
 async def listed(call: Call) -> Answer:
     async with call.database.reading() as tx:
-        return await lists.of_table(tx, call, names.USERS, _COLUMNS, _SOURCE, shown, names.USUAL)
+        return await lists.of_table(tx, call, names.USERS, _COLUMNS, _SOURCE, names.user_view, names.USUAL)
 
 
 async def count(call: Call) -> Answer:
@@ -31,11 +30,7 @@ async def deleted(call: Call) -> Answer:
     """Those in the recycle bin."""
     source = "directory_user u where u.tenant = $1 and u.deleted is not null"
     async with call.database.reading() as tx:
-        return await lists.of_table(tx, call, names.USERS, _COLUMNS, source, shown, None)
-
-
-def shown(row: Row, select: tuple[str, ...]) -> dict[str, Any]:
-    return names.user_view(select)(users.from_row(row), row["created"])
+        return await lists.of_table(tx, call, names.USERS, _COLUMNS, source, names.user_view, None)
 
 
 async def get(call: Call) -> Answer:
