@@ -3,6 +3,11 @@ get."""
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import json
+import re
+import time
 from asyncio import to_thread
 from collections.abc import AsyncIterator
 from typing import Any
@@ -147,6 +152,10 @@ async def test_who_left_does_not_get_in_and_has_no_session(pair: Pair, foreign: 
     answered = await signing_in(pair, Client(_base(pair)))
     assert answered.status == 403
     assert ("disabled or deleted" in answered.text) is (how in ("disabled", "recycled"))
+    row = await log_of(pair)
+    known = how in ("disabled", "recycled")
+    assert (row["upn"], row["user_id"]) == (("ada@contoso.com", identity) if known else ("", None))
+    assert row["outcome"] == "failure" and row["reason"]
 
 
 async def test_the_user_connects_an_account_signed_in_with_the_password(pair: Pair, foreign: ForeignProvider) -> None:
@@ -156,13 +165,72 @@ async def test_the_user_connects_an_account_signed_in_with_the_password(pair: Pa
     assert wrong.status == 403 and "password is wrong" in wrong.text
     answered = await owner.post(f"{_start(pair)}/account/connect", {"password": PASSWORD})
     assert answered.status == 303, answered.text
-    answered = await owner.get(await at_provider(answered.where))
-    assert answered.where == f"{_start(pair)}/account"
+    shown = await owner.get(await at_provider(answered.where))
+    assert shown.status == 200 and "Is this you at Entra ID?" in shown.text
+    assert foreign.subject not in (await owner.get(f"{_start(pair)}/account")).text, "it was not said yet that it is"
+    answered = await owner.post(f"{_start(pair)}/signed-in/connect", {"identity": sealed_in(shown)})
+    assert answered.where == f"{_start(pair)}/account", answered.text
     assert foreign.subject in (await owner.get(f"{_start(pair)}/account")).text
     somebody = Client(_base(pair))
     assert (await signing_in(pair, somebody)).status == 303
     assert (await owner.post(f"{_start(pair)}/account/disconnect", {})).status == 303
     assert (await signing_in(pair, Client(_base(pair)))).status == 403
+
+
+def sealed_in(answered: Answered) -> str:
+    """Who came back, as the page that asks has it."""
+    found = re.search(r'name="identity" value="([^"]+)"', answered.text)
+    assert found is not None, answered.text
+    return found[1]
+
+
+async def connecting(pair: Pair, name: str) -> tuple[Client, Answered]:
+    """Somebody who has come back from the provider to be connected, and what they are shown."""
+    owner = await signed_in(_base(pair), await compose.set_up_link(pair.house, pair.tenant, PROVISOR, name))
+    sent = await owner.post(f"{_start(pair)}/account/connect", {"password": PASSWORD})
+    asked = parse_qs(urlsplit(sent.where).query)
+    assert (asked["prompt"], "max_age" in asked) == (["login"], False)
+    return owner, await owner.get(await at_provider(sent.where))
+
+
+async def test_whoever_connects_is_asked_there_and_shown_as_whom(pair: Pair, foreign: ForeignProvider) -> None:
+    """Somebody else's session may be open at the provider, in the same browser."""
+    foreign.name, foreign.claims = "eve@contoso.com", {"name": "Eve <script>"}
+    owner, shown = await connecting(pair, "admin@contoso.com")
+    for text in ("eve@contoso.com", "Eve &lt;script&gt;", foreign.subject, "admin@contoso.com"):
+        assert text in shown.text, text
+    assert (await owner.get(f"{_start(pair)}/account")).text.count(foreign.subject) == 0
+
+
+async def test_what_was_shown_to_somebody_connects_nobody_else(pair: Pair, foreign: ForeignProvider) -> None:
+    path = f"{_start(pair)}/signed-in/connect"
+    await pair.user("ada", assigned=False)
+    owner, shown = await connecting(pair, "admin@contoso.com")
+    other, _ = await connecting(pair, "ada@contoso.com")
+    for client, identity in ((other, sealed_in(shown)), (owner, ""), (owner, "AAAA"), (owner, "é")):
+        refused = await client.post(path, {"identity": identity})
+        assert refused.status == 403 and "connect again" in refused.text, identity
+    async with pair.house.database.transaction() as tx:
+        await tx.execute("update external_provider set client_id = 'other' where tenant = $1", pair.tenant.id)
+    refused = await owner.post(path, {"identity": sealed_in(shown)})
+    assert refused.status == 403 and "connect again" in refused.text
+    assert (await Client(_base(pair)).post(path, {"identity": sealed_in(shown)}, csrf="")).status == 303, "to sign in"
+    async with pair.house.database.reading() as tx:
+        assert await external.links(tx, pair.tenant, await external.found(tx, pair.tenant)) == []
+
+
+async def test_what_was_shown_long_ago_is_asked_again(pair: Pair, foreign: ForeignProvider) -> None:
+    """The same words, sealed as they were, with a time that is over."""
+    owner, shown = await connecting(pair, "admin@contoso.com")
+    async with pair.house.database.reading() as tx:
+        admin = await users.find(tx, pair.tenant, "admin@contoso.com")
+    secret = next(value for name, value in owner.cookies.items() if name.endswith(f"provisor-t-{pair.tenant.name}"))
+    row = f"connect/{pair.tenant.id}/{admin.id}/{hashlib.sha256(secret.encode()).hexdigest()}"
+    *whom, until = json.loads(pair.house.box.open(base64.urlsafe_b64decode(sealed_in(shown)), row))
+    assert time.time() + 500 < until < time.time() + 700
+    over = base64.urlsafe_b64encode(pair.house.box.seal(json.dumps([*whom, time.time() - 1]), row)).decode()
+    refused = await owner.post(f"{_start(pair)}/signed-in/connect", {"identity": over})
+    assert refused.status == 403 and "too long ago" in refused.text
 
 
 async def test_nobody_is_connected_to_an_attackers_account(pair: Pair, foreign: ForeignProvider) -> None:

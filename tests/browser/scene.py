@@ -120,6 +120,7 @@ class Scene:
             "/leavers",
             "/audit",
             "/workers",
+            "/external-provider",
             *SELF,
             "/applications",
             "/applications/new",

@@ -90,14 +90,14 @@ def test(ctx: typer.Context) -> None:
         require(desk.actor, "sign_in.write")
         async with desk.house.database.reading() as tx:
             known = await external.found(tx, desk.tenant)
-        provider = await desk.house.providers.discovered(known.issuer, again=True)
-        keys = await desk.house.providers.keys(provider, again=True)
+        found = await external.examined(desk.house.providers, known.issuer)
+        provider = found.provider
         return {
             "issuer": provider.issuer,
             "authorizationEndpoint": provider.authorization_endpoint,
             "tokenEndpoint": provider.token_endpoint,
             "clientAuthentication": list(provider.methods),
-            "keys": sorted({f"{key.get('kty')} {key.get('alg') or ''}".strip() for key in keys}),
+            "keys": list(found.keys),
             "namesItself": provider.names_itself,
         }
 

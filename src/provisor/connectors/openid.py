@@ -40,6 +40,9 @@ MOST: Final = 64
 LARGEST: Final = 256 * 1024
 SCOPE: Final = "openid profile"
 _LONGEST_CODE: Final = 4096
+_LONGEST_NAME: Final = 200
+#: Providers that refuse ``login``, and let people choose an account instead.
+_NO_LOGIN: Final = frozenset({"https://accounts.google.com"})
 _ERROR: Final = re.compile(r"[a-z_]{1,60}")
 
 
@@ -105,6 +108,12 @@ class Identity:
         return found if isinstance(found, str) else ""
 
     @property
+    def known_as(self) -> tuple[str, ...]:
+        """What people call themselves there and can recognise: nothing to know anybody by."""
+        found = (self.claims.get(claim) for claim in ("name", "preferred_username", "email"))
+        return tuple(dict.fromkeys(item[:_LONGEST_NAME] for item in found if isinstance(item, str) and item.strip()))
+
+    @property
     def amr(self) -> frozenset[str]:
         """How they showed there who they are (RFC 8176)."""
         found = self.claims.get("amr")
@@ -125,7 +134,7 @@ def ask(redirect_uri: str, *, max_age: int | None = None) -> Asked:
 
 
 def authorization_address(provider: Provider, registration: Registration, asked: Asked, *, prompt: str = "") -> str:
-    """Where the browser goes; ``prompt=login`` makes the provider ask even whom it knows."""
+    """Where the browser goes; ``prompt`` as in :func:`prompt_again`."""
     challenge = base64.urlsafe_b64encode(hashlib.sha256(asked.verifier.encode()).digest()).rstrip(b"=").decode()
     given = {
         "response_type": "code",
@@ -142,6 +151,11 @@ def authorization_address(provider: Provider, registration: Registration, asked:
     if prompt:
         given["prompt"] = prompt
     return _with(provider.authorization_endpoint, given)
+
+
+def prompt_again(provider: Provider) -> str:
+    """What makes a provider ask even whom it knows (``prompt``, OpenID Connect Core 1.0 §3.1.2.1)."""
+    return "select_account" if provider.issuer in _NO_LOGIN else "login"
 
 
 def end_session_address(provider: Provider, registration: Registration, back: str) -> str | None:

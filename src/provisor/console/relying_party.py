@@ -39,7 +39,7 @@ class Place:
 @dataclass(frozen=True, slots=True)
 class Trip:
     """What is to be known of a sign-in: ``destination`` afterwards, ``subject`` as in Away. ``again``: the provider is
-    to ask even whom it knows."""
+    to ask even whom it knows, and must say that it did."""
 
     destination: str = ""
     subject: str = ""
@@ -55,7 +55,7 @@ def away(visit: Visit, address: str) -> Response:
 
 async def provider(visit: Visit, registration: Registration) -> Provider:
     """What the provider says of itself."""
-    return await visit.house.providers.discovered(registration.issuer, _fetch(visit, registration))
+    return await visit.house.providers.discovered(registration.issuer, way(visit, registration.issuer))
 
 
 async def leave(visit: Visit, place: Place, registration: Registration, trip: Trip = Trip()) -> Response:
@@ -79,7 +79,8 @@ async def leave(visit: Visit, place: Place, registration: Registration, trip: Tr
     )
     async with visit.house.database.transaction() as tx:
         secret = await authentication_requests.keep(tx, place.realm, request)
-    prompt = "login" if trip.again else ""
+    # Whoever is to be linked must not be somebody whose session happens to be open there in this browser.
+    prompt = openid.prompt_again(found) if trip.again or trip.subject else ""
     response = away(visit, openid.authorization_address(found, registration, asked, prompt=prompt))
     return site.keep(visit, place.letter, place.name, secret, response, _COOKIE, age=LIFETIME)
 
@@ -102,7 +103,7 @@ async def arrived(visit: Visit, place: Place, registration: Registration) -> tup
     found = await provider(visit, registration)
     code = openid.returned(found, parameters)
     asked = Asked(kept.state, kept.nonce, kept.verifier, kept.redirect_uri, kept.max_age)
-    fetch = _fetch(visit, registration)
+    fetch = way(visit, registration.issuer)
     return await visit.house.providers.exchanged(found, registration, asked, code, fetch), kept
 
 
@@ -111,8 +112,8 @@ def forget(visit: Visit, place: Place, response: Response) -> Response:
     return site.keep(visit, place.letter, place.name, "", response, _COOKIE)
 
 
-def _fetch(visit: Visit, registration: Registration) -> openid.Fetch | None:
+def way(visit: Visit, issuer: str) -> openid.Fetch | None:
     """The way to a tenant of this very installation; None for the network."""
-    if registration.issuer.startswith(visit.base + "/"):
+    if issuer.startswith(visit.base + "/"):
         return within(visit.request.scope["app"], visit.address)
     return None

@@ -18,7 +18,7 @@ from provisor import audit
 from provisor.access import sessions
 from provisor.access.secrets import SecretBox
 from provisor.connectors.addresses import plain_http_may
-from provisor.connectors.openid import Registration
+from provisor.connectors.openid import Fetch, Provider, Providers, Registration
 from provisor.directory.admission import EXTERNAL, TOTP
 from provisor.directory.edit import QUERIES as DIRECTORY
 from provisor.directory.edit import Edit, Tenant
@@ -56,6 +56,36 @@ class ExternalProvider:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """What a provider answered when it was asked for its configuration and its keys; ``keys`` are their kinds."""
+
+    provider: Provider
+    keys: tuple[str, ...]
+
+    @property
+    def sentence(self) -> str:
+        # One that has signed nobody in may have made no key yet, as tenants of this installation do.
+        kinds = ", ".join(self.keys) or "none yet: it can have signed nobody in so far"
+        return (
+            f"{self.provider.host} answers as an OpenID provider should. Its keys: {kinds}. Whether it takes the "
+            "client and its secret shows when somebody signs in."
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class LinksPage:
+    """Which links: ``text`` is a part of the user principal name or the whole subject, ``after`` name and id of the
+    last one of the page before, ``most`` None for all."""
+
+    text: str = ""
+    after: tuple[str, UUID] = ("", UUID(int=0))
+    most: int | None = None
+
+
+ALL: Final = LinksPage()
+
+
 class UnknownSubject(Forbidden):
     """Nobody here is linked to who somebody is there; ``subject`` is what an administrator links."""
 
@@ -78,7 +108,8 @@ async def found(tx: Tx, tenant: Tenant) -> ExternalProvider:
     provider = await get(tx, tenant)
     if provider is None:
         raise NotFound(
-            f"The people of {tenant.domain} sign in here only: provisor tenant sign-in set names a provider elsewhere."
+            f"The people of {tenant.domain} sign in here only: a Global Administrator names a provider elsewhere under "
+            "External provider, or with provisor tenant sign-in set."
         )
     return provider
 
@@ -108,6 +139,14 @@ def issuer(text: str, allowed: Collection[str]) -> str:
             "PROVISOR_ALLOWED_TARGETS."
         )
     return text
+
+
+async def examined(providers: Providers, issuer: str, fetch: Fetch | None = None) -> Examined:
+    """Ask a provider now, whatever it said before. Raises Unavailable when it does not answer as it should."""
+    provider = await providers.discovered(issuer, fetch, again=True)
+    keys = await providers.keys(provider, fetch, again=True)
+    kinds = {f"{key.get('kty')} {key.get('alg') or ''}".strip() for key in keys}
+    return Examined(provider, tuple(sorted(kinds)))
 
 
 async def put(work: Edit, box: SecretBox, wanted: ExternalProvider, secret: str | None) -> None:
@@ -155,9 +194,11 @@ async def subject_of(tx: Tx, tenant: Tenant, provider: ExternalProvider, user: U
     return subject
 
 
-async def links(tx: Tx, tenant: Tenant, provider: ExternalProvider) -> list[Row]:
-    """Who is who there (``upn``, ``subject``, ``linked``, ``linked_by``), by name."""
-    rows: list[Row] = await tx.fetch(QUERIES.identities, tenant.id, provider.issuer)
+async def links(tx: Tx, tenant: Tenant, provider: ExternalProvider, page: LinksPage = ALL) -> list[Row]:
+    """Who is who there (``id``, ``upn``, ``able``, ``subject``, ``linked``, ``linked_by``), by name."""
+    name, identity = page.after
+    given = (page.text.casefold(), page.text, name.casefold(), identity, page.most)
+    rows: list[Row] = await tx.fetch(QUERIES.identities, tenant.id, provider.issuer, *given)
     return rows
 
 

@@ -72,8 +72,7 @@ class Begun:
 async def set_up_link(work: Edit, user: User) -> str:
     """The secret of a link with which ``user`` sets a password and is signed in."""
     work.require("role.write")
-    if not user.enabled or user.recycled:
-        raise Forbidden(f"{user.upn} is disabled or deleted and cannot sign in.")
+    _refuse_unable(user)
     value = await sessions.make_link(work.tx, work.tenant.realm, str(user.id), LINK_LIFETIME)
     work.record(audit.Entry("make set-up link", f"user {user.upn}", str(user.id)))
     return value
@@ -150,14 +149,16 @@ async def with_external(
     """
     proved = external.methods(provider, identity.amr)
     age = 0.0 if asked else identity.age(time.time())
+    user: User | None = None
     try:
         async with database.transaction() as tx:
-            user = await _able(tx, tenant, await external.owner(tx, tenant, provider, identity.subject))
+            user = await _known(tx, tenant, await external.owner(tx, tenant, provider, identity.subject))
+            _refuse_unable(user)
             ago = sessions.LONGEST.total_seconds() if age is None else age
             return await _begin(tx, tenant, user, "", "", visitor, proved, ago=ago)
     except Forbidden as error:
         async with database.transaction() as tx:
-            await sign_in_log.record(tx, tenant, Attempt(None, PORTAL, visitor.address, proved, FAILURE, str(error)))
+            await sign_in_log.record(tx, tenant, Attempt(user, PORTAL, visitor.address, proved, FAILURE, str(error)))
         raise
 
 
@@ -234,14 +235,23 @@ async def _stored(tx: Tx, tenant: Tenant, name: str) -> tuple[User | None, str |
 
 
 async def _able(tx: Tx, tenant: Tenant, identity: UUID) -> User:
-    """The user with this id, and nobody who happens to have the same name now. Raises NotFound, Forbidden."""
+    """As :func:`_known`. Raises Forbidden when they cannot sign in."""
+    user = await _known(tx, tenant, identity)
+    _refuse_unable(user)
+    return user
+
+
+async def _known(tx: Tx, tenant: Tenant, identity: UUID) -> User:
+    """The user with this id, and nobody who happens to have the same name now. Raises NotFound."""
     rows = await tx.fetch(QUERIES.users_by_id, tenant.id, [identity])
     if not rows:
         raise NotFound(_VOID)
-    user = users.from_row(rows[0])
+    return users.from_row(rows[0])
+
+
+def _refuse_unable(user: User) -> None:
     if not user.enabled or user.recycled:
         raise Forbidden(f"{user.upn} is disabled or deleted and cannot sign in.")
-    return user
 
 
 async def _set(

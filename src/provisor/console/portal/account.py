@@ -49,7 +49,8 @@ async def password(visit: PortalVisit) -> Response:
 
 @PAGE.post("/connect")
 async def connect(visit: PortalVisit) -> Response:
-    """To the provider, to come back as somebody there: whoever has only the session of this user may not."""
+    """To the provider, to come back as somebody there, and be asked whether it is them (:mod:`.signed_in`): whoever has
+    only the session of this user may not."""
     _, registration = await chosen(visit)
     await sign_in.confirm_password(
         visit.house.database,

@@ -1,4 +1,5 @@
-"""To the tenant's provider and back: signed in then, connected, or with the sentence that says why not."""
+"""To the tenant's provider and back: signed in then, shown whom one is to be connected with, or with the sentence that
+says why not."""
 
 from __future__ import annotations
 
@@ -7,7 +8,7 @@ from starlette.responses import Response
 from provisor.access import sessions
 from provisor.console import relying_party, site
 from provisor.console.page import Page
-from provisor.console.portal.external import chosen, place
+from provisor.console.portal.external import chosen, opened, place, sealed
 from provisor.console.portal.sign_in import begin
 from provisor.console.relying_party import Trip
 from provisor.console.visit import PortalVisit
@@ -24,7 +25,7 @@ async def show(visit: PortalVisit) -> Response:
         return relying_party.forget(visit, place(visit), await _finish(visit))
     except Refusal as error:
         subject = error.subject if isinstance(error, UnknownSubject) else ""
-        return visit.render(sentence=str(error), subject=subject, status=site.status_of(error))
+        return visit.render(sentence=str(error), subject=subject, provider=None, status=site.status_of(error))
 
 
 @PAGE.post("/begin")
@@ -33,6 +34,16 @@ async def leave(visit: PortalVisit) -> Response:
     _, registration = await chosen(visit)
     trip = Trip(visit.form.text("next"), again=visit.form.ticked("again"))
     return await relying_party.leave(visit, place(visit), registration, trip)
+
+
+@PAGE.post("/connect", action="account.own")
+async def connect(visit: PortalVisit) -> Response:
+    """Connect whoever was shown as whom."""
+    provider, registration = await chosen(visit)
+    subject = opened(visit, registration, visit.form.raw("identity"))
+    async with visit.edit() as edit:
+        await external.connect(edit, visit.me, provider, subject)
+    return await visit.done("/account", f"You can sign in with {provider.name} from now on, as the subject {subject}.")
 
 
 async def _finish(visit: PortalVisit) -> Response:
@@ -49,6 +60,4 @@ async def _finish(visit: PortalVisit) -> Response:
         return begin(visit, begun, kept.destination)
     if not visit.signed_in or str(visit.me.id) != kept.subject:
         raise Forbidden("You are not signed in any more as whoever wanted to be connected: sign in and connect again.")
-    async with visit.edit() as edit:
-        await external.connect(edit, visit.me, provider, identity.subject)
-    return await visit.done("/account", f"You can sign in with {provider.name} from now on.")
+    return visit.render(provider=provider, identity=identity, sealed=sealed(visit, registration, identity))

@@ -22,9 +22,10 @@ on conflict do nothing returning subject
 delete from external_identity where tenant = $1 and issuer = $2 and user_id = $3 returning subject
 
 -- name: identities
-select u.upn, i.subject, i.linked, i.linked_by from external_identity i
+select u.id, u.upn, u.enabled and u.deleted is null as able, i.subject, i.linked, i.linked_by from external_identity i
 join directory_user u on u.tenant = i.tenant and u.id = i.user_id
-where i.tenant = $1 and i.issuer = $2 order by u.upn_key, u.id
+where i.tenant = $1 and i.issuer = $2 and (strpos(u.upn_key, $3) > 0 or i.subject = $4) and (u.upn_key, u.id) > ($5, $6)
+order by u.upn_key, u.id limit $7
 
 -- name: local_password
 -- Whether somebody may use a password though everybody else is sent elsewhere.
