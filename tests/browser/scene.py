@@ -16,6 +16,7 @@ from provisor.access.actors import PROVISOR
 from provisor.directory import (
     applications,
     assignments,
+    clients,
     conditional_access,
     external,
     groups,
@@ -76,6 +77,8 @@ class Scene:
             name = text[:60].strip() or "Entra ID"
             provider = ExternalProvider("https://login.example.com", "provisor", name, False, False)
             await external.put(work, pair.house.box, provider, None)
+            made = await clients.create(work, seen or "terraform", "Global Reader")
+            await clients.renew(work, str(made.client))
             await external.link(work, await users.find(work.tx, pair.tenant, "ada@contoso.com"), seen)
         async with workspace_edit.edit(pair.house.database, pair.workspace, PROVISOR) as work:
             await accounts.add(work, "local@contoso.com", {"displayName": text, "title": text})
@@ -120,6 +123,7 @@ class Scene:
             "/leavers",
             "/audit",
             "/workers",
+            "/clients",
             "/external-provider",
             *SELF,
             "/applications",
