@@ -273,14 +273,16 @@ def notifier(house: House) -> Notifier:
     if settings.notify_url is not None:
         secret = settings.notify_secret.get_secret_value() if settings.notify_secret is not None else None
         channels.append(Webhook(str(settings.notify_url), secret))
-    if settings.notify_mail:
-        if settings.smtp_url is None:
+    if settings.smtp_url is None:
+        if settings.notify_mail:
             raise Invalid("notify_mail names addresses, and smtp_url no mail server: set both, or neither.")
-        url = settings.smtp_url.get_secret_value()
-        if not url.startswith(("smtp://", "smtps://")):
-            raise Invalid("smtp_url is not like smtp://host:587 or smtps://user:password@host.")
+        return Notifier(house.database, channels)
+    url = settings.smtp_url.get_secret_value()
+    if not url.startswith(("smtp://", "smtps://")):
+        raise Invalid("smtp_url is not like smtp://host:587 or smtps://user:password@host.")
+    if settings.notify_mail:
         channels.append(Mail(url, settings.notify_from, sorted(settings.notify_mail)))
-    return Notifier(house.database, channels)
+    return Notifier(house.database, channels, lambda to: Mail(url, settings.notify_from, to, "notification e-mail"))
 
 
 async def backup(house: House, file: Path) -> int:

@@ -14,6 +14,7 @@ from graphs import Graph
 from installation import Installation
 from pair import Pair
 from provisor.compose import House
+from provisor.directory import applications, notification
 from provisor.provisioning.templates import RULE_ID, template
 
 _NON_GALLERY = "8adf8e6e-67b2-4cf2-a259-e3dc5476c621"
@@ -163,12 +164,19 @@ async def test_secrets_are_got_as_they_were_put(graph: Graph, pair: Pair) -> Non
     where = f"{sp(pair)}/synchronization/secrets"
     assert await secrets(graph, sp(pair)) == {"BaseAddress": pair.base, "SecretToken": "*"}
     notices = json.dumps(
-        {"Enabled": True, "Recipients": "x", "DeleteThresholdEnabled": True, "DeleteThresholdValue": 7}
+        {
+            "Enabled": True,
+            "Recipients": "ops@contoso.com;night@contoso.com",
+            "DeleteThresholdEnabled": True,
+            "DeleteThresholdValue": 7,
+        }
     )
     more = {"SyncAll": "False", "SyncNotificationSettings": notices}
     assert await graph.ask("PUT", where, connection(pair, **more)) == (204, None)
     assert await secrets(graph, sp(pair)) == {"BaseAddress": pair.base, "SecretToken": "*", **more}
-    assert (await pair.app()).guard_most == 7
+    app = await pair.app()
+    assert (app.guard_most, app.notification_on) == (7, True)
+    assert app.notification_email == ("ops@contoso.com", "night@contoso.com")
     assert list(await secrets(graph, sp(pair))) == ["BaseAddress", "SecretToken", *more]
     everybody = connection(pair, SecretToken="*", SyncAll="true")
     assert await graph.ask("PUT", where, everybody) == (204, None)
@@ -185,6 +193,9 @@ async def test_secrets_are_got_as_they_were_put(graph: Graph, pair: Pair) -> Non
         ("Password", "x", "Password is not kept here"),
         ("SkipOutOfScopeDeletions", "true", "cannot be true"),
         ("SyncNotificationSettings", "x", "JSON object"),
+        ("SyncNotificationSettings", '{"Enabled": true, "Recipients": "x"}', "is no e-mail address"),
+        ("SyncNotificationSettings", '{"Enabled": "yes"}', "Enabled is true or false"),
+        ("SyncNotificationSettings", '{"Recipients": 1}', "Recipients are addresses"),
     ]:
         status, _, said = await graph.refused("PUT", where, connection(pair, **{key: value}))
         assert status == 400 and why in said, said
@@ -194,6 +205,27 @@ async def test_secrets_are_got_as_they_were_put(graph: Graph, pair: Pair) -> Non
     assert await secrets(graph, sp(pair)) == {}
     assert not (await pair.app()).connected
     assert (await graph.refused("PUT", where, {"value": "x"}))[0] == 400
+
+
+async def test_recipients_are_shown_as_they_are_now(graph: Graph, pair: Pair) -> None:
+    """Whoever compares sees that somebody chose others in the portal; what is not there any more tells nobody."""
+    where, name = f"{sp(pair)}/synchronization/secrets", "SyncNotificationSettings"
+    put = json.dumps({"Enabled": True, "Recipients": "ops@contoso.com"})
+    assert await graph.ask("PUT", where, connection(pair, **{name: put})) == (204, None)
+    async with pair.edit() as work:
+        app = await applications.locked(work, pair.application)
+        await applications.save(work, app, notification.told(app, ("x@contoso.com",), on=False), "set")
+    assert json.loads((await secrets(graph, sp(pair)))[name]) == {"Enabled": False, "Recipients": "x@contoso.com"}
+    assert await graph.ask("PUT", where, connection(pair)) == (204, None)
+    assert (await pair.app()).notification_email == ("x@contoso.com",), "nothing was said about it"
+    assert await graph.ask("PUT", where, connection(pair, **{name: ""})) == (204, None)
+    assert (await pair.app()).notification_email == ()
+    async with pair.edit() as work:
+        kept = [["SyncNotificationSettings", '{"Enabled": true, "Recipients": "the ops team"}']]
+        await work.tx.execute(
+            "update graph_application set secrets = $2 where application = $1", pair.application, kept
+        )
+    assert json.loads((await secrets(graph, sp(pair)))[name]) == {"Enabled": False, "Recipients": ""}
 
 
 async def test_credentials_are_tried_and_not_saved(graph: Graph, pair: Pair) -> None:

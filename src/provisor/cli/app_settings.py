@@ -49,6 +49,7 @@ def configure(
         list[str] | None,
         typer.Option(help="ATTRIBUTE=POLICY of changes made at the target: report, overwrite, adopt, ignore."),
     ] = None,
+    notification_email: Annotated[str | None, typer.Option(help="Who gets mail about failures; '' for nobody.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Do it although a check says no.")] = False,
 ) -> None:
     """Set connection, scope, guard and policies, and save; credentials that fail the test need --force."""
@@ -65,9 +66,8 @@ def configure(
         "full_hours": full_hours,
         "drift": _drift(drift) if drift else None,
     }
-    if all(
-        item is None for item in (tenant_url, secret_token_file, scope, guard_percent, guard_most, *policies.values())
-    ):
+    others = (tenant_url, secret_token_file, scope, guard_percent, guard_most, notification_email)
+    if all(item is None for item in (*others, *policies.values())):
         raise Invalid("There is nothing to save: give one of the options that provisor app set --help lists.")
     session: Session = ctx.obj
     if scope not in (None, "assigned", "all"):
@@ -80,7 +80,8 @@ def configure(
 
         _refuse_unmapped(current, policies["drift"])
         guarded = with_guard(current, percent=guard_percent, most=guard_most)
-        return replace(guarded, scope=scope or current.scope, policies=changed(guarded.policies, **policies))
+        wanted = replace(guarded, scope=scope or current.scope, policies=changed(guarded.policies, **policies))
+        return wanted if notification_email is None else _told(wanted, notification_email)
 
     async def work(desk: Desk) -> str:
         return await _save(session, desk, name, tenant_url, token, changes, force=force)
@@ -127,12 +128,21 @@ async def _save(
     owner = str(saved.capabilities.get("owner_name") or "")
     if saved.policies.token_owner and owner and saved.policies.token_owner.casefold() != owner.casefold():
         session.note(f"the target says that the token is {owner}'s, and that counts")
+    if saved.notification_on and not application.notification_on and desk.house.settings.smtp_url is None:
+        session.note("nobody hears by mail until smtp_url is set, and the server started with it")
     if application.tenant_url and saved.tenant_url and application.tenant_url != saved.tenant_url:
         session.note(
             f"{name} remembers which accounts are whose at the old address: if this is another system, "
             f"provisor app restart {name} --clear full"
         )
     return "" if saved.sealed_token or not saved.tenant_url else " It has no secret token (yet)."
+
+
+def _told(application: Any, text: str) -> Any:
+    from provisor.directory import notification
+
+    recipients = notification.addresses(text)
+    return notification.told(application, recipients, on=True)
 
 
 def _refuse_unmapped(application: Any, drift: Any) -> None:

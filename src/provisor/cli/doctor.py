@@ -31,6 +31,7 @@ def doctor(
         from provisor.directory import assignments
         from provisor.sync.doctor import Finding, examine
         from provisor.sync.leavers import how_many
+        from provisor.sync.notices import undelivered
 
         application = await found(desk, name)
         identity = str(await identity_of(desk, "User", user)) if user is not None else None
@@ -41,6 +42,7 @@ def doctor(
         async with desk.house.database.reading() as tx:
             assigned = await assignments.count(tx, desk.tenant, application)
             leavers = await how_many(tx, desk.tenant.id, application.id)
+            untold = await undelivered(tx, desk.tenant.id, application.id)
         safety = timedelta(minutes=desk.house.settings.cycle_minutes)
         ledger = desk.house.ledger(desk.tenant, application.id)
         state, cycles = await ledger.job(), await ledger.cycles(1, "cycle")
@@ -48,6 +50,8 @@ def doctor(
             async with desk.house.job(desk.tenant, application.id, read_only=True) as job:
                 last = cycles[0] if cycles else None
                 findings = [item async for item in examine(application, job, state, last, assigned, leavers, safety)]
+                if untold:
+                    findings.append(Finding("notices", "look", untold))
                 if identity is not None:
                     findings.append(await _person(job, name, str(user), identity))
         except Invalid as error:

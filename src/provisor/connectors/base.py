@@ -184,7 +184,10 @@ class Undelivered(Exception):
 
 
 class Channel(Protocol):
-    """A way to somebody."""
+    """A way to somebody, by its ``name``."""
+
+    @property
+    def name(self) -> str: ...
 
     async def tell(self, notice: Notice) -> None:
         """Deliver it. Raises Undelivered."""

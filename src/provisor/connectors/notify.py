@@ -27,6 +27,8 @@ class Webhook:
     """POSTs a notice as JSON to ``url``. With a ``secret``, ``X-Provisor-Signature`` is ``sha256=`` and the HMAC of the
     timestamp in ``X-Provisor-Timestamp``, a dot, and the body."""
 
+    name: Final = "webhook"
+
     def __init__(self, url: str, secret: str | None) -> None:
         self._url = url
         self._secret = secret
@@ -65,7 +67,8 @@ class Mail:
     """Sends a notice from ``sender`` to ``recipients`` over ``url``: ``smtp://host:port`` (TLS where it is offered) or
     ``smtps://user:password@host``."""
 
-    def __init__(self, url: str, sender: str, recipients: Sequence[str]) -> None:
+    def __init__(self, url: str, sender: str, recipients: Sequence[str], name: str = "mail") -> None:
+        self.name = name
         self._parts = urlsplit(url)
         self._sender = sender
         self._recipients = list(recipients)

@@ -40,7 +40,10 @@ _UNHURRIED = ("drift", "full_hours", "wire", "retries", "schedule")
 
 @dataclass(frozen=True, slots=True)
 class Application:
-    """``provisioning`` is *Provisioning Status* (On, Off); ``sealed_token`` is never shown."""
+    """``provisioning`` is *Provisioning Status* (On, Off); ``sealed_token`` is never shown.
+
+    ``notification_email``: who hears of failures by mail while ``notification_on``.
+    """
 
     id: UUID
     name: str
@@ -55,6 +58,8 @@ class Application:
     guard_percent: int = 20
     guard_most: int = 500
     policies: Policies = DEFAULT
+    notification_email: tuple[str, ...] = ()
+    notification_on: bool = False
 
     @property
     def connected(self) -> bool:
@@ -80,6 +85,8 @@ class Application:
             "guardMost": self.guard_most,
             "tokenOwner": self.target_capabilities.owner_name,
             "policies": {**asdict(self.policies)},
+            "notificationEmail": list(self.notification_email),
+            "notificationOn": self.notification_on,
         }
 
 
@@ -98,6 +105,8 @@ def from_row(row: Row) -> Application:
         guard_percent=row["guard_percent"],
         guard_most=row["guard_most"],
         policies=policies_from_json(row["policies"]),
+        notification_email=tuple(row["notification_email"]),
+        notification_on=row["notification_on"],
     )
 
 
@@ -188,6 +197,8 @@ async def save(
         after.guard_percent,
         after.guard_most,
         after.policies.to_json(),
+        list(after.notification_email),
+        after.notification_on,
     )
     if any(getattr(before, name) != getattr(after, name) for name in _DECIDING) or _decides_otherwise(before, after):
         work.touch("Application", after.id)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -17,7 +18,7 @@ from provisor.api.graph import enterprise
 from provisor.api.graph.call import DONE, Answer, Call
 from provisor.api.graph.jobs import found
 from provisor.connectors.base import TargetError
-from provisor.directory import applications
+from provisor.directory import applications, notification
 from provisor.directory.applications import Application
 from provisor.directory.edit import Edit
 from provisor.refusal import Invalid
@@ -64,8 +65,20 @@ def _shown(app: Application, put: Mapping[str, str] | None) -> Iterator[tuple[st
             yield key, _HIDDEN
         elif key == _ALL:
             yield key, value if (value.lower() == "true") is (app.scope == "all") else str(app.scope == "all").lower()
-        elif key in (_NOTICES, _LEAVE):
+        elif key == _NOTICES:
+            yield key, _notices(app, value)
+        elif key == _LEAVE:
             yield key, value
+
+
+def _notices(app: Application, put: str) -> str:
+    """As they were put, unless somebody chose other recipients elsewhere since."""
+    said = _object(put)
+    # Recipients of any kind were kept before anybody was told.
+    with suppress(Invalid):
+        if _recipients(said) == (app.notification_email, app.notification_on):
+            return put
+    return json.dumps({**said, "Enabled": app.notification_on, "Recipients": ",".join(app.notification_email)})
 
 
 async def put(call: Call) -> Answer:
@@ -106,6 +119,7 @@ class _Wanted:
     drops: bool = False
     scope: str | None = None
     guard: int | None = None
+    told: tuple[tuple[str, ...], bool] | None = None
 
 
 def _wanted(call: Call, given: Mapping[str, str]) -> _Wanted:
@@ -122,25 +136,39 @@ def _wanted(call: Call, given: Mapping[str, str]) -> _Wanted:
     if address is not None:
         address = applications.tenant_url(address, call.house.settings.allowed_targets)
     token = given.get(_TOKEN)
+    notices = _object(given.get(_NOTICES, ""))
     return _Wanted(
         address=address,
         token=None if token in (None, "", _HIDDEN) else token,
         drops=token == "",
         scope={"true": "all", "false": "assigned"}.get(everybody),
-        guard=_guard(given.get(_NOTICES, "")),
+        guard=_guard(notices),
+        told=_recipients(notices) if _NOTICES in given else None,
     )
 
 
-def _guard(text: str) -> int | None:
-    """How many deletions the notification settings let through; None when they do not say."""
-    if not text:
-        return None
+def _object(text: str) -> dict[str, Any]:
+    """Notification settings, which are JSON as a text; nothing when there is none. Raises Invalid."""
     try:
-        said = json.loads(text)
+        said = json.loads(text) if text else {}
     except ValueError:
         said = None
     if not isinstance(said, dict):
         raise Invalid(f'{_NOTICES} is a JSON object as a text, like {{"DeleteThresholdEnabled": true, …}}.')
+    return said
+
+
+def _recipients(said: Mapping[str, Any]) -> tuple[tuple[str, ...], bool]:
+    """Who hears of failures by mail, and whether they do now. Raises Invalid."""
+    text, on = said.get("Recipients") or "", said.get("Enabled") or False
+    if not isinstance(text, str) or not isinstance(on, bool):
+        raise Invalid(f"{_NOTICES}: Recipients are addresses with commas between, and Enabled is true or false.")
+    recipients = notification.addresses(text)
+    return recipients, on and bool(recipients)
+
+
+def _guard(said: Mapping[str, Any]) -> int | None:
+    """How many deletions the notification settings let through; None when they do not say."""
     most = said.get("DeleteThresholdValue")
     if not said.get("DeleteThresholdEnabled"):
         return None
@@ -159,6 +187,9 @@ def _with(current: Application, connected: Application, wanted: _Wanted) -> Appl
     it, and without a token nothing is sent there."""
     changed = applications.with_guard(current, most=wanted.guard)
     changed = replace(changed, scope=wanted.scope or changed.scope)
+    if wanted.told is not None:
+        recipients, on = wanted.told
+        changed = notification.told(changed, recipients, on=on)
     if wanted.address is None and wanted.token is None and not wanted.drops:
         return changed
     return applications.with_connection(changed, connected)

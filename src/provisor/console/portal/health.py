@@ -17,6 +17,7 @@ from provisor.sync.cycle import Asked, Result, dry_run
 from provisor.sync.doctor import Finding, examine
 from provisor.sync.history import History
 from provisor.sync.leavers import how_many
+from provisor.sync.notices import undelivered
 from provisor.sync.previews import Preview
 from provisor.sync.records import pairs
 
@@ -32,7 +33,8 @@ async def show(visit: PortalVisit) -> Response:
         history = History(visit.house.database, visit.tenant.id, visit.app.id)
         for action in ("drift", "removed"):
             drifted += await history.planned(preview.result.cycle.id, (0, 0), SHOWN, action=action)
-    return visit.render(findings=await _findings(visit), preview=preview, drifted=drifted, drift=_drift)
+    findings = [*await _findings(visit), *await _untold(visit)]
+    return visit.render(findings=findings, preview=preview, drifted=drifted, drift=_drift)
 
 
 @PAGE.post("/compare", action="provisioning.run")
@@ -77,6 +79,12 @@ async def _findings(visit: PortalVisit) -> list[Finding]:
             return [finding async for finding in examine(visit.app, job, state, last, assigned, leavers, safety)]
     except Refusal as error:
         return [Finding("mappings", "bad", str(error))]
+
+
+async def _untold(visit: PortalVisit) -> list[Finding]:
+    async with visit.house.database.reading() as tx:
+        sentence = await undelivered(tx, visit.tenant.id, visit.app.id)
+    return [Finding("notices", "look", sentence)] if sentence else []
 
 
 def _drift(row: Any) -> dict[str, tuple[Any, Any]]:

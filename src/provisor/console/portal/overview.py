@@ -13,6 +13,7 @@ from provisor.console.page import Page
 from provisor.console.visit import PortalVisit
 from provisor.directory import assignments
 from provisor.sync.history import History
+from provisor.sync.notices import undelivered
 
 PAGE = Page("overview", "/applications/{application:uuid}", action="application.read")
 
@@ -22,6 +23,7 @@ async def show(visit: PortalVisit) -> Response:
     async with visit.house.database.reading() as tx:
         owners = await assignments.owners(tx, visit.tenant, visit.app)
         people, groups = await assignments.count(tx, visit.tenant, visit.app)
+        untold = await undelivered(tx, visit.tenant.id, visit.app.id)
     now = await _cycle(visit)
     steps: Sequence[first_steps.Step] = []
     if now["job"].last_cycle is None and visit.can("provisioning.write"):
@@ -31,6 +33,7 @@ async def show(visit: PortalVisit) -> Response:
         owners=owners,
         people=people,
         groups=groups,
+        untold=untold,
         steps=steps,
         following=first_steps.following(steps),
         **now,

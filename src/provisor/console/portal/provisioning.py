@@ -17,7 +17,7 @@ from provisor.connectors.base import TargetError
 from provisor.console import drafting
 from provisor.console.page import Page
 from provisor.console.visit import PortalVisit
-from provisor.directory import applications, tenants
+from provisor.directory import applications, notification, tenants
 from provisor.directory.applications import Application
 from provisor.directory.edit import Edit
 from provisor.provisioning.schema import OBJECT_TYPES, object_mapping
@@ -45,6 +45,7 @@ async def show(visit: PortalVisit) -> Response:
         addresses=addresses,
         mark=_mark(visit.app),
         unsaved=len(drafting.differences(visit, draft)),
+        no_mail="" if visit.house.settings.smtp_url else notification.NO_MAIL_SERVER,
     )
 
 
@@ -73,7 +74,8 @@ async def save(visit: PortalVisit) -> Response:
 
     def changes(current: Application) -> Application:
         _refuse_stale(visit, current)
-        return applications.with_connection(current, wanted, scope=wanted.scope)
+        connected = applications.with_connection(current, wanted, scope=wanted.scope)
+        return notification.told(connected, wanted.notification_email, on=wanted.notification_on)
 
     async def also(work: Edit) -> None:
         if status in ("On", "Off") and status != visit.app.provisioning:
@@ -104,7 +106,8 @@ async def save(visit: PortalVisit) -> Response:
 
 def _mark(app: Application) -> str:
     """The same for the same settings: a form that showed others is not saved over these."""
-    shown = repr((app.provisioning_mode, app.tenant_url, app.sealed_token, app.scope, app.provisioning))
+    told = (app.notification_email, app.notification_on)
+    shown = repr((app.provisioning_mode, app.tenant_url, app.sealed_token, app.scope, app.provisioning, *told))
     return hashlib.sha256(shown.encode()).hexdigest()
 
 
@@ -139,6 +142,11 @@ def _wanted(visit: PortalVisit) -> Application:
     if mode == "Manual" and (url or token):
         raise Invalid("With a Tenant URL and a Secret Token the Provisioning Mode is Automatic.")
     wanted = _connected(visit) if url or token else visit.app
+    if "notification_email" in visit.form.fields:
+        recipients = notification.addresses(visit.form.text("notification_email"))
+        if visit.form.ticked("notify") and not recipients:
+            raise Invalid("Enter a Notification Email, or take the tick away: somebody has to get the mail.")
+        wanted = notification.told(wanted, recipients, on=visit.form.ticked("notify"))
     return replace(wanted, scope=scope, provisioning_mode=mode)
 
 

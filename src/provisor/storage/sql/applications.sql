@@ -40,7 +40,7 @@ select * from application where tenant = $1 and id = $2 for update
 -- name: update
 update application
 set provisioning_mode = $3, tenant_url = $4, secret_token = $5, scope = $6, provisioning = $7, capabilities = $8,
-    schema = $9, guard_percent = $10, guard_most = $11, policies = $12
+    schema = $9, guard_percent = $10, guard_most = $11, policies = $12, notification_email = $13, notification_on = $14
 where tenant = $1 and id = $2
 
 -- name: assign
