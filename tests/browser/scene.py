@@ -142,6 +142,7 @@ class Scene:
             "/health",
             "/summary",
             "/logs",
+            "/logs?span=30d&result=failed&since=2026-01-01T00:00Z",
             "/properties",
         )
         more = ("/mappings/user", "/mappings/user?edit=userName", "/mappings/group?add=1", "/attributes/user")
@@ -154,7 +155,7 @@ class Scene:
             "/conditional-access/locations",
             "/conditional-access/what-if",
             "/conditional-access/what-if?user=ada@contoso.com&address=192.0.2.7",
-            "/sign-ins",
+            "/sign-ins?span=30d",
             f"/sign-ins/{self.signed_in}",
         )
         return [*people, *others, *openid, *access, *(app + path for path in (*within, *more, *mapping, self.entry))]

@@ -1,7 +1,8 @@
-"""Where the page of a list that is by name and id begins, from the address."""
+"""What an address says of a list: where its page begins, and which numbers and moments it is about."""
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from uuid import UUID
 
 from provisor.console.visit import Visit
@@ -20,3 +21,12 @@ def after(visit: Visit) -> tuple[str, UUID]:
 def number(text: str) -> int | None:
     """A number of an address that a list can be at; None for anything else."""
     return int(text) if text.isascii() and text.isdecimal() and len(text) <= 15 else None
+
+
+def moment(text: str) -> datetime | None:
+    """A moment of an address, in UTC unless it says otherwise; None for anything else."""
+    try:
+        found = datetime.fromisoformat(text)
+        return found.replace(tzinfo=found.tzinfo or UTC).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from datetime import UTC, tzinfo
+from typing import Any, ClassVar, Final
 from urllib.parse import urlsplit
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
@@ -26,6 +29,9 @@ from provisor.directory.users import User
 from provisor.workspace.edit import Workspace
 from provisor.workspace.edit import edit as workspace_edit
 
+#: What a time zone's name in the IANA database looks like.
+_ZONE: Final = re.compile(r"[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+){0,2}")
+
 
 def current_address(request: Request) -> str:
     """Path and query of the page that a script asks from; empty when it does not say."""
@@ -40,6 +46,15 @@ def theme(request: Request) -> str:
     """The viewer's choice of ``light`` or ``dark``; empty to follow their system."""
     chosen = request.cookies.get("provisor-theme", "")
     return chosen if chosen in ("light", "dark") else ""
+
+
+def zone(request: Request) -> tzinfo:
+    """The viewer's time zone, as the pages' script has left it in a cookie; UTC before that, or without script."""
+    name = request.cookies.get("provisor-zone", "")
+    try:
+        return ZoneInfo(name) if len(name) <= 64 and _ZONE.fullmatch(name) else UTC
+    except (LookupError, ValueError, OSError):
+        return UTC
 
 
 @dataclass(slots=True)
@@ -76,6 +91,11 @@ class Visit:
     def address(self) -> str:
         """The client's network address."""
         return self.request.client.host if self.request.client else "unknown"
+
+    @property
+    def zone(self) -> tzinfo:
+        """The viewer's time zone, as far as it is known."""
+        return zone(self.request)
 
     @property
     def base(self) -> str:

@@ -7,7 +7,7 @@ older than the installation keeps.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -67,8 +67,8 @@ async def record(tx: Tx, tenant: Tenant, attempt: Attempt) -> None:
 class Filter:
     """Which rows: ``user`` is a part of the user principal name, ``resource`` a part of the name of what they wanted.
 
-    ``outcomes`` empty: all; ``policy`` is the id of one that applied or, being report-only, would have; ``before_id``
-    is the id of the first row that is too new.
+    ``outcomes`` empty: all; ``policy`` is the id of one that applied or, being report-only, would have; from ``since``
+    up to ``until``; ``before_id`` is the id of the first row that is too new.
     """
 
     user: str = ""
@@ -76,6 +76,7 @@ class Filter:
     outcomes: tuple[str, ...] = ()
     policy: str = ""
     since: datetime | None = None
+    until: datetime | None = None
     before_id: int | None = None
 
 
@@ -91,8 +92,17 @@ async def entries(tx: Tx, tenant: Tenant, limit: int, chosen: Filter = Filter())
         chosen.policy,
         chosen.since,
         chosen.before_id,
+        chosen.until,
     )
     return rows
+
+
+async def counts(tx: Tx, tenant: Tenant, bounds: Sequence[datetime]) -> dict[str, list[int]]:
+    """Outcome → how many in each interval; ``bounds`` are where they begin, and where the last one ends."""
+    found = {outcome: [0] * (len(bounds) - 1) for outcome in OUTCOMES}
+    for row in await tx.fetch(QUERIES.sign_in_counts, tenant.id, list(bounds), bounds[0], bounds[-1]):
+        found[row["outcome"]][row["place"] - 1] = row["count"]
+    return found
 
 
 async def entry(tx: Tx, tenant: Tenant, number: int) -> Row | None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from starlette.responses import Response
 
-from provisor.console import first_steps
+from provisor.console import activity, first_steps
 from provisor.console.page import Page
 from provisor.console.visit import PortalVisit
 from provisor.directory import assignments
@@ -38,6 +38,7 @@ async def show(visit: PortalVisit) -> Response:
         following=first_steps.following(steps),
         **now,
         **await _statistics(visit),
+        **await _activity(visit),
     )
 
 
@@ -51,6 +52,16 @@ async def cycle(visit: PortalVisit) -> Response:
 async def statistics(visit: PortalVisit) -> Response:
     """What stands at the target, which takes counting and renews itself now and then."""
     return visit.part("statistics", **await _statistics(visit))
+
+
+@PAGE.part("/activity")
+async def over_time(visit: PortalVisit) -> Response:
+    """What happened over time, which takes counting too."""
+    return visit.part("activity", **await _activity(visit))
+
+
+async def _activity(visit: PortalVisit) -> dict[str, Any]:
+    return {"figures": await activity.provisioned(visit), "kept": {}}
 
 
 async def _cycle(visit: PortalVisit) -> dict[str, Any]:
