@@ -304,24 +304,28 @@ def members(
             if team is not None:
                 chosen = [await teams.find(tx, workspace, team)]
                 if effective:
-                    return [_member(chosen[0], row) for row in await _everybody(tx, workspace, chosen[0])]
+                    return await _everybody(tx, workspace, chosen[0])
             else:
                 chosen = await teams.everyone(tx, workspace, limit=1_000_000)
             found = await memberships.of_groups(tx, workspace, [item.id for item in chosen])
         return [_member(item, row) for item in chosen for row in found[item.id]]
 
-    _table(ctx, ctx.obj.run(work), {"group": "GROUP", "member": "MEMBER", "type": "TYPE", "id": "ID"})
+    columns = {"group": "GROUP", "member": "MEMBER", "type": "TYPE", "id": "ID"}
+    _table(ctx, ctx.obj.run(work), {**columns, "direct": "DIRECT", "through": "THROUGH"} if effective else columns)
 
 
-async def _everybody(tx: Any, workspace: Any, group: Any) -> list[Any]:
+async def _everybody(tx: Any, workspace: Any, group: Any) -> list[dict[str, Any]]:
     """The effective members of a group, by name."""
-    from provisor.workspace import members as memberships
+    from provisor.workspace import nesting
 
-    found: list[Any] = []
+    ways = await nesting.below(tx, workspace, group.id)
+    found: list[dict[str, Any]] = []
     after = ("", "")
-    while rows := await memberships.page(tx, workspace, group.id, after, PAGE, effective=True):
-        found += rows
-        after = rows[-1]["key"], rows[-1]["value"]
+    while people := await nesting.effective(tx, workspace, ways, after, PAGE):
+        for one in people:
+            row = _member(group, {"name": one.name, "type": one.type, "value": one.id})
+            found.append({**row, "direct": one.direct, "through": [" > ".join(way) for way in one.ways if way]})
+        after = people[-1].key, people[-1].id
     return found
 
 

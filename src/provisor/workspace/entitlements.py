@@ -24,13 +24,28 @@ class Granted:
 
 
 @dataclass(frozen=True, slots=True)
+class Above:
+    """A group that a principal is in; ``way``: the names of the groups on the shortest way to it, its own last."""
+
+    id: str
+    way: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        return self.way[-1]
+
+    @property
+    def direct(self) -> bool:
+        return len(self.way) == 1
+
+
+@dataclass(frozen=True, slots=True)
 class Effective:
-    """What somebody may do, in the order of the names. ``groups``: for each group above, the names of the groups on the
-    way to it, its own last; nearest first."""
+    """What somebody may do, in the order of the names, and the groups above, nearest first."""
 
     entitlements: list[Granted]
     roles: list[Granted]
-    groups: list[tuple[str, ...]]
+    groups: list[Above]
 
 
 async def effective(tx: Tx, workspace: Workspace, principal: str) -> Effective:
@@ -40,7 +55,7 @@ async def effective(tx: Tx, workspace: Workspace, principal: str) -> Effective:
     return Effective(
         _granted(principal, rows, paths, "entitlements"),
         _granted(principal, rows, paths, "roles"),
-        [path for path in paths.values() if path],
+        [Above(identity, path) for identity, path in paths.items() if path],
     )
 
 

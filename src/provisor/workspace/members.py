@@ -8,13 +8,29 @@ the group.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Final
 
 from provisor.storage.pool import Row, Tx
 from provisor.workspace.edit import QUERIES, Edit, Workspace
 from provisor.workspace.refusals import Immutable, Unfit
 from provisor.workspace.resources import Group, User
 from provisor.workspace.rules import ADMINS, USERS, lose_admins
+
+#: Memberships from which on a page of members is found by going through the names.
+_MANY: Final = 5_000
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """Somebody or a group in a group, as pages list them: by ``key``, the name in small letters, then by ``id``."""
+
+    id: str
+    type: str
+    name: str
+    display: str
+    key: str
+    active: bool
 
 
 async def of_groups(tx: Tx, workspace: Workspace, groups: Sequence[str]) -> dict[str, list[Row]]:
@@ -33,22 +49,23 @@ async def chunks(tx: Tx, workspace: Workspace, group: str, size: int = 1000) -> 
 
 
 async def page(
-    tx: Tx,
-    workspace: Workspace,
-    group: str,
-    after: tuple[str, str],
-    limit: int,
-    text: str = "",
-    *,
-    effective: bool = False,
-) -> list[Row]:
-    """Members of one group by name (``value``, ``type``, ``name``, ``display``, ``key``, ``active``, ``direct``).
+    tx: Tx, workspace: Workspace, group: str, after: tuple[str, str], limit: int, text: str = ""
+) -> list[Member]:
+    """Direct members of one group by name: users, service principals and groups with ``text`` in a name, from ``after``
+    (key and id) on."""
+    people = await people_in(tx, workspace, [group], after, limit, text)
+    rows = await tx.fetch(QUERIES.members_groups, workspace.id, group, *after, text.casefold(), limit)
+    return sorted([*people, *(Member(**row) for row in rows)], key=lambda one: (one.key, one.id))[:limit]
 
-    ``effective``: everybody who is in it through groups in it too, and no groups.
-    """
-    statement = QUERIES.members_effective_page if effective else QUERIES.members_page
-    rows: list[Row] = await tx.fetch(statement, workspace.id, group, *after, text.casefold(), limit)
-    return rows
+
+async def people_in(
+    tx: Tx, workspace: Workspace, groups: Sequence[str], after: tuple[str, str], limit: int, text: str = ""
+) -> list[Member]:
+    """As :func:`page`, users and service principals that are in any of ``groups``, each once."""
+    many = await tx.fetchval(QUERIES.members_some, workspace.id, list(groups), _MANY)
+    statement = QUERIES.members_walked if many else QUERIES.members_gathered
+    rows = await tx.fetch(statement, workspace.id, list(groups), *after, text.casefold(), limit)
+    return [Member(**row) for row in rows]
 
 
 def ids(values: Iterable[Any]) -> list[str]:

@@ -25,6 +25,7 @@ async def show(visit: WorkspaceVisit) -> Response:
         linked = await openid_sign_in.linked(tx, visit.workspace, user)
     return visit.render(
         user=user,
+        groups=effective.groups,
         grants=grants(effective.entitlements),
         roles=grants_of_roles(effective.roles),
         tokens=[row for row in own if row["revoked"] is None],

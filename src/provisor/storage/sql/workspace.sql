@@ -433,34 +433,69 @@ join workspace_user u on u.workspace = m.workspace and u.id = m.member_id and u.
 where g.workspace = $1 and g.reserved and g.display_key = 'admins'
 order by u.created, u.id limit 1
 
--- name: members_page
--- Direct members of one group by name, with a part of a name when one is given.
-select * from (
-    select m.member_id as value, m.member_type as type, coalesce(u.user_name, g.doc ->> 'displayName') as name,
-           coalesce(u.doc ->> 'displayName', '') as display, coalesce(u.name_key, g.display_key) as key,
-           coalesce(u.active, true) as active, true as direct
-    from workspace_member m
-    left join workspace_user u on m.member_type <> 'Group' and u.workspace = m.workspace and u.id = m.member_id
-    left join workspace_group g on m.member_type = 'Group' and g.workspace = m.workspace and g.id = m.member_id
-    where m.workspace = $1 and m.group_id = $2) as member
-where (key, value) > ($3, $4) and ($5 = '' or position($5 in key) > 0 or position($5 in lower(display)) > 0)
-order by key, value limit $6
+-- name: members_some
+-- Whether so many memberships ($3) of these groups are there: as few rows as decide it.
+select count(*) >= $3 from (
+    select from workspace_member where workspace = $1 and group_id = any($2::text[]) limit $3) as found
 
--- name: members_effective_page
--- As above, all users and service principals of a group and of the groups in it.
+-- name: members_gathered
+-- Users and service principals in any of these groups by name, with a part of a name when one is given. For few: all
+-- of them are put in order.
+select u.id, u.kind as type, u.user_name as name, coalesce(u.doc ->> 'displayName', '') as display, u.name_key as key,
+       u.active
+from (select distinct member_id from workspace_member
+      where workspace = $1 and group_id = any($2::text[]) and member_type <> 'Group' offset 0) as member
+join workspace_user u on u.workspace = $1 and u.id = member.member_id
+where (u.name_key, u.id) > ($3, $4)
+  and ($5 = '' or position($5 in u.name_key) > 0 or position($5 in u.display_key) > 0)
+order by u.name_key, u.id limit $6
+
+-- name: members_walked
+-- As above, for many: everybody in the workspace is gone through by name, until the page is full.
+select u.id, u.kind as type, u.user_name as name, coalesce(u.doc ->> 'displayName', '') as display, u.name_key as key,
+       u.active
+from workspace_user u
+where u.workspace = $1 and u.name_key >= $3 and (u.name_key, u.id) > ($3, $4)
+  and ($5 = '' or position($5 in u.name_key) > 0 or position($5 in u.display_key) > 0)
+  -- A value, not a join: the planner would put all members in order first.
+  and (select true from workspace_member m
+       where m.workspace = $1 and m.member_id = u.id and m.group_id = any($2::text[]) limit 1)
+order by u.name_key, u.id limit $6
+
+-- name: members_groups
+-- Groups that are members of a group, by name, with a part of a name when one is given.
+select g.id, 'Group' as type, g.doc ->> 'displayName' as name, '' as display, g.display_key as key,
+       true as active
+from workspace_member m join workspace_group g on g.workspace = m.workspace and g.id = m.member_id
+where m.workspace = $1 and m.group_id = $2 and m.member_type = 'Group' and (g.display_key, g.id) > ($3, $4)
+  and ($5 = '' or position($5 in g.display_key) > 0)
+order by g.display_key, g.id limit $6
+
+-- name: members_number
+-- How many users and service principals are in any of these groups.
+select count(distinct member_id) from workspace_member
+where workspace = $1 and group_id = any($2::text[]) and member_type <> 'Group'
+
+-- name: nested
+-- Every group that stands below one, with the group that it is a member of there.
 with recursive below (id) as (
     select $2::text collate "C"
     union
     select m.member_id from workspace_member m join below on m.group_id = below.id
     where m.workspace = $1 and m.member_type = 'Group'
 )
-select * from (
-    select u.id as value, u.kind as type, u.user_name as name, coalesce(u.doc ->> 'displayName', '') as display,
-           u.name_key as key, u.active,
-           exists (select from workspace_member d
-                   where d.workspace = $1 and d.group_id = $2 and d.member_id = u.id) as direct
-    from workspace_user u
-    where u.workspace = $1 and u.id in (
-        select m.member_id from workspace_member m join below on m.group_id = below.id where m.workspace = $1)) as member
-where (key, value) > ($3, $4) and ($5 = '' or position($5 in key) > 0 or position($5 in lower(display)) > 0)
-order by key, value limit $6
+select m.group_id as parent, g.id, g.doc ->> 'displayName' as name
+from below
+join workspace_member m on m.workspace = $1 and m.group_id = below.id and m.member_type = 'Group'
+join workspace_group g on g.workspace = $1 and g.id = m.member_id
+order by g.display_key
+
+-- name: nested_numbers
+-- How many groups each of these groups has in it.
+select group_id, count(*) as count from workspace_member
+where workspace = $1 and group_id = any($2::text[]) and member_type = 'Group' group by group_id
+
+-- name: memberships_among
+-- In which of these groups each of these members is.
+select member_id, group_id from workspace_member
+where workspace = $1 and member_id = any($2::text[]) and group_id = any($3::text[])
