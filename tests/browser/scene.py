@@ -55,6 +55,7 @@ class Scene:
     asks: str
     policy: UUID
     signed_in: int
+    above: str
 
     @classmethod
     async def make(cls, pair: Pair, text: str = "Analysts") -> Scene:
@@ -84,7 +85,9 @@ class Scene:
             await accounts.add(work, "local@contoso.com", {"displayName": text, "title": text})
             await accounts.add(work, "left@contoso.com", {"displayName": text})
             await accounts.remove(work, "left@contoso.com")
-            await teams.add(work, f"{text} team")
+            above = (await teams.add(work, f"{text} team")).id
+            await teams.add_member(work, f"{text} team", "local@contoso.com")
+            await teams.move(work, f"{text} team", add=[(await teams.add(work, f"{text} crew")).id])
             schema = SERVICE_PRINCIPAL.type_of(pair.workspace).schema.id
             pipeline = {"schemas": [schema], "displayName": text}
             await accounts.create(work, pipeline, principal=SERVICE_PRINCIPAL)
@@ -98,7 +101,7 @@ class Scene:
         entry = f"/logs/{row['number']}/{row['ordinal']}"
         policy, signed_in = await _access(pair, ada, seen)
         console = f"{base}/w/{pair.workspace.name}"
-        return cls(pair, start, console, ada, group, account["id"], team["id"], entry, asks, policy, signed_in)
+        return cls(pair, start, console, ada, group, account["id"], team["id"], entry, asks, policy, signed_in, above)
 
     async def administrator(self, browser: Browser, name: str = "admin@contoso.com", **more: Any) -> Visitor:
         """Somebody, the Global Administrator unless named, signed in to the portal."""
@@ -163,13 +166,18 @@ class Scene:
     def console_pages(self) -> list[str]:
         return [
             "/",
-            "/?show=removed",
+            "/removed",
             f"/users/{self.account}",
             "/groups",
             f"/groups/{self.team}",
+            f"/groups/{self.team}?effective=1",
+            f"/groups/{self.above}",
             "/service-principals",
             "/tokens",
             "/audit",
+            "/health",
+            "/settings",
+            "/find?q=contoso",
             "/account",
         ]
 

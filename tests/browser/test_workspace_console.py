@@ -199,6 +199,45 @@ async def test_who_was_removed_is_allowed_again(pair: Pair) -> None:
         await visitor.sees("Nobody was removed here.")
 
 
+async def test_ctrl_k_finds_what_is_in_the_workspace(pair: Pair) -> None:
+    scene = await Scene.make(pair)
+    async with chromium() as browser:
+        visitor = await scene.admin(browser)
+        await visitor.page.keyboard.press("Control+k")
+        field = visitor.page.get_by_label("A page, a user, a group or a service principal")
+        await expect(field).to_be_focused()
+        await field.fill("ada@")
+        await expect(visitor.page.locator("#found a")).to_have_count(1)
+        await visitor.page.keyboard.press("Enter")
+        await visitor.sees("Provisioned by app")
+        await visitor.press("Go to… Ctrl K")
+        await field.fill("sett")
+        await visitor.page.get_by_role("link", name="Settings Page").click()
+        await visitor.heading("Settings")
+
+
+async def test_an_extension_and_the_names_of_groups_are_set(pair: Pair) -> None:
+    scene = await Scene.make(pair)
+    async with chromium() as browser:
+        visitor = await scene.admin(browser)
+        await visitor.click("Settings")
+        await visitor.press("Add an extension")
+        await visitor.type("Schema", '{"id": "urn:x')
+        await visitor.press("Add", visitor.page.get_by_role("dialog"))
+        await visitor.sees("The schema is not JSON that can be used")
+        urn = "urn:ietf:params:scim:schemas:extension:contoso:2.0:User"
+        await visitor.type(
+            "Schema", f'{{"id": "{urn}", "name": "C", "attributes": [{{"name": "badge", "type": "string"}}]}}'
+        )
+        await visitor.press("Add", visitor.page.get_by_role("dialog"))
+        await visitor.sees(f"Each User can have {urn} now.")
+        await visitor.sees("Of each User: badge")
+        await visitor.choose("Another name for a group", "Allowed")
+        await visitor.press("Save")
+        await visitor.sees("Saved.")
+        await expect(visitor.page.get_by_label("Another name for a group")).to_have_value("allow")
+
+
 async def test_seed_48_a_nested_grant_is_shown_with_its_whole_way(pair: Pair) -> None:
     scene = await Scene.make(pair)
     async with workspace_edit.edit(pair.house.database, pair.workspace, PROVISOR) as work:

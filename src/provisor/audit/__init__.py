@@ -9,13 +9,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from provisor.access.actors import Actor
 from provisor.storage.pool import Row, Tx
 from provisor.storage.queries import queries
 
 QUERIES = queries("audit")
+#: Rows that are counted at a time.
+MOST: Final = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,3 +75,10 @@ async def entries(tx: Tx, realm: str, limit: int = 100, chosen: Filter = Filter(
 async def actions(tx: Tx, realm: str) -> list[str]:
     """What has been done in a realm so far, in words."""
     return [row["action"] for row in await tx.fetch(QUERIES.actions, realm)]
+
+
+async def writers(tx: Tx, realm: str, since: datetime) -> tuple[list[Row], bool]:
+    """Who did what in a realm since a moment (``actor``, ``action``, ``changes``, ``requests``, ``last``), who did most
+    first; and whether that is all: no more than the newest MOST rows are counted."""
+    rows: list[Row] = await tx.fetch(QUERIES.writers, realm, since, MOST)
+    return rows, sum(row["changes"] for row in rows) < MOST

@@ -1,4 +1,4 @@
-"""What the portal leads to: for the menu at the side, and for finding a page by its name."""
+"""What the portal and the admin console lead to: for the menu at the side, and for finding a page by its name."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from provisor.console import labels
 class Item:
     """``path`` is below the site's start or the application's; ``pages`` are those that stand under it.
 
-    It is for whoever may do ``action``; for whoever owns an application too when ``owners`` says so. ``head`` stands
-    above it, where a group of pages begins.
+    It is for whoever may do ``action``; for whoever owns an application too when ``owners`` says so; where Databricks'
+    rules are, and nowhere else, when ``databricks`` does. ``head`` stands above it, where a group of pages begins.
     """
 
     path: str
@@ -22,6 +22,7 @@ class Item:
     pages: tuple[str, ...]
     owners: bool = False
     head: str = ""
+    databricks: bool = False
 
 
 _ACCESS: Final = ("conditional_access", "access_policy", "new_access_policy", "named_locations", "what_if")
@@ -73,4 +74,16 @@ APPLICATION: Final = (
     Item("/health", "Health", "application.read", ("health",)),
     Item("/summary", "Provisioning summary", "application.read", ("summary",)),
     Item("/logs", "Provisioning logs", "application.read", ("logs", "log_entry")),
+)
+#: The admin console of a workspace.
+WORKSPACE: Final = (
+    Item("/", "Users", "workspace.admin", ("users", "user")),
+    Item("/groups", "Groups", "workspace.admin", ("groups", "group")),
+    Item("/service-principals", "Service principals", "workspace.admin", ("service_principals",), databricks=True),
+    Item("/removed", "Removed users", "workspace.admin", ("removed",)),
+    Item("/tokens", "Access Tokens", "workspace.admin", ("access_tokens",)),
+    Item("/audit", "Audit log", "workspace.admin", ("audit_log",)),
+    Item("/health", "Health", "workspace.admin", ("health",)),
+    Item("/settings", labels.LABELS["settings"], "workspace.admin", ("settings",)),
+    Item("/account", "Your account", "account.own", ("account",)),
 )

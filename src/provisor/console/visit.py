@@ -19,7 +19,7 @@ from provisor.access.actors import Actor
 from provisor.access.roles import may
 from provisor.console.forms import Form
 from provisor.console.house import House
-from provisor.console.menu import APPLICATION, PORTAL, Item
+from provisor.console.menu import APPLICATION, PORTAL, WORKSPACE, Item
 from provisor.console.page import Page
 from provisor.console.templating import render
 from provisor.directory.applications import Application
@@ -208,6 +208,12 @@ class WorkspaceVisit(Visit):
     folder = "workspace"
     workspace: Workspace = field(kw_only=True)
     user_id: str = ""
+
+    @property
+    def menu(self) -> Sequence[Item]:
+        """What the console leads to for this actor."""
+        databricks = self.workspace.databricks
+        return [item for item in WORKSPACE if self.may(item.action) and (databricks or not item.databricks)]
 
     def edit(self) -> Any:
         """An edit of the workspace in this actor's name."""

@@ -15,6 +15,7 @@ from uuid import uuid4
 
 from provisor.access import sessions
 from provisor.scim.schema import ResourceType
+from provisor.storage.pool import Tx
 from provisor.workspace.edit import QUERIES, Edit, Workspace, types
 from provisor.workspace.refusals import Immutable, Unfit
 
@@ -84,6 +85,12 @@ def check_grants(workspace: Workspace, group: str, doc: Mapping[str, Any]) -> No
     for value in GRANTS[ADMINS]:
         if value not in has:
             raise Immutable(f"{value} cannot be taken from the group {ADMINS}.")
+
+
+async def active_admins(tx: Tx, workspace: Workspace) -> set[str]:
+    """The ids of the admins who can do anything."""
+    group = await tx.fetchrow(QUERIES.group_by_name, workspace.id, ADMINS)
+    return {row["id"] for row in await tx.fetch(QUERIES.admins, workspace.id, group["id"])}
 
 
 async def lose_admins(work: Edit, losing: set[str]) -> None:

@@ -1,11 +1,13 @@
 """Tombstones: whom an admin removed in the console, and who is therefore not to be brought back by provisioning.
 
 Reading the id of one answers ``REMOVED_BY_ADMIN``. Whoever creates the user name again gets that id again; *allow
-again* takes the tombstone away, so that the id is nobody's and provisioning may create the account anew.
+again* takes the tombstone away, so that the id is nobody's and provisioning may create the account anew. Nothing else
+ends one: it is kept until somebody does either.
 """
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import NoReturn
 
 from provisor.storage.pool import Row, Tx
@@ -18,6 +20,19 @@ async def everyone(tx: Tx, workspace: Workspace) -> list[Row]:
     """The tombstones (``user_id``, ``user_name``, ``external_id``, ``removed``, ``removed_by``), newest first."""
     rows: list[Row] = await tx.fetch(QUERIES.tombstones, workspace.id)
     return rows
+
+
+async def page(
+    tx: Tx, workspace: Workspace, after: tuple[datetime | None, str], limit: int, text: str = ""
+) -> list[Row]:
+    """As :func:`everyone`, those with ``text`` in the name, after the one of a moment and an id."""
+    rows: list[Row] = await tx.fetch(QUERIES.tombstones_page, workspace.id, *after, text.casefold(), limit)
+    return rows
+
+
+async def number(tx: Tx, workspace: Workspace) -> int:
+    """How many there are."""
+    return int(await tx.fetchval(QUERIES.tombstones_number, workspace.id))
 
 
 async def allow_again(work: Edit, name: str) -> str:

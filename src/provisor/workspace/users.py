@@ -82,6 +82,12 @@ async def count(tx: Tx, workspace: Workspace) -> int:
     return int(await tx.fetchval(QUERIES.users_total, workspace.id))
 
 
+async def present(tx: Tx, workspace: Workspace, names: Collection[str]) -> dict[str, str]:
+    """The ids of those who have one of these names now, by the name in small letters."""
+    rows = await tx.fetch(QUERIES.users_named, workspace.id, [name.casefold() for name in names])
+    return {row["name_key"]: row["id"] for row in rows}
+
+
 def is_admin(user: User) -> bool:
     """Whether a user who was read with groups is an admin."""
     return any(item["display"] == rules.ADMINS for item in user.groups or ())

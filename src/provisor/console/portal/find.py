@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Final
 
 from starlette.responses import Response
 
+from provisor.console.finding import LONGEST, MOST, SOME, Found, pages, says
 from provisor.console.lists import FIRST
 from provisor.console.page import Page
 from provisor.console.visit import PortalVisit
@@ -15,23 +14,11 @@ from provisor.directory import applications, groups, users
 from provisor.directory.applications import Application
 
 PAGE = Page("find", "/find", action="account.own")
-#: Of each kind, and of people's and groups' names.
-MOST: Final = 8
-SOME: Final = 5
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """``path`` is below the portal's start."""
-
-    text: str
-    kind: str
-    path: str
 
 
 @PAGE.get
 async def show(visit: PortalVisit) -> Response:
-    text = visit.query("q")[:200]
+    text = visit.query("q")[:LONGEST]
     found = await _found(visit, text) if text else []
     return visit.render(found=found, text=text)
 
@@ -45,10 +32,9 @@ async def _found(visit: PortalVisit, text: str) -> list[Found]:
             people = await users.page(tx, visit.tenant, ("", FIRST), SOME, users.Choice(text))
             rooms = await groups.page(tx, visit.tenant, ("", FIRST), SOME, text)
     readable = [item for item in every if visit.may("application.read", item.id)]
-    pages = [Found(item.text, "Page", item.path) for item in visit.menu if _says(item.text, words)]
     apps = list(_within(visit, readable, words))
     return [
-        *pages,
+        *pages(visit.menu, words),
         *apps[:MOST],
         *(Found(user.upn, str(user.doc.get("displayName") or "User"), f"/users/{user.id}") for user in people),
         *(Found(row["doc"]["displayName"], "Group", f"/groups/{row['id']}") for row in rooms),
@@ -58,14 +44,9 @@ async def _found(visit: PortalVisit, text: str) -> list[Found]:
 def _within(visit: PortalVisit, apps: list[Application], words: list[str]) -> Iterator[Found]:
     """Applications whose name has all words, and pages of those for which it takes the page's name too."""
     for app in apps:
-        if _says(app.name, words):
+        if says(app.name, words):
             yield Found(app.name, "Enterprise application", f"/applications/{app.id}")
             continue
         for item in visit.app_menu[1:]:
-            if _says(f"{app.name} {item.text}", words) and not _says(item.text, words):
+            if says(f"{app.name} {item.text}", words) and not says(item.text, words):
                 yield Found(f"{app.name}: {item.text}", "Page", f"/applications/{app.id}{item.path}")
-
-
-def _says(name: str, words: list[str]) -> bool:
-    folded = name.casefold()
-    return all(word in folded for word in words)

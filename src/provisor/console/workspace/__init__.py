@@ -12,9 +12,13 @@ from provisor.console.workspace import (
     access_tokens,
     account,
     audit_log,
+    find,
     group,
     groups,
+    health,
+    removed,
     service_principals,
+    settings,
     sign_in,
     signed_in,
     user,
@@ -29,7 +33,22 @@ from provisor.workspace import workspaces
 class Console:
     letter = sign_in.LETTER
     pages = pages(
-        [sign_in, signed_in, account, users, user, groups, group, service_principals, access_tokens, audit_log]
+        [
+            sign_in,
+            signed_in,
+            account,
+            users,
+            user,
+            groups,
+            group,
+            service_principals,
+            removed,
+            access_tokens,
+            audit_log,
+            health,
+            settings,
+            find,
+        ]
     )
 
     async def enter(self, house: House, request: Request, page: Page, name: str) -> WorkspaceVisit:

@@ -19,6 +19,7 @@ from provisor.refusal import Invalid
 from provisor.storage.pool import Row, Tx
 from provisor.sync.ledger import managed_by
 from provisor.workspace import groups, token_rules, tokens, users
+from provisor.workspace.edit import Workspace
 
 PAGE = Page("access_tokens", "/tokens", action="workspace.admin")
 _SOON: Final = timedelta(days=14)
@@ -41,9 +42,8 @@ class Health:
 @PAGE.get
 async def show(visit: WorkspaceVisit) -> Response:
     async with visit.house.database.snapshot() as tx:
-        rows = [row for row in await tokens.everyone(tx, visit.workspace) if row["revoked"] is None]
         managing = await managed_by(tx, visit.user_id)
-        shown = await _health(tx, rows)
+        shown = await alive(tx, visit.workspace)
         permitted = await token_rules.permitted(tx, visit.workspace)
     address = await visit.house.tenant_url(visit.workspace)
     return visit.render(
@@ -51,7 +51,9 @@ async def show(visit: WorkspaceVisit) -> Response:
     )
 
 
-async def _health(tx: Tx, rows: list[Row]) -> list[Health]:
+async def alive(tx: Tx, workspace: Workspace) -> list[Health]:
+    """The tokens that were not revoked."""
+    rows = [row for row in await tokens.everyone(tx, workspace) if row["revoked"] is None]
     managers = {owner: await managed_by(tx, owner) for owner in {row["owner"] for row in rows}}
     return [Health(row, tokens.state(row), _warnings(row, managers[row["owner"]])) for row in rows]
 

@@ -20,13 +20,15 @@ CLUSTERS: Final = "allow-cluster-create"
 
 @PAGE.get
 async def show(visit: WorkspaceVisit) -> Response:
-    text, after, removed = visit.query("q"), visit.query("after"), visit.query("show") == "removed"
+    if visit.query("show") == "removed":
+        # Where removed users were before they had a page of their own.
+        return visit.go("/removed")
+    text, after = visit.query("q"), visit.query("after")
     async with visit.house.database.snapshot() as tx:
-        gone = await tombstones.everyone(tx, visit.workspace)
-        found = [] if removed else await users.search(tx, visit.workspace, after, SHOWN + 1, text)
+        gone = await tombstones.number(tx, visit.workspace)
+        found = await users.search(tx, visit.workspace, after, SHOWN + 1, text)
     return visit.render(
         users=found[:SHOWN],
-        removed=removed,
         gone=gone,
         text=text,
         after=after,
@@ -52,13 +54,6 @@ async def remove(visit: WorkspaceVisit) -> Response:
     return await visit.done(
         "/", f"{user.name} is removed: access has ended, and provisioning does not bring them back."
     )
-
-
-@PAGE.post("users/allow")
-async def allow_again(visit: WorkspaceVisit) -> Response:
-    async with visit.edit() as edit:
-        name = await tombstones.allow_again(edit, visit.form.text("user"))
-    return await visit.done("/?show=removed", f"{name} may be provisioned here again.")
 
 
 @PAGE.post("users/switch")

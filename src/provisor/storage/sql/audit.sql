@@ -19,3 +19,10 @@ order by id desc limit $2
 
 -- name: actions
 select distinct action from audit where realm = $1 order by action
+
+-- name: writers
+-- Who did what since a moment, among the newest rows of a realm: there is no index of moments, and rows are many.
+select actor, action, count(*) as changes, count(distinct coalesce(nullif(request, ''), id::text)) as requests, max(at) as last
+from (select id, at, actor, request, action from audit where realm = $1 order by id desc limit $3) newest
+where at >= $2
+group by actor, action order by changes desc, actor, action

@@ -174,6 +174,20 @@ select exists (select from workspace_tombstone where workspace = $1 and user_id 
 select user_id, user_name, external_id, removed, removed_by from workspace_tombstone
 where workspace = $1 order by removed desc
 
+-- name: tombstones_page
+-- As above, from one of them on ($2, $3; the newest without), with a part of a name when one is given.
+select user_id, user_name, external_id, removed, removed_by from workspace_tombstone
+where workspace = $1 and ($2::timestamptz is null or (removed, user_id) < ($2, $3))
+  and ($4 = '' or position($4 in name_key) > 0)
+order by removed desc, user_id desc limit $5
+
+-- name: tombstones_number
+select count(*) from workspace_tombstone where workspace = $1
+
+-- name: users_named
+-- Who has these names (in small letters) now.
+select id, name_key from workspace_user where workspace = $1 and name_key = any($2::text[])
+
 -- name: groups_select
 -- The beginning of every question for groups; what follows is a condition ($3) and an order. $2: with their parents.
 select r.id, r.reserved, r.doc, r.version, r.created, r.modified,
