@@ -33,7 +33,7 @@ screens: $(STAMP) browser ## the pictures in docs/screens, made anew by the test
 test: $(STAMP) browser ## every test
 	@$(BIN)/python -m pytest
 
-test-clients: .venv-clients/installed ## msgraph-sdk, azure-identity and MSAL as Microsoft ships them, in an environment of their own (RECORD=1 records)
+test-clients: .venv-clients/installed tests/clients/node_modules/installed ## Microsoft's libraries, and npm's oidc-provider and openid-client, each as they are shipped (RECORD=1 records)
 	@.venv-clients/bin/python -m pytest tests/clients
 
 .venv-clients/installed: requirements-clients.lock pyproject.toml
@@ -41,6 +41,10 @@ test-clients: .venv-clients/installed ## msgraph-sdk, azure-identity and MSAL as
 	.venv-clients/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-clients.lock
 	.venv-clients/bin/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
+
+tests/clients/node_modules/installed: tests/clients/package-lock.json
+	@command -v npm > /dev/null || { echo "There is no npm: the tests with oidc-provider and openid-client are skipped."; exit 0; }; \
+	cd tests/clients && npm ci --ignore-scripts --no-audit --no-fund --silent && touch node_modules/installed
 
 browser: ## Debian's Chromium for the tests in a browser, where apt may install it
 	@test -x /usr/bin/chromium || { test "$$(id -u)" = 0 && command -v apt-get > /dev/null && { $(CHROMIUM) || { apt-get update -qq && $(CHROMIUM); }; } > /dev/null 2>&1; } \

@@ -15,7 +15,7 @@ from provisor import compose
 from provisor.compose import House
 from provisor.config import Settings
 
-#: Of Microsoft's libraries, 400 MB of them, make test-clients alone has any.
+#: Other people's libraries are for make test-clients: of Microsoft's, 400 MB of them, it alone has any.
 collect_ignore = [] if find_spec("msgraph") else ["clients"]
 
 

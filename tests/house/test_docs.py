@@ -166,6 +166,21 @@ def _bash(made: Installation, script: str) -> subprocess.CompletedProcess[str]:
 def test_nothing_names_a_place_outside_the_repository() -> None:
     for lock in ROOT.glob("requirements*.lock"):
         assert "://" not in lock.read_text()
+    # npm is told to leave out where packages come from; whom to give money ("funding") is taken out by hand.
+    lock = ROOT / "tests/clients/package-lock.json"
+    assert "://" not in lock.read_text()
+    packages = json.loads(lock.read_text())["packages"]
+    assert all("integrity" in package for name, package in packages.items() if name)
+
+
+def test_every_lock_has_what_the_program_needs() -> None:
+    needed = _locked("requirements.lock")
+    for lock in ("requirements-dev.lock", "requirements-otel.lock", "requirements-clients.lock"):
+        assert needed <= _locked(lock), f"{lock} lacks {needed - _locked(lock)}"
+
+
+def _locked(name: str) -> set[str]:
+    return set(re.findall(r"^([\w.-]+)==", (ROOT / name).read_text(), flags=re.MULTILINE))
 
 
 def test_the_language_reference_is_what_the_table_says() -> None:
