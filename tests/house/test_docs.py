@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import re
+import signal
 import subprocess
 import sys
 import urllib.parse
@@ -153,14 +156,22 @@ def test_the_page_of_terraform_shows_what_its_test_applies() -> None:
 
 
 def _bash(made: Installation, script: str) -> subprocess.CompletedProcess[str]:
+    """Run a script; what it started and did not end is ended with it."""
     with made.environment():
-        return subprocess.run(
+        shell = subprocess.Popen(
             ["bash", "-c", f'export PATH="{Path(sys.executable).parent}:$PATH"\n{script}'],
             cwd=made.folder.parent,
-            capture_output=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             text=True,
-            timeout=120,
+            start_new_session=True,
         )
+    try:
+        out, error = shell.communicate(timeout=240)
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(shell.pid, signal.SIGKILL)
+    return subprocess.CompletedProcess(shell.args, shell.returncode, out, error)
 
 
 def test_nothing_names_a_place_outside_the_repository() -> None:
