@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote, urlsplit
+
+from starlette.routing import BaseRoute
 
 from provisor.access.limits import Limits
 from provisor.api.door import door
@@ -24,10 +26,17 @@ class Answer:
 
 
 class InProcess:
-    """SCIM over the workspaces of ``house``, as they are answered within one event loop."""
+    """SCIM over the workspaces of ``house``, and its ``pages``, as they are answered within one event loop."""
 
-    def __init__(self, house: House, limits: Limits | None = None, *, public_url: str = "http://here") -> None:
-        self._app = door(house, limits or Limits(1_000_000, 10_000), public_url=public_url)
+    def __init__(
+        self,
+        house: House,
+        limits: Limits | None = None,
+        *,
+        public_url: str = "http://here",
+        pages: Sequence[BaseRoute] = (),
+    ) -> None:
+        self._app = door(house, limits or Limits(1_000_000, 10_000), public_url=public_url, pages=pages)
 
     async def ask(
         self, method: str, target: str, token: str | None, body: Any = None, headers: Mapping[str, str] | None = None

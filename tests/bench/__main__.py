@@ -1,4 +1,4 @@
-"""``python -m tests.bench``: measures, prints a table, judges nothing. about five minutes.
+"""``python -m tests.bench``: measures, prints a table, judges nothing. about ten minutes.
 
 A floor is the least that could do the same: parsing and writing JSON for a body, an f-string for an expression, a route
 that does nothing for a request, the bare POSTs for a cycle. The ratio is what Provisor adds.
@@ -22,6 +22,7 @@ import orjson
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from bench import graph, scim
+from bench import pages as large
 from browser_like import signed_in
 from installation import Installation, installation
 from pair import Pair
@@ -200,6 +201,8 @@ async def wire() -> None:
             await cycle(pair, other)
             await pages(pair, shop)
             await graph.run(shop, house, row)
+            print()
+            await large.run(shop, house, row)
             print()
             alone = await Pair.make(shop, house)
             async with scim.beside(alone, shop) as bench:

@@ -130,11 +130,16 @@ class Large:
     team: str = "g1"
 
 
-async def fill(pair: Pair, size: Size = Size()) -> Large:
+FULL: Final = Size()
+
+
+async def fill(pair: Pair, size: Size = FULL) -> Large:
     """Fill the tenant and the workspace of ``pair``."""
     tenant, app, workspace = pair.tenant.id, pair.application, pair.workspace.id
     async with pair.house.database.transaction() as tx:
         await tx.execute("set local statement_timeout = 0")
+        # Everybody is in scope, or those who are not assigned would be leavers.
+        await tx.execute("update application set scope = 'all' where tenant = $1 and id = $2", tenant, app)
         await tx.execute(_DIRECTORY, tenant, size.people, timeout=600)
         await tx.execute(_GROUPS, tenant, size.groups)
         await tx.execute(_MEMBERS, tenant, size.large, timeout=600)

@@ -94,13 +94,10 @@ def test_figures_say_what_they_are_and_where_they_lead() -> None:
     figures = Figures(subject, "24h", UTC, found, {"created": [0] * 23 + [7], "failed": [0] * 24})
     assert (figures.summary, figures.totals) == ("created 7.", {"created": 7, "failed": 0})
     assert [place for place, _ in figures.eventful] == [23]
-    assert figures.asked("created", 23) == {
-        "result": "created",
-        "since": "2026-11-26T12:00Z",
-        "until": "2026-11-26T13:00Z",
-        "span": "24h",
+    assert figures.links == {
+        ("created", 23): "/logs?result=created&since=2026-11-26T12:00Z&until=2026-11-26T13:00Z&span=24h#list",
+        ("created", None): "/logs?result=created&since=2026-11-25T13:00Z&until=2026-11-26T13:00Z&span=24h#list",
     }
-    assert figures.asked("failed")["since"] == "2026-11-25T13:00Z"
     assert figures.labels == ["13:00", "17:00", "21:00", "01:00", "05:00", "09:00"]
 
 

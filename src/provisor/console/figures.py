@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
+from functools import cached_property
 from typing import Final
 
 from provisor.console import intervals
@@ -28,7 +29,7 @@ class Subject:
     parameter: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Figures:
     """``counts``: kind → how many in each of the ``intervals`` of ``span``, which are those of ``zone``."""
 
@@ -62,7 +63,7 @@ class Figures:
         found = [place for place, column in enumerate(zip(*self.counts.values(), strict=True)) if any(column)]
         return [(place, self.intervals[place]) for place in reversed(found)]
 
-    @property
+    @cached_property
     def totals(self) -> dict[str, int]:
         """How many of each kind in the whole span."""
         return {kind: sum(self.counts[kind]) for kind in self.subject.kinds}
@@ -73,11 +74,22 @@ class Figures:
         parts = [f"{self.subject.kinds[kind].lower()} {count:,}" for kind, count in self.totals.items() if count]
         return f"{', '.join(parts)}." if parts else "Nothing."
 
-    def asked(self, kind: str = "", place: int | None = None) -> dict[str, str]:
-        """What the log's address says to show a kind in one interval, or in all of them."""
-        first, last = (0, -1) if place is None else (place, place)
-        since, until = self.intervals[first].begin, self.intervals[last].end
-        return {self.subject.parameter: kind, "since": _written(since), "until": _written(until), "span": self.span}
+    @cached_property
+    def links(self) -> dict[tuple[str, int | None], str]:
+        """Kind and place (None for the whole span) → the address of its rows, for all there is any of."""
+        last = len(self.intervals) - 1
+        places = {(kind, place): (place, place) for kind in self.subject.kinds for place in self._filled(kind)}
+        spans = {(kind, None): (0, last) for kind, count in self.totals.items() if count}
+        return {
+            (kind, place): (
+                f"{self.subject.path}?{self.subject.parameter}={kind}&since={_written(self.intervals[begin].begin)}"
+                f"&until={_written(self.intervals[end].end)}&span={self.span}#list"
+            )
+            for (kind, place), (begin, end) in [*places.items(), *spans.items()]
+        }
+
+    def _filled(self, kind: str) -> list[int]:
+        return [place for place, count in enumerate(self.counts[kind]) if count]
 
 
 def span_of(text: str) -> str:

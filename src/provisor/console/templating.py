@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 
 from provisor.console import assets, fields, labels
 from provisor.sync.records import pairs
@@ -31,7 +32,7 @@ def _environment() -> Environment:
         editable=fields.editable,
         several_lines=fields.SEVERAL_LINES,
     )
-    made.filters.update(moment=moment, shown=shown, pairs=pairs, count=_count, ago=_ago)
+    made.filters.update(moment=moment, between_tags=_between_tags, shown=shown, pairs=pairs, count=_count, ago=_ago)
     return made
 
 
@@ -55,6 +56,12 @@ def shown(value: Any) -> str:
         return ", ".join(map(shown, value)) or "(none)"
     text = str(value)
     return text if text.strip() else f"“{text}”"
+
+
+def _between_tags(text: str) -> Markup:
+    """Escaped as far as a text between tags needs it: a document is half quotes, which take five bytes each in an
+    attribute."""
+    return Markup(text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;"))
 
 
 def _count(number: int, one: str, several: str | None = None) -> str:

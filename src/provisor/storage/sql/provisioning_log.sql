@@ -26,11 +26,11 @@ order by y.number desc, c.phase, c.ordinal limit $13
 -- ended are counted already, by quarters of an hour; the rows of the one that runs are counted now.
 select width_bucket(at, $3::timestamptz[]) as place, result, sum(count)::bigint as count
 from (
-    select quarter as at, result, count from sync_tally
+    select quarter as at, sync_result(action, nullif(status, '')) as result, count from sync_tally
     where tenant = $1 and application = $2 and quarter >= $4 and quarter < $5
     union all
     select c.at, sync_result(c.action, c.status), 1 from sync_cycle y
     join sync_change c on c.tenant = y.tenant and c.application = y.application and c.cycle = y.id
     where y.tenant = $1 and y.application = $2 and y.mode = 'cycle' and y.ended is null and y.started < $5
-      and c.at >= $4 and c.at < $5 and sync_result(c.action, c.status) is not null) counted
-group by 1, 2
+      and c.at >= $4 and c.at < $5) counted
+where result is not null group by 1, 2

@@ -447,11 +447,17 @@ select quarantine from sync_job where tenant = $1 and application = $2
 select application, last_cycle, quarantine, coalesce(lease_until > moment(), false) as held from sync_job where tenant = $1
 
 -- name: report_days
-select (c.at at time zone 'UTC')::date as day, c.action, coalesce(c.status, 'skipped') as status, count(*) as count
-from sync_change c
-join sync_cycle y on y.tenant = c.tenant and y.application = c.application and y.id = c.cycle
-where c.tenant = $1 and c.application = $2 and y.mode = 'cycle' and c.action <> 'nothing'
-  and y.started > moment() - make_interval(days => $3)
+-- Cycles that have ended are counted already.
+select (at at time zone 'UTC')::date as day, action, coalesce(status, 'skipped') as status, sum(count)::bigint as count
+from (
+    select y.started, t.quarter as at, t.action, nullif(t.status, '') as status, t.count from sync_cycle y
+    join sync_tally t on t.tenant = y.tenant and t.application = y.application and t.cycle = y.id
+    where y.tenant = $1 and y.application = $2
+    union all
+    select y.started, c.at, c.action, c.status, 1 from sync_cycle y
+    join sync_change c on c.tenant = y.tenant and c.application = y.application and c.cycle = y.id
+    where y.tenant = $1 and y.application = $2 and y.mode = 'cycle' and y.ended is null) counted
+where action <> 'nothing' and started > moment() - make_interval(days => $3)
 group by 1, 2, 3 order by 1
 
 -- name: report_seconds

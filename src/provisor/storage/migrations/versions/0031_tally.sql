@@ -18,22 +18,23 @@ create table sync_tally (
     application uuid not null,
     quarter     timestamptz not null,
     cycle       uuid not null,
-    result      text not null,
+    action      text not null,
+    -- Empty while it is not done.
+    status      text not null,
     count       bigint not null,
-    primary key (tenant, application, quarter, cycle, result)
+    primary key (tenant, application, quarter, cycle, action, status)
 );
 create index sync_tally_cycle on sync_tally (tenant, application, cycle);
 
 -- What a cycle ends with is written after it has ended, in the same transaction: it is counted when that is committed.
 create or replace function sync_cycle_tally() returns trigger language plpgsql as $$
 begin
-    insert into sync_tally (tenant, application, quarter, cycle, result, count)
+    insert into sync_tally (tenant, application, quarter, cycle, action, status, count)
     select new.tenant, new.application, date_bin('15 minutes', c.at, '2000-01-01 00:00+00'), new.id,
-           sync_result(c.action, c.status), count(*)
+           c.action, coalesce(c.status, ''), count(*)
     from sync_change c
     where c.tenant = new.tenant and c.application = new.application and c.cycle = new.id
-      and sync_result(c.action, c.status) is not null
-    group by 3, 5;
+    group by 3, 5, 6;
     return null;
 end $$;
 drop trigger if exists sync_cycle_tally on sync_cycle;
@@ -51,10 +52,10 @@ create or replace trigger sync_cycle_forget after delete on sync_cycle
 
 -- Nobody ends a cycle between the first count and the triggers.
 lock table sync_cycle in share row exclusive mode;
-insert into sync_tally (tenant, application, quarter, cycle, result, count)
+insert into sync_tally (tenant, application, quarter, cycle, action, status, count)
 select c.tenant, c.application, date_bin('15 minutes', c.at, '2000-01-01 00:00+00'), c.cycle,
-       sync_result(c.action, c.status), count(*)
+       c.action, coalesce(c.status, ''), count(*)
 from sync_change c
 join sync_cycle y on y.tenant = c.tenant and y.application = c.application and y.id = c.cycle
-where y.mode = 'cycle' and y.ended is not null and sync_result(c.action, c.status) is not null
-group by 1, 2, 3, 4, 5;
+where y.mode = 'cycle' and y.ended is not null
+group by 1, 2, 3, 4, 5, 6;
