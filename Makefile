@@ -6,7 +6,7 @@ STAMP := .venv/installed
 CHROMIUM := apt-get install -y -qq --no-install-recommends chromium
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo serve test test-clients browser screens check bench bench-engine fuzz simulate kill format reference wheel test-wheel
+.PHONY: help install demo serve test test-clients browser screens stories check bench bench-engine fuzz simulate kill format reference wheel test-wheel
 
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,8 +27,13 @@ demo: $(STAMP) ## the page, end to end, on a data folder of its own (KEEP=1 leav
 serve: $(STAMP) ## the server with the default data folder
 	@$(BIN)/provisor serve
 
-screens: $(STAMP) browser ## the pictures in docs/screens, made anew by the test that follows the page
-	@SCREENS=1 $(BIN)/python -m pytest tests/browser/test_the_page.py
+STORIES := tests/browser/test_the_page.py tests/browser/test_the_page_by_commands.py
+
+screens: $(STAMP) browser ## docs/stories and docs/screens, recorded anew by the tests that follow the page
+	@SCREENS=1 $(BIN)/python -m pytest $(STORIES)
+
+stories: $(STAMP) browser ## docs/stories alone: the pictures stay
+	@STORIES=1 $(BIN)/python -m pytest $(STORIES)
 
 test: $(STAMP) browser ## every test
 	@$(BIN)/python -m pytest
