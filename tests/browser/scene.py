@@ -177,7 +177,6 @@ class Scene:
             "/audit",
             "/health",
             "/settings",
-            "/find?q=contoso",
             "/account",
         ]
 
