@@ -31,17 +31,18 @@ PAST = 10
 async def show(visit: PortalVisit) -> Response:
     kind, name = KINDS.get(visit.query("object"), "User"), visit.query("user")
     told: Explanation | None = None
-    problem, past = None, []
+    problem, past, done = None, [], []
+    cycle = number(visit.query("cycle"))
     if name:
         try:
             identity = await _identity(visit, kind, name)
             async with visit.house.job(visit.tenant, visit.app.id, read_only=True) as job:
                 told = await explain(job, kind, str(identity))
             past = await visit.house.ledger(visit.tenant, visit.app.id).log(sources=[identity], limit=PAST)
+            if cycle is not None:
+                done = await _done(visit, cycle, identity)
         except (Refusal, TargetError) as error:
             problem = str(error)
-    cycle = number(visit.query("cycle"))
-    done = await _done(visit, cycle) if cycle is not None else []
     return visit.render(
         kind=kind, name=name, told=told, problem=problem, past=past, done=done, described=described, steps=steps_of
     )
@@ -75,7 +76,8 @@ async def _identity(visit: PortalVisit, kind: str, name: str) -> UUID:
         return (await groups.find(tx, visit.tenant, name)).id
 
 
-async def _done(visit: PortalVisit, cycle: int) -> list[dict[str, Any]]:
-    """What an on-demand cycle did."""
-    rows = await visit.house.ledger(visit.tenant, visit.app.id).log(cycle=cycle, limit=100)
+async def _done(visit: PortalVisit, cycle: int, identity: UUID) -> list[dict[str, Any]]:
+    """What an on-demand cycle did; that there was nothing to do about whom it was for, too."""
+    ledger = visit.house.ledger(visit.tenant, visit.app.id)
+    rows = await ledger.log(cycle=cycle, limit=100) or await ledger.log(cycle=cycle, sources=[identity], limit=1)
     return [{"row": row, "steps": steps_of(row), "changed": pairs(row)} for row in rows if row["kind"] == "on demand"]
