@@ -48,6 +48,8 @@ _STATUS: Final[tuple[tuple[type[Refusal], int], ...]] = (
     (Invalid, 400),
     (Unavailable, 503),
 )
+#: A request that a page makes by itself, again and again.
+LIVE: Final = "x-live"
 #: What a browser keeps beside its session: the secret by which it is known again.
 DEVICE: Final = "_device"
 #: How long a browser is known again at the next sign-in.
@@ -250,8 +252,8 @@ async def _recognise(house: House, site: Site[V], visit: V, secret: str, act: Ac
     shown = visit.notice is not None and visit.request.method == "GET" and not visit.partial
     if not shown:
         visit.notice = None
-    # A part that renews itself is nobody's click: it does not keep a session alive.
-    used = stale and not act.part
+    # What renews itself is nobody's click: it does not keep a session alive.
+    used = stale and not act.part and LIVE not in visit.request.headers
     if not used and not shown:
         return
     # A database that takes no changes can still be looked at.

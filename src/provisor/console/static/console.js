@@ -1,5 +1,5 @@
-// What pages do without asking the server: dialogs, copying, ticking, times in the viewer's zone, dark or light, and asking
-// before unsaved edits are left behind.
+// What pages do by themselves: dialogs, copying, ticking, times in the viewer's zone, dark or light, parts that renew
+// themselves, and asking before unsaved edits are left behind.
 "use strict";
 
 const root = document.documentElement;
@@ -147,6 +147,33 @@ document.addEventListener("htmx:beforeOnLoad", (event) => {
 });
 
 document.addEventListener("htmx:load", (event) => times(event.detail.elt));
+
+// Parts that renew themselves: only while somebody looks, not under the hands or eyes of whoever marks or fills something
+// in there, and again after an answer that was none.
+const renewed = new WeakMap();
+
+function busy(part) {
+  const marked = getSelection();
+  return part.matches(":focus-within") || (!marked.isCollapsed && marked.containsNode(part, true));
+}
+
+function renew() {
+  if (document.hidden) return;
+  const now = performance.now();
+  for (const part of document.querySelectorAll("[data-live]")) {
+    if (!renewed.has(part)) renewed.set(part, now);
+    if (now - renewed.get(part) < part.dataset.live * 1000 || busy(part)) continue;
+    renewed.set(part, now);
+    htmx.trigger(part, "live");
+  }
+}
+
+setInterval(renew, 250);
+document.addEventListener("visibilitychange", renew);
+document.addEventListener("htmx:beforeSwap", (event) => {
+  const { requestConfig, target, xhr } = event.detail;
+  if (requestConfig.triggeringEvent?.type === "live" && (xhr.status >= 400 || busy(target))) event.detail.shouldSwap = false;
+});
 
 window.addEventListener("beforeunload", (event) => {
   // A draft is on the server and waits; what is only typed would be lost.
