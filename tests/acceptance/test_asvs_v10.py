@@ -228,7 +228,8 @@ async def an_id_token_names_its_client_and_no_other(world: World) -> None:
 @requirement("10.6.1")
 async def only_code_is_a_response(world: World) -> None:
     found = world.party.configuration
-    assert found["response_types_supported"] == ["code"] and found["response_modes_supported"] == ["query"]
+    assert found["response_types_supported"] == ["code"]
+    assert found["response_modes_supported"] == ["query", "form_post"], "in neither is a code left to a fragment"
     for change in (
         {"response_type": "id_token token"},
         {"response_mode": "fragment"},

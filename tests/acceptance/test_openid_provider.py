@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+import re
 import time
 from asyncio import to_thread
 from dataclasses import dataclass
@@ -13,7 +15,7 @@ import pytest
 import pytest_asyncio
 import requests
 
-from browser_like import Client
+from browser_like import Answered, Client
 from in_process import Answer, InProcess
 from installation import Installation
 from pair import Pair
@@ -24,7 +26,7 @@ from provisor.directory import admission, claims, conditional_access, relying_pa
 from provisor.directory.admission import PASSKEY, TOTP, Evidence, Outcome, Verdict
 from provisor.directory.admission import PASSWORD as WITH_PASSWORD
 from provisor.directory.policy_words import Wanted, document
-from relying_party import LOGOUT, REDIRECT, RelyingParty, World, answer, changed, fetched, follow, got
+from relying_party import LOGOUT, REDIRECT, RelyingParty, World, answer, changed, fetched, follow, got, post
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -189,6 +191,61 @@ async def test_what_says_that_a_sign_in_was_fresh_is_for_one_request_and_cannot_
             answered = await world.browser.get(answered.where)
         assert answered.where.startswith(f"{world.start}/sign-in?again=1"), answered.where
     assert await world.log() == []
+
+
+async def test_an_application_can_have_somebody_asked_whether_it_may_know_who_they_are(world: World) -> None:
+    for more in ({}, {"response_mode": "form_post"}):
+        asking = world.party.ask(prompt="consent", **more)
+        page = await asking.carried(world.browser)
+        assert page.status == 200 and "Go on to app?" in page.text and "A program on this machine" not in page.text
+        assert "access_denied" in page.text, "there is a way back for whoever does not want to"
+        sent = await world.browser.post(f"{world.start}/authorize", {"asked": urlsplit(asking.url).query})
+        found = carried_in(sent) if more else answer(sent)
+        assert (await asking.told(await asking.fetch(found["code"])))["sub"] == str(world.ada)
+    await world.set_session("authenticated = now() - interval '5 minutes'")
+    both = world.party.ask(prompt="login consent")
+    page = await world.signing_in(world.browser, both.url, again=True)
+    assert page.status == 200 and "Go on to app?" in page.text, "a fresh sign-in is not agreement"
+
+
+def carried_in(page: Answered, redirect: str = REDIRECT) -> dict[str, str]:
+    """What a form is about to carry to ``redirect``."""
+    assert f'<form method="post" action="{redirect}"' in page.text, page.text
+    form = page.text.partition(f'action="{redirect}"')[2].partition("</form>")[0]
+    return {name: html.unescape(value) for name, value in re.findall(r'name="(\w+)" value="([^"]*)"', form)}
+
+
+async def test_an_answer_comes_as_a_form_when_the_application_wants_it(world: World) -> None:
+    """As ASP.NET Core asks unless it is told otherwise."""
+    asking = world.party.ask(response_mode="form_post")
+    asking.state, asking.url = "<\"&' ü", changed(asking.url, state="<\"&' ü")
+    page = await asking.carried(world.browser)
+    assert page.status == 200 and "data-carry" in page.text
+    assert "form-action *;" in page.headers["Content-Security-Policy"]
+    assert page.headers["Cache-Control"] == "no-store"
+    found = carried_in(page)
+    assert found.keys() == {"code", "state", "iss"}
+    assert (found["state"], found["iss"]) == (asking.state, world.party.configuration["issuer"])
+    assert (await asking.told(await asking.fetch(found["code"])))["sub"] == str(world.ada)
+    wrong = await follow(world.browser, changed(asking.url, scope="profile"))
+    assert carried_in(wrong)["error"] == "invalid_scope" and "data-carry" in wrong.text
+    await world.pair.unassign(world.ada)
+    refused = await asking.carried(world.browser)
+    assert refused.status == 403 and "is not assigned to app" in refused.text and "data-carry" not in refused.text
+    assert carried_in(refused)["error"] == "access_denied" and "code" not in carried_in(refused)
+
+
+async def test_an_error_is_described_in_the_signs_that_the_standard_has(world: World) -> None:
+    """RFC 6749 §4.1.2.1 and §5.2: nothing but ASCII, no quotation mark, no backslash."""
+    await world.pair.user("zoë", assigned=False)
+    quiet = world.party.ask(prompt="none")
+    found = answer(await quiet.carried(await world.somebody("zoë")))
+    assert found["error"] == "access_denied" and "zo?@contoso.com" in found["error_description"]
+    asking = world.party.ask()
+    status, said = await post(world.party.configuration["token_endpoint"], {"grant_type": 'a"b\\cü\n'})
+    assert status == 400 and "a?b?c??" in said["error_description"], said
+    refused = await asking.refused("x", client_id='"ü\\')
+    assert re.fullmatch(r"[ !#-\[\]-~]+", refused["error_description"])
 
 
 async def test_with_prompt_none_nobody_is_asked_anything(world: World) -> None:

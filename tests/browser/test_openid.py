@@ -24,6 +24,11 @@ async def application(pair: Pair, *, public: bool = False) -> AsyncIterator[tupl
     brought: list[dict[str, str]] = []
 
     async def answer(request: web.Request) -> web.Response:
+        if request.method == "POST":
+            brought.append({name: str(value) for name, value in (await request.post()).items()})
+            # Another site of the application's.
+            onwards = request.url.with_host("localhost").with_query(done="1")
+            return web.Response(status=303, headers={"Location": str(onwards)})
         if request.query:
             brought.append(dict(request.query))
         return web.Response(text=f"<h1>The application: {request.path}</h1>", content_type="text/html")
@@ -106,3 +111,20 @@ async def test_whoever_is_not_assigned_reads_why_and_finds_the_way_back(pair: Pa
         await visitor.click("Back to app")
         await visitor.heading("The application: /in")
         assert brought[-1]["error"] == "access_denied"
+
+
+@needs_browser
+async def test_an_answer_in_a_form_goes_to_the_application_by_itself_and_on_to_where_it_sends(pair: Pair) -> None:
+    world = await World.make(pair)
+    async with application(pair) as (party, brought), chromium() as browser:
+        visitor = await Visitor.arrive(browser)
+        asking = party.ask(response_mode="form_post", prompt="consent")
+        await visitor.page.goto(asking.url)
+        await sign_in(visitor, "ada@contoso.com")
+        await visitor.heading("Go on to app?")
+        await visitor.press("Go on")
+        await visitor.heading("The application: /in")
+        assert brought[-1] == {"done": "1"}
+        assert brought[-2]["state"] == asking.state
+        assert (await asking.told(await asking.fetch(brought[-2]["code"])))["sub"] == str(world.ada)
+        assert visitor.complaints == []

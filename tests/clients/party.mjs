@@ -29,9 +29,10 @@ const doing = {
     });
     return { url: url.href, verifier, ...made };
   },
-  async finish({ url, verifier, state, nonce, maxAge }) {
+  async finish({ url, form, verifier, state, nonce, maxAge }) {
+    const sent = form && new Request(url, { method: "POST", body: new URLSearchParams(form) });
     const checks = { pkceCodeVerifier: verifier, expectedState: state, expectedNonce: nonce, maxAge };
-    const tokens = await client.authorizationCodeGrant(configuration, new URL(url), checks);
+    const tokens = await client.authorizationCodeGrant(configuration, sent ?? new URL(url), checks);
     return { ...tokens, claims: tokens.claims(), seconds: tokens.expiresIn() };
   },
   userinfo: ({ token, subject }) => client.fetchUserInfo(configuration, token, subject),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+import re
 import time
 from asyncio import to_thread
 from collections.abc import AsyncIterator
@@ -117,6 +119,19 @@ async def test_a_fresh_sign_in_is_one_for_the_library_too(party: Party) -> None:
     assert found["claims"]["auth_time"] <= time.time()
 
 
+async def test_an_answer_in_a_form_is_taken_by_the_library(party: Party) -> None:
+    assert "form_post" in (await party.discover())["response_modes_supported"]
+    asked = await party.ask(response_mode="form_post", prompt="consent")
+    _, page = await along(party.browser, asked.pop("url"), REDIRECT)
+    assert "Go on to wiki?" in page.text
+    wanted = html.unescape(re.findall(r'name="asked" value="([^"]*)"', page.text)[0])
+    page = await party.browser.post(f"{party.realm.portal}/authorize", {"asked": wanted})
+    carried = page.text.partition(f'action="{REDIRECT}"')[2].partition("</form>")[0]
+    form = {name: html.unescape(value) for name, value in re.findall(r'name="(\w+)" value="([^"]*)"', carried)}
+    found = await party.do("finish", url=REDIRECT, form=form, **asked)
+    assert found["claims"]["preferred_username"] == ADMIN
+
+
 # ── what goes wrong ─────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -167,7 +182,7 @@ async def test_a_wrong_secret_is_refused_as_the_library_understands_it(party: Pa
     ("more", "error"),
     [
         ({"scope": "profile"}, "invalid_scope"),
-        ({"response_mode": "form_post"}, "invalid_request"),
+        ({"response_mode": "fragment"}, "invalid_request"),
         ({"response_type": "code id_token"}, "unsupported_response_type"),
         ({"request": "x.y.z"}, "request_not_supported"),
         ({"prompt": "none", "id_token_hint": "x.y.z"}, "invalid_request"),

@@ -21,7 +21,10 @@ LONGEST: Final = 4096
 _MOST: Final = 100
 #: What is known to ask for; others are passed over (OpenID Connect Core §3.1.2.1).
 SCOPES: Final = ("openid", "profile", "email")
-PROMPTS: Final = ("none", "login", "select_account")
+PROMPTS: Final = ("none", "login", "consent", "select_account")
+FORM_POST: Final = "form_post"
+MODES: Final = ("query", FORM_POST)
+_UNSAID: Final = re.compile(r"[^ !#-\[\]-~]")
 _CHALLENGE: Final = re.compile(r"[A-Za-z0-9_-]{43}")
 #: Parameters that would take the place of others: what is not done is not passed over in silence.
 _REFUSED: Final = {
@@ -37,6 +40,11 @@ class Declined(Exception):
     def __init__(self, error: str, sentence: str) -> None:
         super().__init__(sentence)
         self.error, self.sentence = error, sentence
+
+
+def told(error: str, sentence: str) -> dict[str, str]:
+    """An answer with an error, in the signs that RFC 6749 §4.1.2.1 has for it: names of people may have others."""
+    return {"error": error, "error_description": _UNSAID.sub("?", sentence.replace('"', "'"))}
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +107,8 @@ def read(given: Parameters) -> Asked:
         raise Declined("invalid_request", "The parameter response_type is missing: it is code.")
     if kind != "code":
         raise Declined("unsupported_response_type", "The response_type is not taken: it is code.")
-    if values.get("response_mode", "query") != "query":
-        raise Declined("invalid_request", "The response_mode is not taken: it is query.")
+    if values.get("response_mode", "query") not in MODES:
+        raise Declined("invalid_request", f"The response_mode is not taken: it is one of {', '.join(MODES)}.")
     scopes = frozenset(values.get("scope", "").split(" "))
     if "openid" not in scopes:
         raise Declined("invalid_scope", "The scope must contain openid.")

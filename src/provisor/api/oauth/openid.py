@@ -12,7 +12,7 @@ from provisor.api.oauth import asking
 from provisor.api.oauth.asking import Asking, Exchange
 from provisor.api.oauth.refusals import Refused, plain
 from provisor.directory import claims, codes, relying_parties
-from provisor.directory.authorization_request import PROMPTS, SCOPES
+from provisor.directory.authorization_request import MODES, PROMPTS, SCOPES
 from provisor.directory.codes import Shown
 from provisor.directory.edit import Tenant
 from provisor.directory.password_credentials import SecretExpired
@@ -96,7 +96,7 @@ def configuration(base: str, tenant: Tenant) -> dict[str, Any]:
         "jwks_uri": f"{start}/discovery/v2.0/keys",
         "scopes_supported": list(SCOPES),
         "response_types_supported": ["code"],
-        "response_modes_supported": ["query"],
+        "response_modes_supported": list(MODES),
         "grant_types_supported": list(asking.GRANTS),
         "prompt_values_supported": list(PROMPTS),
         "acr_values_supported": list(claims.ACR),

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 from uuid import UUID, uuid4
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from provisor.storage.pool import BUSY, busy
+
+_UNSAID: Final = re.compile(r"[^ !#-\[\]-~]")
 
 
 class Refused(Exception):
@@ -58,8 +61,8 @@ def response(request: Request, refused: Refused) -> Response:
 
 
 def plain(text: str) -> str:
-    """What somebody sent, as it can stand in a sentence."""
-    return "".join(char if char.isprintable() else "?" for char in text[:100])
+    """What somebody sent, as it can stand in a sentence: in the signs that RFC 6749 §5.2 has for it."""
+    return _UNSAID.sub("?", text[:100])
 
 
 def _id(given: str) -> str:

@@ -6,9 +6,12 @@ in the same way: a second factor, a passkey, a fresh sign-in. That a sign-in *wa
 address to come back to: when it was asked for, sealed together with the request, so that it proves nothing for another
 one. It takes the place of the wish, so that nobody is asked twice.
 
-Nobody is asked whether an application may know who they are: the tenant's administrators have said so. Only a program
-on the person's own machine may be any program there, whatever it calls itself (RFC 8252 §8.6): there they are asked,
-each time.
+Nobody is asked whether an application may know who they are: the tenant's administrators have said so. They are asked
+when the application wants it (``prompt=consent``), and each time by a program on their own machine, which may be any
+program there, whatever it calls itself (RFC 8252 §8.6).
+
+The answer is carried in the address to go on to, or, when the application wants it (``response_mode=form_post``), in a
+form that a script sends: what stands in addresses is kept in histories and logs.
 """
 
 from __future__ import annotations
@@ -24,11 +27,12 @@ from urllib.parse import urlencode
 from starlette.responses import RedirectResponse, Response
 
 from provisor.access import jwt
+from provisor.console import site
 from provisor.console.page import Page
 from provisor.console.visit import PortalVisit
 from provisor.directory import admission, claims, codes, relying_parties, sign_in, sign_in_log
 from provisor.directory.admission import Evidence, Outcome, Verdict
-from provisor.directory.authorization_request import Asked, Declined, Parameters, parameters, read
+from provisor.directory.authorization_request import FORM_POST, Asked, Declined, Parameters, parameters, read, told
 from provisor.directory.relying_parties import RelyingParty, answers_go_to, is_loopback
 from provisor.directory.sign_in import Arrival
 from provisor.directory.sign_in_log import FAILURE, INTERRUPTED, SUCCESS, Attempt
@@ -39,6 +43,7 @@ PAGE = Page("authorize", "/authorize", public=True)
 #: Seconds for which a sign-in that was asked for is a fresh one.
 _FRESH: Final = 600.0
 _SINCE: Final = "since"
+_CONSENT: Final = "consent"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,33 +57,64 @@ class _Request:
     confirmed: bool = False
 
     @property
+    def program(self) -> bool:
+        """Whether the answer goes to whatever listens on the person's own machine."""
+        return self.party.application is not None and self.party.public and is_loopback(self.values["redirect_uri"])
+
+    @property
     def to_be_confirmed(self) -> bool:
-        """Whether the person has yet to say that it was they who began this."""
-        program = self.party.application is not None and self.party.public and is_loopback(self.values["redirect_uri"])
-        return program and not self.confirmed
+        """Whether the person has yet to say that the application may know who they are."""
+        return not self.confirmed and (self.program or _CONSENT in self.values.get("prompt", "").split())
 
-    def answer(self, **more: str) -> str:
-        """The address that the browser carries an answer to (RFC 6749 §4.1.2, RFC 9207)."""
-        said = {**more, "iss": self.issuer}
-        if state := self.values.get("state"):
-            said["state"] = state
+    @property
+    def posted(self) -> bool:
+        """Whether the answer is to be a form (OAuth 2.0 Form Post Response Mode)."""
+        return self.values.get("response_mode") == FORM_POST
+
+    def answer(self, said: Mapping[str, str]) -> dict[str, str]:
+        """What an answer says (RFC 6749 §4.1.2, RFC 9207)."""
+        state = self.values.get("state")
+        return {**said, "iss": self.issuer, **({"state": state} if state else {})}
+
+    def address(self, said: Mapping[str, str]) -> str:
+        """The address that the browser carries an answer to."""
         redirect = self.values["redirect_uri"]
-        return redirect + ("&" if "?" in redirect else "?") + urlencode(said)
+        return redirect + ("&" if "?" in redirect else "?") + urlencode(self.answer(said))
 
-    def send(self, **more: str) -> Response:
+    def page(self, said: Mapping[str, str], *, status: int = 200, sentence: str = "", ask: bool = False) -> Response:
+        """A page with a way on to the application, with this answer; it goes by itself when there is nothing to say."""
+        page = self.visit.render(
+            status=status,
+            party=self.party,
+            sentence=sentence,
+            asked=urlencode(self.values) if ask else "",
+            program=self.program,
+            redirect=self.values["redirect_uri"] if self.posted else self.address(said),
+            carried=self.answer(said) if self.posted else {},
+        )
+        if self.posted:
+            # Chrome applies it to every redirect after a form, too, and where the application sends on to is its own.
+            name = "Content-Security-Policy"
+            page.headers[name] = site.HEADERS[name].replace("form-action 'self'", "form-action *")
+        return page
+
+    def send(self, said: Mapping[str, str]) -> Response:
         """Let the browser carry an answer."""
+        if self.posted:
+            return self.page(said)
         if self.visit.partial:
-            return Response(status_code=204, headers={"HX-Redirect": self.answer(**more)})
-        return RedirectResponse(self.answer(**more), status_code=303)
+            return Response(status_code=204, headers={"HX-Redirect": self.address(said)})
+        return RedirectResponse(self.address(said), status_code=303)
 
     def decline(self, error: str, sentence: str) -> Response:
-        return self.send(error=error, error_description=sentence)
+        return self.send(told(error, sentence))
 
     def go(self, page: str, since: float | None = None, **more: str) -> Response:
         """On to a page of the portal, and back to here when that is done; ``since`` when a fresh sign-in is wanted."""
         values = dict(self.values)
         if since is not None:
-            values.pop("prompt", None)
+            prompt = values.pop("prompt", "").split()
+            values |= {"prompt": _CONSENT} if _CONSENT in prompt else {}
             sealed = self.visit.house.box.seal(repr(since), self._about(values))
             values[_SINCE] = base64.urlsafe_b64encode(sealed).decode()
         back = self.visit.url(f"{PAGE.path}?{urlencode(values)}")
@@ -158,13 +194,13 @@ async def _answered(tx: Tx, request: _Request, asked: Asked, arrival: Arrival | 
     if verdict.outcome is Outcome.GRANTED and request.to_be_confirmed:
         if "none" in asked.prompt:
             raise Declined("consent_required", "A program on somebody's own machine is let on by them alone.")
-        return request.visit.render(party=request.party, asked=urlencode(request.values), sentence="", back="")
+        return request.page(told("access_denied", "They did not want to go on."), ask=True)
     await _record(tx, request, arrival, verdict)
     if verdict.outcome is Outcome.GRANTED:
         issued = await codes.issue(
             tx, request.visit.tenant, request.party, asked, request.issuer, request.visit.secret, arrival
         )
-        return request.send(code=issued)
+        return request.send({"code": issued})
     return _refused(request, verdict, now, silent="none" in asked.prompt)
 
 
@@ -175,10 +211,7 @@ def _refused(request: _Request, verdict: Verdict, now: float, *, silent: bool) -
         case Outcome.BLOCKED if silent:
             return request.decline("access_denied", sentence)
         case Outcome.BLOCKED:
-            back = request.answer(error="access_denied", error_description=sentence)
-            page = request.visit.render(party=request.party, sentence=sentence, back=back)
-            page.status_code = 403
-            return page
+            return request.page(told("access_denied", sentence), status=403, sentence=sentence)
         case Outcome.FRESH if silent:
             return request.decline("login_required", sentence)
         case Outcome.FRESH:
