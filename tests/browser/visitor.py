@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -14,7 +13,6 @@ import pytest
 from playwright.async_api import Browser, Page, async_playwright, expect
 
 CHROMIUM = Path("/usr/bin/chromium")
-SCREENS = Path(__file__).parents[2] / "docs/screens"
 #: No sandbox: tests run as root too, and only ever see pages of their own.
 FLAGS = [
     "--no-sandbox",
@@ -84,12 +82,6 @@ class Visitor:
 
     async def heading(self, text: str) -> None:
         await expect(self.page.get_by_role("heading", level=1, name=text, exact=True)).to_be_visible()
-
-    async def screen(self, name: str) -> None:
-        """A picture for the documents, when they are being made (SCREENS=1)."""
-        if os.environ.get("SCREENS"):
-            SCREENS.mkdir(exist_ok=True)
-            await self.page.screenshot(path=SCREENS / f"{name}.png", animations="disabled")
 
 
 async def sign_in(visitor: Visitor, link: str, password: str = "correct horse battery") -> None:

@@ -1,4 +1,4 @@
-"""What people look at of an application's cycles: how one goes, what was planned, what the log says.
+"""What people look at of an application's cycles: how one goes, what was planned, one row of the log.
 
 Only reading: the ledger writes these rows. Lists come page by page, each page saying where the next one begins.
 """
@@ -26,16 +26,6 @@ class Statistics:
     removed: Mapping[str, int] = field(default_factory=dict)
     failing: int = 0
     leavers: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Filter:
-    """Which rows of the log: ``name`` is a part of one; empty or None asks for all."""
-
-    name: str = ""
-    status: str = ""
-    action: str = ""
-    cycle: int | None = None
 
 
 class History:
@@ -82,22 +72,6 @@ class History:
         """The newest cycle (``cycle``) or dry run (``plan``)."""
         async with self._database.reading() as tx:
             return await tx.fetchrow(QUERIES.cycles, *self._key, 1, mode)
-
-    async def log(self, chosen: Filter, before: tuple[int, int, int] | None, limit: int) -> list[Row]:
-        """Log rows, newest cycle first; ``before``: (cycle, phase, ordinal) of the last row of the page before."""
-        place = before or (2**62, 0, 0)
-        async with self._database.reading() as tx:
-            rows: list[Row] = await tx.fetch(
-                QUERIES.log_page,
-                *self._key,
-                *place,
-                chosen.name.lower(),
-                chosen.status,
-                chosen.action,
-                chosen.cycle,
-                limit,
-            )
-        return rows
 
     async def entry(self, cycle: int, ordinal: int) -> Row | None:
         """One row of the log."""

@@ -411,25 +411,6 @@ where tenant = $1 and application = $2 and cycle = $3 and (phase, ordinal) > ($4
   and ($6 = '' or action = $6) and ($7 = '' or object_type = $7) and ($8 = '' or reason = $8)
 order by phase, ordinal limit $9
 
--- name: log_page
--- Cycle by cycle, newest first, until there are enough: the log of years is not read for its last page.
-select c.*, y.number, y.kind
-from (
-    select id, number, kind from sync_cycle
-    where tenant = $1 and application = $2 and mode = 'cycle' and number <= $3 and ($9::bigint is null or number = $9)
-    order by number desc
-) y
-cross join lateral (
-    select * from sync_change
-    where tenant = $1 and application = $2 and cycle = y.id
-      and (y.number < $3 or (phase, ordinal) > ($4, $5))
-      and (action <> 'nothing' or status <> 'success')
-      and ($6 = '' or position($6 in lower(source_name)) > 0)
-      and ($7 = '' or status = $7) and ($8 = '' or action = $8)
-    order by phase, ordinal limit $10
-) c
-order by y.number desc, c.phase, c.ordinal limit $10
-
 -- name: log_entry
 select c.*, y.number, y.kind, y.started from sync_change c
 join sync_cycle y on y.tenant = c.tenant and y.application = c.application and y.id = c.cycle
