@@ -18,6 +18,7 @@ from provisor import audit, compose
 from provisor.access.actors import PROVISOR, Actor
 from provisor.console.workspace.access_tokens import Health
 from provisor.console.workspace.findings import examine
+from provisor.refusal import Invalid
 from provisor.workspace import edit as workspace_edit
 from provisor.workspace import groups, openid_sign_in, tokens, users, workspaces
 from provisor.workspace.openid_sign_in import Person
@@ -133,6 +134,15 @@ async def test_removed_users_are_listed_page_by_page_and_searched(pair: Pair) ->
     for nonsense in ("yesterday", "2026-01-01", "2026-01-01T00:00:00"):
         assert "<td>p" in (await client.get(f"{start(pair)}/removed?after={nonsense}")).text
     assert (await client.get(f"{start(pair)}/?show=removed")).where == f"{start(pair)}/removed"
+
+
+async def test_a_service_principal_is_not_removed_as_a_user_is(pair: Pair) -> None:
+    """One that stood among removed users would be added again as a user."""
+    _, made = await pair.call("POST", "/ServicePrincipals", {"displayName": "Robot"})
+    with pytest.raises(Invalid, match="is a service principal: delete it under Service principals"):
+        async with workspace_edit.edit(pair.house.database, pair.workspace, PROVISOR) as work:
+            await users.remove(work, made["id"])
+    assert (await pair.call("GET", f"/ServicePrincipals/{made['id']}"))[0] == 200
 
 
 async def test_whoever_is_added_again_has_the_id_of_before(pair: Pair) -> None:

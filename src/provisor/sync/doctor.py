@@ -114,7 +114,11 @@ def _scope(application: Application, assigned: tuple[int, int]) -> Finding:
     if not people and not groups:
         sentence = "Nobody is assigned, so nobody is in scope."
         return Finding("scope", "bad", sentence, f"provisor app assign {application.name} --group GROUP")
-    return Finding("scope", "good", f"{people} users and {groups} groups are assigned.")
+    return Finding("scope", "good", f"Assigned are {_counted(people, 'user')} and {_counted(groups, 'group')}.")
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 async def _matching(application: Application, job: Job, last: Row | None) -> Finding:

@@ -207,6 +207,8 @@ async def remove(work: Edit, who: str | User) -> None:
     """The console's *Delete User*: access ends at once, and provisioning does not bring the user back."""
     work.require_admin()
     user = await _locked(work, await _meant(work, who))
+    if user.principal is SERVICE_PRINCIPAL:
+        raise Invalid(f"{user.name} is a service principal: delete it under Service principals, or over SCIM.")
     await _delete(work, user)
     await work.tx.execute(
         QUERIES.tombstone_insert,
