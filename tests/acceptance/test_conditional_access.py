@@ -26,6 +26,7 @@ from provisor.directory import (
     sign_in_log,
     tenants,
     users,
+    way_in,
 )
 from provisor.directory.admission import PASSKEY, PORTAL, TOTP, Evidence, Outcome, Resource, admit
 from provisor.directory.admission import PASSWORD as WORD
@@ -460,6 +461,27 @@ async def test_two_changes_at_once_do_not_shut_everybody_out_together(pair: Pair
         return_exceptions=True,
     )
     assert [type(item) for item in both].count(Conflict) == 1, both
+
+
+async def test_a_policy_and_the_loss_of_whom_it_excludes_do_not_shut_everybody_out_together(pair: Pair) -> None:
+    ada = await pair.user("ada", assigned=False)
+    async with pair.edit() as work:
+        await tenants.give_role(work, ada, "Global Administrator")
+    only_ada = Wanted("Only ada", state="on", users=("All",), exclude_users=("ada@contoso.com",), require="block")
+
+    async def lose() -> None:
+        async with pair.edit() as other:
+            await users.change(other, ada, {"accountEnabled": False})
+
+    async with pair.edit() as work:
+        await conditional_access.create_policy(work, await policy_words.document(work.tx, pair.tenant, only_ada))
+        # Not committed yet: whoever is disabled now does not see it, and has to wait.
+        losing = asyncio.create_task(lose())
+        await asyncio.wait([losing], timeout=0.5)
+    with pytest.raises(Conflict, match=r"no Global Administrator .*the other ones out"):
+        await losing
+    async with pair.house.database.reading() as tx:
+        assert await way_in.open_to(tx, pair.tenant.id)
 
 
 async def test_the_administrator_whom_a_policy_excludes_cannot_be_lost(pair: Pair) -> None:

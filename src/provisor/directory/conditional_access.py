@@ -26,6 +26,7 @@ from provisor.access.conditional_access import (
 )
 from provisor.access.policy_documents import location, location_document, policy, policy_document
 from provisor.directory import users, way_in
+from provisor.directory.edit import QUERIES as DIRECTORY
 from provisor.directory.edit import Edit, Tenant
 from provisor.directory.users import User
 from provisor.directory.way_in import Rules
@@ -298,6 +299,9 @@ async def _keep_a_way_in(work: Edit, before: Rules, after: Rules, *, force: bool
     """Refuse to shut out whoever could still get in: a change that does not make it worse is not in question."""
     if force:
         return
+    # Whoever takes an administrator away holds the tenant until that is done, and looks at the policies then: either
+    # they see this change, or it sees theirs.
+    await work.tx.execute(DIRECTORY.tenant_lock, work.tenant.id)
     people = await way_in.administrators(work.tx, work.tenant.id)
     if after.keep_out(people) and not before.keep_out(people):
         raise Conflict(
