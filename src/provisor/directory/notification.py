@@ -12,7 +12,12 @@ from provisor.refusal import Invalid
 MOST: Final = 10
 _LONGEST: Final = 254
 #: What mail servers take without being asked whether they do: no names, no quotes, no letters beyond ASCII (RFC 5321).
-_ADDRESS: Final = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?")
+#: Nor an encoded word, which is another text to whoever reads the mail's header (RFC 2047).
+_ADDRESS: Final = re.compile(
+    r"(?!.*=\?)(?=[^@]{1,64}@)[\w!#$%&'*+/=?^`{|}~-]+(?:\.[\w!#$%&'*+/=?^`{|}~-]+)*"
+    r"@[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?)*",
+    re.ASCII,
+)
 #: What is said where the server has no way to send any.
 NO_MAIL_SERVER: Final = (
     "This server has no mail server set (smtp_url): nothing is sent until whoever runs the installation sets one."
