@@ -235,5 +235,10 @@ async def test_moments_of_an_address_that_are_none_choose_nothing(shop: Installa
     ):
         answered = await client.get(f"{log}?{query}")
         assert answered.status == 200 and len(_ROW.findall(answered.text)) == 1, query
+    # There are no such moments on the viewer's wall.
+    for zone, query in (("America/New_York", "since=0001-01-01T00:00Z"), ("Asia/Tokyo", "until=9999-12-31T23:59Z")):
+        client.cookies["provisor-zone"] = zone
+        assert len(_ROW.findall((await client.get(f"{log}?{query}")).text)) == 1, query
+        assert (await client.get(f"/t/{pair.tenant.name}/sign-ins?{query}")).status == 200, query
     later = (datetime.now(UTC) + timedelta(hours=1)).strftime("%Y-%m-%dT%H:%MZ")
     assert "No entry is like that." in (await client.get(f"{log}?since={later}")).text

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import MAXYEAR, MINYEAR, UTC, datetime
 from uuid import UUID
 
 from provisor.console.visit import Visit
@@ -24,9 +24,11 @@ def number(text: str) -> int | None:
 
 
 def moment(text: str) -> datetime | None:
-    """A moment of an address, in UTC unless it says otherwise; None for anything else."""
+    """A moment of an address, in UTC unless it says otherwise; None for anything else, and for what is none on some
+    walls: the first and the last year that can be written."""
     try:
         found = datetime.fromisoformat(text)
-        return found.replace(tzinfo=found.tzinfo or UTC).astimezone(UTC)
+        found = found.replace(tzinfo=found.tzinfo or UTC).astimezone(UTC)
     except (ValueError, OverflowError):
         return None
+    return found if MINYEAR < found.year < MAXYEAR else None
