@@ -193,6 +193,7 @@ async def test_secrets_are_got_as_they_were_put(graph: Graph, pair: Pair) -> Non
         ("Password", "x", "Password is not kept here"),
         ("SkipOutOfScopeDeletions", "true", "cannot be true"),
         ("SyncNotificationSettings", "x", "JSON object"),
+        ("SyncNotificationSettings", "[" * 5000, "JSON object"),
         ("SyncNotificationSettings", '{"Enabled": true, "Recipients": "x"}', "is no e-mail address"),
         ("SyncNotificationSettings", '{"Enabled": "yes"}', "Enabled is true or false"),
         ("SyncNotificationSettings", '{"Recipients": 1}', "Recipients are addresses"),

@@ -151,7 +151,7 @@ def _object(text: str) -> dict[str, Any]:
     """Notification settings, which are JSON as a text; nothing when there is none. Raises Invalid."""
     try:
         said = json.loads(text) if text else {}
-    except ValueError:
+    except (ValueError, RecursionError):
         said = None
     if not isinstance(said, dict):
         raise Invalid(f'{_NOTICES} is a JSON object as a text, like {{"DeleteThresholdEnabled": true, …}}.')
