@@ -5,11 +5,13 @@ from __future__ import annotations
 
 import json
 from typing import Any
+from uuid import UUID
 
 import pytest
 
 from pair import Pair
 from provisor.access.actors import PROVISOR
+from provisor.directory import groups as directory_groups
 from provisor.workspace import edit as workspace_edit
 from provisor.workspace import groups, members, nesting, users
 from provisor.workspace.edit import QUERIES
@@ -72,6 +74,19 @@ async def test_what_is_in_a_group_is_counted_and_searched(pair: Pair) -> None:
         further = await nesting.inside(tx, pair.workspace, ids["Right"], ("crew", ids["Crew"]), 50, "SHA")
     assert [(one.name, one.members, one.groups) for one in inside] == [("Crew", MANY, 0), ("Shared", 1, 1)]
     assert [one.name for one in further] == ["Shared"]
+
+
+async def test_members_in_the_directory_are_found_by_whatever_letters_are_the_same(pair: Pair) -> None:
+    person = await pair.user("ada", displayName="Ada Groß")
+    other = await pair.user("groß")
+    group = await pair.group("Crew", person, other)
+    street = await pair.group("Weiße Straße")
+    async with pair.edit() as work:
+        await directory_groups.add_members(work, [(group, street, "Group")])
+    async with pair.house.database.snapshot() as tx:
+        for text, found in (("GROSS", 2), ("groß", 2), ("Straße", 1), ("STRASSE", 1), ("%", 0)):
+            rows = await directory_groups.members_page(tx, pair.tenant, group, ("", UUID(int=0)), 50, text)
+            assert len(rows) == found, text
 
 
 async def test_a_page_of_a_large_group_costs_a_page(pair: Pair) -> None:

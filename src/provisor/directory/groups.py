@@ -68,7 +68,7 @@ async def members_page(
     tx: Tx, tenant: Tenant, group: UUID, after: tuple[str, UUID], limit: int, text: str = ""
 ) -> list[Row]:
     """Direct members by name (``id``, ``type``, ``name``, ``display``, ``key``, ``enabled``)."""
-    rows: list[Row] = await tx.fetch(QUERIES.members_page, tenant.id, group, *after, text.lower(), limit)
+    rows: list[Row] = await tx.fetch(QUERIES.members_page, tenant.id, group, *after, text.casefold(), limit)
     return rows
 
 

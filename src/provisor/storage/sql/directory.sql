@@ -239,7 +239,7 @@ select * from (
      from directory_user u
      join directory_member m on m.tenant = u.tenant and m.group_id = $2 and m.member_id = u.id
      where u.tenant = $1 and u.deleted is null and (u.upn_key, u.id) > ($3, $4)
-       and ($5 = '' or position($5 in u.upn_key) > 0 or position($5 in lower(coalesce(u.doc ->> 'displayName', ''))) > 0)
+       and ($5 = '' or position($5 in u.upn_key) > 0 or position($5 in u.name_key) > 0)
      order by u.upn_key, u.id limit $6)
     union all
     (select g.id, m.member_type, g.doc ->> 'displayName', '', g.name_key, true
