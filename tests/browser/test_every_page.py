@@ -22,6 +22,8 @@ from provisor import compose
 from provisor.access.actors import PROVISOR
 from provisor.compose import House
 
+#: Every page of both sites, one after the other.
+pytestmark = pytest.mark.timeout(1200)
 PAYLOADS: list[str] = json.loads((Path(__file__).parent / "payloads.json").read_text())
 
 
