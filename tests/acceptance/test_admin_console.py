@@ -5,7 +5,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from datetime import UTC, datetime, timedelta
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -260,3 +262,19 @@ def test_what_is_worth_a_look_is_said(pair: Pair, found: list[Health], level: st
 def test_a_refusal_that_is_mended_or_long_ago_is_not_worth_a_look(pair: Pair) -> None:
     for row in ({"refused_at": NOW - timedelta(hours=1)}, {"refused_at": NOW - timedelta(days=2), "last_used": None}):
         assert not any("was refused last" in one.sentence for one in examine(pair.workspace, [token(**row)], 2, 0, NOW))
+
+
+async def test_pages_go_on_after_a_name_that_begins_with_a_blank(pair: Pair) -> None:
+    names = [f" room {number:02}" for number in range(60)] + [f"!room {number:02}" for number in range(60)]
+    async with workspace_edit.edit(pair.house.database, pair.workspace, PROVISOR) as work:
+        house = await groups.add(work, "House")
+        await groups.move(work, house, add=[(await groups.add(work, name)).id for name in names])
+    client = await admin(pair)
+    for path in (f"{start(pair)}/groups/{house.id}", f"{start(pair)}/groups"):
+        found, page = [], path
+        while page:
+            shown = (await client.get(page)).text
+            found += re.findall(r"<td><a href=\"[^\"]*/groups/[^\"]*\">([ !]room \d\d)</a>", shown)
+            following = re.search(r'<a href="([^"]+)" rel="next">', shown)
+            page = unescape(following[1]) if following else ""
+        assert found == names, path

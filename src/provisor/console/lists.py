@@ -13,7 +13,7 @@ FIRST = UUID(int=0)
 def after(visit: Visit) -> tuple[str, UUID]:
     """(name, id) of the last row of the page before; the beginning when the address says nothing that makes sense."""
     try:
-        return visit.query("after"), UUID(visit.query("id"))
+        return visit.after, UUID(visit.query("id"))
     except ValueError:
         return "", FIRST
 

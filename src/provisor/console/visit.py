@@ -119,6 +119,11 @@ class Visit:
     def query(self, name: str) -> str:
         return self.request.query_params.get(name, "").strip()
 
+    @property
+    def after(self) -> str:
+        """The name after which a page of a list begins, as it is: names may begin or end with blanks."""
+        return self.request.query_params.get("after", "")
+
     def parameter(self, name: str) -> Any:
         """What the address has in a place of the page's path."""
         return self.request.path_params[name]

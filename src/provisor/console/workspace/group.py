@@ -128,7 +128,7 @@ async def _inside(tx: Tx, visit: WorkspaceVisit, place: tuple[str, str]) -> tupl
 
 
 def _place(visit: WorkspaceVisit) -> tuple[str, str]:
-    return visit.query("after"), visit.query("id")
+    return visit.after, visit.query("id")
 
 
 def _after(last: Member | Effective | Nested) -> dict[str, str]:

@@ -14,7 +14,7 @@ SHOWN = 50
 
 @PAGE.get
 async def show(visit: WorkspaceVisit) -> Response:
-    text, after = visit.query("q"), visit.query("after")
+    text, after = visit.query("q"), visit.after
     async with visit.house.database.snapshot() as tx:
         found = await groups.search(tx, visit.workspace, after, SHOWN + 1, text)
         sizes = await groups.sizes(tx, visit.workspace, [item.id for item in found[:SHOWN]])

@@ -24,7 +24,7 @@ SHOWN: Final = 50
 @PAGE.get
 async def show(visit: WorkspaceVisit) -> Response:
     SERVICE_PRINCIPAL.type_of(visit.workspace)
-    text, after = visit.query("q"), visit.query("after")
+    text, after = visit.query("q"), visit.after
     async with visit.house.database.reading() as tx:
         found = await users.search(tx, visit.workspace, after, SHOWN + 1, text, SERVICE_PRINCIPAL)
     more = {"after": found[SHOWN - 1].name} if len(found) > SHOWN else {}

@@ -23,7 +23,7 @@ async def show(visit: WorkspaceVisit) -> Response:
     if visit.query("show") == "removed":
         # Where removed users were before they had a page of their own.
         return visit.go("/removed")
-    text, after = visit.query("q"), visit.query("after")
+    text, after = visit.query("q"), visit.after
     async with visit.house.database.snapshot() as tx:
         gone = await tombstones.number(tx, visit.workspace)
         found = await users.search(tx, visit.workspace, after, SHOWN + 1, text)
