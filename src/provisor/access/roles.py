@@ -23,6 +23,7 @@ ACTIONS = {
     "application.write": "create and delete applications",
     "provisioning.write": "configure provisioning of this application",
     "provisioning.run": "plan, start and stop provisioning of this application",
+    "client.read": "read clients",
     "client.write": "make and delete clients",
     "owner.write": "change the owners of this application",
     "audit.read": "read the audit log",
@@ -33,7 +34,7 @@ ACTIONS = {
     "workspace.names": "read names and ids in this workspace",
 }
 
-_READ = {"directory.read", "application.read"}
+_READ = {"directory.read", "application.read", "client.read"}
 _APPLICATION = {"application.read", "provisioning.write", "provisioning.run", "owner.write"}
 
 ROLES: dict[str, frozenset[str]] = {

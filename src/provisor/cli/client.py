@@ -75,7 +75,7 @@ def show_all(ctx: typer.Context) -> None:
         from provisor.access.roles import require
         from provisor.directory import clients
 
-        require(desk.actor, "application.read")
+        require(desk.actor, "client.read")
         async with desk.house.database.reading() as tx:
             rows = await clients.everyone(tx, desk.tenant)
         return [

@@ -52,7 +52,7 @@ PORTAL: Final = (
     Item("/audit", "Audit log", "audit.read", ("audit_log",)),
     Item("/conditional-access", "Conditional access", "policy.read", _ACCESS),
     Item("/sign-ins", "Sign-in logs", "policy.read", ("sign_in_logs", "sign_in_entry")),
-    Item("/clients", "API clients", "application.read", ("clients",)),
+    Item("/clients", "API clients", "client.read", ("clients",)),
     Item("/external-provider", "External provider", "sign_in.write", ("external_provider",)),
     Item("/account", "My account", "account.own", ("account", "security_info")),
 )
