@@ -264,6 +264,16 @@ def test_a_refusal_that_is_mended_or_long_ago_is_not_worth_a_look(pair: Pair) ->
         assert not any("was refused last" in one.sentence for one in examine(pair.workspace, [token(**row)], 2, 0, NOW))
 
 
+async def test_deleted_groups_hide_nobody_who_was_deleted(pair: Pair) -> None:
+    async with workspace_edit.edit(pair.house.database, pair.workspace, PROVISOR) as work:
+        ada = await users.add(work, "ada@contoso.com", {})
+    assert (await pair.call("DELETE", f"/Users/{ada.id}"))[0] == 204
+    async with workspace_edit.edit(pair.house.database, pair.workspace, PROVISOR) as work:
+        for number in range(60):
+            await groups.delete(work, (await groups.add(work, f"power user {number}")).id)
+    assert "ada@contoso.com" in (await (await admin(pair)).get(f"{start(pair)}/removed")).text
+
+
 async def test_pages_go_on_after_a_name_that_begins_with_a_blank(pair: Pair) -> None:
     names = [f" room {number:02}" for number in range(60)] + [f"!room {number:02}" for number in range(60)]
     async with workspace_edit.edit(pair.house.database, pair.workspace, PROVISOR) as work:
