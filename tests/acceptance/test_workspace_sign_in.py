@@ -336,3 +336,33 @@ async def test_the_tenant_is_asked_within_the_server_wherever_others_would_reach
         # By another name of the server it begins at the public one.
         elsewhere = await Client(base).post("/w/space/sign-in/tenant", {}, csrf="")
         assert elsewhere.where == "https://provisor.invalid/w/space/sign-in"
+
+
+# ── names that change hands ─────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_whoever_is_given_a_name_does_not_get_the_account_that_was_made_under_it(pair: Pair) -> None:
+    """Before its owner's first sign-in too: an account of Databricks keeps the name with which it was made."""
+    owner = await pair.user("lena")
+    await pair.sync()
+    made = (await pair.account("lena"))["id"]
+    await pair.set_user(owner, userPrincipalName="married@contoso.com")
+    await pair.sync()
+    assert (await pair.account("lena"))["id"] == made
+    await pair.user("lena", assigned=False)
+    stranger = await at_tenant(pair, "lena@contoso.com")
+    answered = await signing_in(pair, stranger)
+    assert answered.status == 403, answered.text
+    assert "is that of somebody else in contoso.com, who had this name before" in answered.text
+    renamed = await at_tenant(pair, "married@contoso.com")
+    assert (await signing_in(pair, renamed)).status == 303
+    async with pair.house.database.reading() as tx:
+        (row,) = await audit.entries(tx, pair.workspace.log, 10, audit.Filter(action="link sign-in"))
+    assert row["object_id"] == made and row["after"]["subject"] == str(owner)
+    assert (await signing_in(pair, stranger)).status == 403
+
+
+async def test_somebody_whom_provisioning_does_not_know_is_known_by_name(pair: Pair) -> None:
+    await pair.call("POST", "/Users", {"userName": "hand@contoso.com"})
+    await pair.user("hand", assigned=False)
+    assert (await signing_in(pair, await at_tenant(pair, "hand@contoso.com"))).status == 303

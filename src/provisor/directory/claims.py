@@ -44,6 +44,9 @@ _PROFILE: Final = {"name": "displayName", "given_name": "givenName", "family_nam
 CLAIMS: Final = (
     "acr amr aud auth_time email exp family_name given_name iat iss name nonce oid preferred_username sid sub tid ver"
 ).split()
+#: For workspaces: which of their accounts are the person's, and whether the one of their name is somebody else's.
+ACCOUNTS: Final = "provisor_accounts"
+NAME_TAKEN: Final = "provisor_name_taken"
 _ENDED: Final = "The access token counts no more: the sign-in that it came from has ended."
 
 
@@ -96,6 +99,8 @@ def id_token(tenant: Tenant, party: RelyingParty, grant: Grant, issuer: str, now
         "ver": "2.0",
         **person(grant.user, grant.scopes),
     }
+    if grant.accounts is not None:
+        said |= {ACCOUNTS: list(grant.accounts.own), NAME_TAKEN: grant.accounts.taken}
     return said if grant.nonce is None else {**said, "nonce": grant.nonce}
 
 

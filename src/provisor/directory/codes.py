@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 from uuid import UUID, uuid4
 
@@ -35,10 +35,20 @@ _VOID: Final = "The code is not good, or not any more: it is used once, within a
 
 
 @dataclass(frozen=True, slots=True)
+class Accounts:
+    """What provisioning knows of somebody at a workspace: ids of their ``own`` accounts, and whether the account that
+    has their name is another person's (``taken``)."""
+
+    own: tuple[str, ...]
+    taken: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Grant:
     """What a code stood for: its ``id`` is that of the access token that it brings.
 
     ``authenticated``: when ``user`` proved who they are with these ``methods``, in seconds since 1970.
+    ``accounts`` are told to workspaces.
     """
 
     id: UUID
@@ -48,6 +58,7 @@ class Grant:
     session: bytes = field(repr=False)
     methods: frozenset[str]
     authenticated: float
+    accounts: Accounts | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +109,12 @@ async def redeem(tx: Tx, tenant: Tenant, party: RelyingParty, shown: Shown) -> G
         return "The code was made for another redirect_uri, or at another address of this server."
     if not hmac.compare_digest(challenge_of(shown.verifier), row["challenge"]):
         return "The code_verifier is not that of the code_challenge."
-    return _granted(row)
+    granted = _granted(row)
+    if party.workspace is None:
+        return granted
+    user = granted.user
+    known = await tx.fetchrow(QUERIES.accounts_at, tenant.id, party.workspace, user.id, user.upn)
+    return replace(granted, accounts=Accounts(tuple(known["own"]), known["taken"]))
 
 
 async def clock(tx: Tx) -> float:

@@ -1,14 +1,17 @@
 """Signing in to a workspace's console through its tenant, by OpenID Connect: which account an identity opens.
 
-The tenant is the authority for names: whom it calls ``ada@contoso.com`` is the account with that user name, which
-provisioning made. At the first sign-in the account is linked to the identity (issuer and subject, which never come
-again); from then on it is opened by the identity, whatever its owner is called, and somebody else who is given the same
-name does not get into it, until an admin takes the link away. So two people whose names change places stay each in
-their own account. The issuer that is kept is the tenant itself, not one of the addresses that the server has.
+The tenant is the authority for its people: it says which account its provisioning has made for whom. Of whom it knows
+none, ``ada@contoso.com`` is the account with that user name, unless the tenant knows it to be somebody else's: names
+are given to others, and accounts keep theirs. At the first sign-in the account is linked to the identity (issuer and
+subject, which never come again); from then on it is opened by the identity, whatever its owner is called, and somebody
+else who is given the same name does not get into it, until an admin takes the link away. So two people whose names
+change places stay each in their own account. The issuer that is kept is the tenant itself, not one of the addresses
+that the server has.
 """
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -33,13 +36,19 @@ _LOG = structlog.get_logger("provisor.console")
 @dataclass(frozen=True, slots=True)
 class Person:
     """Who somebody is at the ``provider`` (its name for people): ``name`` is the user name, ``issuer`` what is linked
-    to, ``shown`` the issuer as it was asked."""
+    to, ``shown`` the issuer as it was asked.
+
+    Of what its provisioning knows: the ids of their ``accounts`` here, and whether the account with their name is
+    somebody else's (``taken``).
+    """
 
     provider: str
     issuer: str
     subject: str
     name: str
     shown: str
+    accounts: tuple[str, ...] = ()
+    taken: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +106,16 @@ async def _account(tx: Tx, workspace: Workspace, person: Person) -> User:
     own = await tx.fetchval(QUERIES.user_of_identity, workspace.id, person.issuer, person.subject)
     if own is not None:
         return await users.get(tx, workspace, own)
+    for identity in person.accounts:
+        with contextlib.suppress(NotFound):
+            return _able(workspace, await users.get(tx, workspace, identity))
     if not person.name:
         raise Forbidden(f"{person.provider} does not say what you are called there (preferred_username).")
+    if person.taken:
+        raise Forbidden(
+            f"The account {person.name} in the workspace {workspace.name} is that of somebody else in "
+            f"{person.provider}, who had this name before; no account there is yours yet."
+        )
     try:
         user = await users.named(tx, workspace, person.name)
     except Missing:
@@ -111,6 +128,11 @@ async def _account(tx: Tx, workspace: Workspace, person: Person) -> User:
             f"{person.name} is not in the workspace {workspace.name}: assign them to its application in "
             f"{person.provider} and let provisioning run."
         ) from None
+    return _able(workspace, user)
+
+
+def _able(workspace: Workspace, user: User) -> User:
+    """The account, if its owner may sign in. Raises Forbidden."""
     if user.principal is not USER:
         raise Forbidden(f"{user.name} is a service principal, which does not sign in: it uses access tokens.")
     if not user.active:

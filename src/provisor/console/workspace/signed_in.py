@@ -8,6 +8,7 @@ from provisor.console import relying_party, site
 from provisor.console.page import Page
 from provisor.console.visit import WorkspaceVisit
 from provisor.console.workspace.sign_in import asked_tenant, begin, place, registration, tenant
+from provisor.directory import claims
 from provisor.refusal import Refusal
 from provisor.workspace import openid_sign_in
 from provisor.workspace.openid_sign_in import Person
@@ -27,7 +28,16 @@ async def _finish(visit: WorkspaceVisit) -> Response:
     through = await asked_tenant(visit)
     identity, kept = await relying_party.arrived(visit, place(visit), await registration(visit, through))
     # The tenant is the same whatever the server is called by whoever comes.
-    person = Person(through.domain, through.realm, identity.subject, identity.name, identity.issuer)
+    known = identity.claims.get(claims.ACCOUNTS)
+    person = Person(
+        through.domain,
+        through.realm,
+        identity.subject,
+        identity.name,
+        identity.issuer,
+        tuple(map(str, known)) if isinstance(known, list) else (),
+        identity.claims.get(claims.NAME_TAKEN) is True,
+    )
     secret = await openid_sign_in.with_identity(visit.house.database, visit.workspace, person, visit.actor)
     wanted = kept.destination.removeprefix(visit.start) if site.stays(visit.start, kept.destination) else "/"
     return await begin(visit, secret, wanted)

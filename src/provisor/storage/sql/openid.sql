@@ -38,6 +38,19 @@ select p.id, coalesce(a.name, p.name) as name, p.public, p.redirects, p.logouts,
 from relying_party p left join application a on a.tenant = p.tenant and a.id = p.application
 where p.tenant = $1 order by lower(coalesce(a.name, p.name)), p.id
 
+-- name: accounts_at
+-- Which accounts in a workspace are a person's, as provisioning knows; and whether the one of this name is another
+-- person's who is in the directory still: the workspace keeps the name with which an account was made.
+with known as (
+    select o.source_id, o.target_id, lower(o.last_applied ->> 'userName') as sent, lower(o.kept ->> 'userName') as kept
+    from application a join sync_object o on o.tenant = a.tenant and o.application = a.id
+    where a.tenant = $1 and position('/w/' || $2 || '/' in a.tenant_url) > 0
+      and o.object_type = 'User' and o.target_id is not null and o.state in ('linked', 'disabled')
+)
+select array(select target_id from known where source_id = $3) as own,
+       exists (select from known join directory_user u on u.tenant = $1 and u.id = known.source_id
+               where source_id <> $3 and lower($4) in (sent, kept)) as taken
+
 -- name: clock
 -- Now, on the clock by which sessions are dated.
 select extract(epoch from now())::double precision
