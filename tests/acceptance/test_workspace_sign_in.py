@@ -360,6 +360,10 @@ async def test_whoever_is_given_a_name_does_not_get_the_account_that_was_made_un
         (row,) = await audit.entries(tx, pair.workspace.log, 10, audit.Filter(action="link sign-in"))
     assert row["object_id"] == made and row["after"]["subject"] == str(owner)
     assert (await signing_in(pair, stranger)).status == 403
+    async with pair.house.database.reading() as tx:
+        rows = await audit.entries(tx, pair.workspace.log, 10, audit.Filter(action="refuse sign-in"))
+    assert len(rows) == 2 and rows[0]["actor"].startswith("lena@contoso.com")
+    assert "is that of somebody else" in rows[0]["after"]["reason"]
 
 
 async def test_somebody_whom_provisioning_does_not_know_is_known_by_name(pair: Pair) -> None:

@@ -18,6 +18,7 @@ from typing import Final
 
 import structlog
 
+from provisor import audit
 from provisor.access import sessions
 from provisor.access.actors import Actor
 from provisor.refusal import Forbidden, NotFound
@@ -72,8 +73,13 @@ async def with_identity(database: Database, workspace: Workspace, person: Person
             work.record("sign in", f"user {user.name}", user.id, after=after)
             await work.finish()
             return await sessions.open_session(tx, workspace.realm, user.id, {OPENID})
-    except Forbidden:
+    except Forbidden as error:
         _LOG.warning("sign-in refused", workspace=workspace.name, subject=person.subject, address=visitor.address)
+        # The tenant has let them in, and says so in its log: here is where an admin looks for why they are not.
+        who = Actor(person.subject, person.name or person.subject).via(visitor.address, visitor.request)
+        entry = audit.Entry("refuse sign-in", f"workspace {workspace.name}", after={"reason": str(error)})
+        async with database.transaction() as tx:
+            await audit.record(tx, workspace.log, who, [entry])
         raise
 
 
