@@ -51,7 +51,7 @@ def verdict(guard: Guard, harms: int, earlier: int, accounts: int) -> str | None
     if not harms:
         return None
     total, base = harms + earlier, accounts + earlier
-    if guard.percent and harms >= max(base, EVERYBODY):
+    if guard.percent and harms >= accounts and total >= EVERYBODY:
         limit = "all that there are"
     elif guard.most and total >= guard.most:
         limit = f"{guard.most} or more"

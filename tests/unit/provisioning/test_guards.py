@@ -54,6 +54,11 @@ def test_what_harms_whom(item: Change, who: list[str]) -> None:
         (499, 0, 100_000, False),
         (500, 0, 100_000, True),
         (1, 499, 100_000, True),
+        # Everybody who is left, after the first has gone.
+        (10, 1, 10, True),
+        (4, 1, 4, True),
+        (3, 1, 3, False),
+        (9, 1, 10, False),
     ],
 )
 def test_when_a_plan_is_held(harms: int, earlier: int, accounts: int, held: bool) -> None:
