@@ -15,7 +15,9 @@ from installation import Installation
 from pair import Pair
 from provisor.compose import House
 from provisor.directory import applications, notification
+from provisor.provisioning.change import USERS, Change
 from provisor.provisioning.templates import RULE_ID, template
+from provisor.sync.records import Planned
 
 _NON_GALLERY = "8adf8e6e-67b2-4cf2-a259-e3dc5476c621"
 _NO_ROLE = str(UUID(int=0))
@@ -390,6 +392,16 @@ async def test_the_log_is_read_page_by_page_and_keeps_what_is_redacted(graph: Gr
     assert [event["activityDateTime"] for event in events] == sorted(
         (event["activityDateTime"] for event in events), reverse=True
     )
+
+
+async def test_what_a_cycle_has_yet_to_do_is_no_event(graph: Graph, pair: Pair) -> None:
+    ada = await pair.user("ada")
+    await pair.sync()
+    ledger = pair.house.ledger(pair.tenant, pair.application)
+    cycle = await ledger.begin("incremental", "cycle", (await ledger.job()).generation, 0)
+    await ledger.append(cycle, [Planned(1, Change("update", "User", str(ada), "ada@contoso.com", "", 1, USERS))])
+    events = await graph.all("/auditLogs/provisioning")
+    assert [event["provisioningAction"] for event in events] == ["create"]
 
 
 def mangled(value: Any) -> Any:

@@ -62,7 +62,9 @@ _COLUMNS: Final = "c.*, y.number, a.id as app, a.name as app_name, a.template as
 _SOURCE: Final = (
     "sync_change c join sync_cycle y on y.tenant = c.tenant and y.application = c.application and y.id = c.cycle "
     "join application a on a.tenant = c.tenant and a.id = c.application "
-    "where c.tenant = $1 and y.mode = 'cycle' and (c.action <> 'nothing' or c.status <> 'success')"
+    # What a cycle has yet to do is no event: it would be another one under the same id later.
+    "where c.tenant = $1 and y.mode = 'cycle' and c.status is not null "
+    "and (c.action <> 'nothing' or c.status <> 'success')"
 )
 _NEWEST: Final = (Sort("activityDateTime", descending=True),)
 
