@@ -84,3 +84,32 @@ async def test_leavers_come_and_go_on_the_open_page(pair: Pair) -> None:
         await pair.sync()
         await expect(visitor.page.locator("#leavers")).to_contain_text("Nobody who left is active", timeout=15_000)
         assert visitor.complaints == []
+
+
+async def test_when_a_cycle_has_ended_the_figures_beside_it_are_new(pair: Pair) -> None:
+    scene = await Scene.make(pair)
+    async with chromium() as browser:
+        visitor = await scene.administrator(browser)
+        page = visitor.page
+        await page.goto(f"{scene.portal}/applications/{pair.application}")
+        await pair.user("zoe")
+        await pair.sync()
+        async with page.expect_response("**/activity?span=*"), page.expect_response("**/statistics"):
+            # As if one had been running when it was asked before.
+            await page.route("**/cycle", lambda route: route.continue_(url=f"{route.request.url}?running=1"), times=1)
+        await expect(page.locator("#activity")).to_contain_text("Created", timeout=15_000)
+        assert visitor.complaints == []
+
+
+async def test_a_form_that_nobody_answers_says_so_and_what_was_said_before_goes(pair: Pair) -> None:
+    scene = await Scene.make(pair)
+    async with chromium() as browser:
+        visitor = await scene.administrator(browser)
+        page = visitor.page
+        await page.goto(f"{scene.portal}/users/{scene.user}")
+        await visitor.press("Save")
+        await expect(page.locator("#notice .alert")).to_be_visible()
+        await page.route("**/users/**", lambda route: route.abort())
+        await visitor.press("Save")
+        await visitor.sees("The server does not answer: nothing is known to be done.")
+        await expect(page.locator("#notice .alert")).to_have_count(0)

@@ -44,8 +44,12 @@ async def show(visit: PortalVisit) -> Response:
 
 @PAGE.part("/cycle")
 async def cycle(visit: PortalVisit) -> Response:
-    """The current cycle, which renews itself often."""
-    return visit.part("cycle", **await _cycle(visit))
+    """The current cycle, which renews itself often, and tells the other parts when one has ended."""
+    now = await _cycle(visit)
+    part = visit.part("cycle", **now)
+    if visit.query("running") and not now["running"]:
+        part.headers["HX-Trigger"] = "cycle-ended"
+    return part
 
 
 @PAGE.part("/statistics")

@@ -130,7 +130,19 @@ document.addEventListener("close", (event) => {
 }, true);
 
 document.addEventListener("htmx:beforeRequest", (event) => {
+  // What the form before has done is no answer to this one.
+  if (event.detail.requestConfig.verb !== "get") document.getElementById("notice")?.replaceChildren();
   if (event.detail.target.classList.contains("said")) event.detail.target.replaceChildren();
+});
+
+// What was sent and not answered was not done, as far as anybody knows.
+document.addEventListener("htmx:sendError", (event) => {
+  const { requestConfig, target } = event.detail;
+  if (requestConfig.verb === "get" || !target.classList.contains("said")) return;
+  const said = document.createElement("div");
+  said.className = "alert alert-danger";
+  said.textContent = "The server does not answer: nothing is known to be done. Try again, and load the page first.";
+  target.replaceChildren(said);
 });
 
 document.addEventListener("htmx:afterSwap", (event) => {
