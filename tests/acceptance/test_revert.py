@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 from test_explain import told
@@ -10,6 +11,7 @@ from test_plans import run
 
 from installation import Installation
 from pair import Pair, members
+from provisor.sync import control
 
 
 async def test_a_wrong_mapping_is_undone(shop: Installation, pair: Pair, tmp_path: Path) -> None:
@@ -94,6 +96,19 @@ async def test_drift_is_told_with_what_was_applied_and_who_is_there_beside(shop:
     assert (await pair.account("ada"))["displayName"] == "Countess"
     text = (await run(shop, pair, "drift", "app", code=2))[0]
     assert "it says 'Countess', applied was 'Ada Lovelace', the directory wants 'Ada Lovelace'" in text
+
+
+async def test_the_doctor_says_when_it_is_tried_again(shop: Installation, pair: Pair) -> None:
+    await pair.user("ada")
+    await pair.connect(pair.base, "wrong", force=True)
+    async with pair.edit() as work:
+        await control.switch(work, pair.application, "On")
+    await pair.sync()
+    text = (await run(shop, pair, "doctor", "app", code=1))[0]
+    assert re.search(
+        r"look schedule   The last (\d )?cycles? did not go through: the next is tried at \d\d:\d\d:\d\d UTC", text
+    )
+    assert "provisor sync app" in text
 
 
 async def test_seed_57_to_60_the_doctor_names_the_command_that_mends(shop: Installation, pair: Pair) -> None:

@@ -20,6 +20,7 @@ from provisor.storage.pool import Row
 from provisor.sync.answers import owner, probe
 from provisor.sync.job import Job
 from provisor.sync.records import JobState
+from provisor.sync.schedule import rest
 
 Level = Literal["good", "look", "bad"]
 #: A template that the page's recommended mappings are of.
@@ -57,7 +58,7 @@ async def examine(
     yield await _matching(application, job, last)
     yield _quarantine(application, state)
     yield _leavers(application, leavers)
-    yield _schedule(application, state, last, safety)
+    yield _schedule(application, state, last, safety, leavers)
     yield _guard(application, last)
 
 
@@ -150,7 +151,7 @@ def _leavers(application: Application, count: int) -> Finding:
     return Finding("leavers", "bad", sentence, f"provisor leavers {application.name}")
 
 
-def _schedule(application: Application, state: JobState, last: Row | None, safety: timedelta) -> Finding:
+def _schedule(application: Application, state: JobState, last: Row | None, safety: timedelta, leavers: int) -> Finding:
     name = application.name
     if application.provisioning != "On":
         sentence = "Provisioning Status is Off: only provisor sync runs a cycle."
@@ -159,6 +160,11 @@ def _schedule(application: Application, state: JobState, last: Row | None, safet
     if began is None:
         sentence = "No cycle has run yet although Provisioning Status is On: is the server running?"
         return Finding("schedule", "bad", sentence, "provisor serve")
+    if (state.refused or state.quarantine is not None) and state.last_cycle is not None:
+        tried = state.last_cycle + rest(state.refused, leavers > 0)
+        cycles = "The last cycle" if state.refused < 2 else f"The last {state.refused} cycles"
+        sentence = f"{cycles} did not go through: the next is tried at {tried:%H:%M:%S} UTC, and by hand at once."
+        return Finding("schedule", "look", sentence, f"provisor sync {name}")
     wanted = following(application.policies.schedule, began) or began + safety
     if state.now > wanted + _LATE:
         sentence = (

@@ -92,6 +92,13 @@ class Dispatcher:
                 await self._defer("cycle", Key(row["tenant"], row["id"]))
 
 
+def rest(refused: int, leavers: bool) -> timedelta:
+    """How long after a cycle that did not go through the next one is tried, when so many in a row did not; sooner while
+    somebody who left may be active."""
+    wait = QUARANTINED[min(max(refused, 1), len(QUARANTINED)) - 1]
+    return timedelta(seconds=min(wait, LEAVERS_EVERY) if leavers else wait)
+
+
 def due(row: Row | Mapping[str, Any], safety: timedelta) -> Reason | None:
     """Why an application's cycle is due; None when it is not. ``safety``: the longest time between two cycles of one
     that goes by events."""
@@ -101,9 +108,7 @@ def due(row: Row | Mapping[str, Any], safety: timedelta) -> Reason | None:
         return None
     waited = row["now"] - row["last_cycle"]
     if row["refused"] or row["quarantine"]:
-        wait = QUARANTINED[min(max(row["refused"], 1), len(QUARANTINED)) - 1]
-        wait = min(wait, LEAVERS_EVERY) if row["leavers"] else wait
-        return "time" if waited >= timedelta(seconds=wait) else None
+        return "time" if waited >= rest(row["refused"], bool(row["leavers"])) else None
     if row["initial"]:
         return "time"
     schedule = row["schedule"] or EVENT
