@@ -14,7 +14,8 @@ import pytest
 from visitor import Visitor, chromium, needs_browser
 
 from installation import Installation, installation
-from stories.clicks import DOCS, play, tell
+from stories.clicks import DOCS, Known, play, tell
+from stories.keys import by_keys
 from stories.the_page import APP, BEFORE, LINKS, OPS, OTHER, SERVED, SPACE, STORY
 
 #: Statement → clicks that the page asks for, one for each label that it says to click, tick or choose.
@@ -37,13 +38,29 @@ def contoso() -> Iterator[Installation]:
         yield made
 
 
-@needs_browser
-@pytest.mark.timeout(600)
-async def test_the_page_in_a_browser(contoso: Installation) -> None:
+async def _known(contoso: Installation) -> Known:
     known = {"wrong": "dapi-wrong", "password": "correct horse battery"}
     known["tenant_url"] = (await to_thread(contoso.json, "workspace", "show", SPACE))["tenantUrl"]
     for who, line in zip(("console", "portal"), LINKS, strict=True):
         known[who] = await to_thread(contoso.run, *shlex.split(line))
+    return known
+
+
+@needs_browser
+@pytest.mark.timeout(600)
+async def test_the_page_with_the_keyboard_alone(contoso: Installation) -> None:
+    known = await _known(contoso)
+    async with chromium() as browser:
+        visitors = {who: await Visitor.arrive(browser) for who in ("console", "portal")}
+        await play(STORY, visitors, known, do=by_keys)
+        said = await to_thread(contoso.run, "app", "mappings", "diff", APP, "--recommended")
+        assert "recommended" in said
+
+
+@needs_browser
+@pytest.mark.timeout(600)
+async def test_the_page_in_a_browser(contoso: Installation) -> None:
+    known = await _known(contoso)
     pictures = bool(os.environ.get("SCREENS"))
     async with chromium() as browser:
         visitors = {who: await Visitor.arrive(browser, color_scheme="light") for who in ("console", "portal")}

@@ -65,8 +65,8 @@ class Click:
     #: Not when what a link says goes on after its name.
     exact: bool = True
 
-    async def do(self, visitor: Visitor, known: Known) -> None:
-        place: Page | Locator = visitor.page
+    def found(self, page: Page) -> Locator:
+        place: Page | Locator = page
         if self.menu:
             place = place.get_by_role("navigation", name="Portal")
         elif self.row:
@@ -74,9 +74,11 @@ class Click:
         elif self.dialog:
             place = place.get_by_role("dialog")
         if self.role == "text":
-            await place.get_by_text(self.name, exact=True).click()
-        else:
-            await place.get_by_role(self.role, name=self.name, exact=self.exact).click()
+            return place.get_by_text(self.name, exact=True)
+        return place.get_by_role(self.role, name=self.name, exact=self.exact)
+
+    async def do(self, visitor: Visitor, known: Known) -> None:
+        await self.found(visitor.page).click()
         visitor.clicks[visitor.statement] += 1
 
     def words(self) -> str:
@@ -242,14 +244,23 @@ class Story:
                     yield step, line
 
 
-async def play(story: Story, visitors: dict[str, Any], known: Known, *, pictures: bool) -> None:
+Do = Callable[[Any, Visitor, Known], Awaitable[None]]
+
+
+async def by_clicks(action: Any, visitor: Visitor, known: Known) -> None:
+    await action.do(visitor, known)
+
+
+async def play(
+    story: Story, visitors: dict[str, Any], known: Known, *, pictures: bool = False, do: Do = by_clicks
+) -> None:
     """Do it all, in order, and take the pictures where they are wanted."""
     for step, line in story.lines():
         visitor = visitors[step.who]
         visitor.statement = line.statement
         for action in line.actions:
             if not isinstance(action, Screen):
-                await action.do(visitor, known)
+                await do(action, visitor, known)
             elif pictures:
                 await action.take(visitor.page)
 
