@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 from asyncio import to_thread
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -119,7 +120,12 @@ async def test_somebody_connects_their_account_themselves(realm: Realm) -> None:
     async with provider(realm) as there:
         away = await owner.post(f"{realm.portal}/account/connect", {"password": PASSWORD})
         back = await there.carried(away.where, realm.url, subject=SUBJECT)
-        assert (await owner.get(back)).where == f"{realm.portal}/account"
+        shown = await owner.get(back)
+        assert shown.status == 200 and SUBJECT in shown.text
+        sealed = re.search(r'name="identity" value="([^"]+)"', shown.text)
+        assert sealed is not None
+        connected = await owner.post(f"{realm.portal}/signed-in/connect", {"identity": sealed[1]})
+        assert connected.where == f"{realm.portal}/account"
         assert [row["subject"] for row in await realm.json("tenant", "sign-in", "list")] == [SUBJECT]
         assert (await signing_in(realm, there, Client(realm.url))).status == 303
 
