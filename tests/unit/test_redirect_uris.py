@@ -14,10 +14,10 @@ KNOWN = ("https://app.example.com/signed-in", "http://127.0.0.1/back", "http://l
 BASE = "https://here.example.com"
 
 
-def party(*, secret: bytes | None = b"x", workspace: str | None = None) -> RelyingParty:
+def party(*, public: bool = False, workspace: str | None = None) -> RelyingParty:
     application = None if workspace else UUID(int=2)
     known = () if workspace else KNOWN
-    return RelyingParty(UUID(int=1), "App", known, known[:1], workspace, application, secret)
+    return RelyingParty(UUID(int=1), "App", known, known[:1], workspace, application, public)
 
 
 #: Spellings by which somebody may try to get an answer elsewhere.
@@ -67,10 +67,10 @@ ELSEWHERE = [
 
 
 @pytest.mark.parametrize("address", ELSEWHERE)
-@pytest.mark.parametrize("secret", [None, b"x"], ids=["public", "confidential"])
-def test_an_answer_goes_to_no_other_spelling(address: str, secret: bytes | None) -> None:
-    assert not answers_go_to(party(secret=secret), address, BASE)
-    assert not goes_on_to(party(secret=secret), address, BASE)
+@pytest.mark.parametrize("public", [True, False], ids=["public", "confidential"])
+def test_an_answer_goes_to_no_other_spelling(address: str, public: bool) -> None:
+    assert not answers_go_to(party(public=public), address, BASE)
+    assert not goes_on_to(party(public=public), address, BASE)
 
 
 def test_an_answer_goes_to_what_is_registered() -> None:
@@ -99,12 +99,12 @@ def test_an_answer_goes_to_what_is_registered() -> None:
     ],
 )
 def test_the_port_of_a_program_on_this_machine_is_free_when_it_is_public(address: str, taken: bool) -> None:
-    assert answers_go_to(party(secret=None), address, BASE) is taken
+    assert answers_go_to(party(public=True), address, BASE) is taken
     assert not answers_go_to(party(), address, BASE)
 
 
 def test_a_workspaces_answer_goes_to_its_page_on_the_server_that_was_asked() -> None:
-    asked = party(secret=None, workspace="sales")
+    asked = party(public=True, workspace="sales")
     assert answers_go_to(asked, f"{BASE}/w/sales/signed-in", BASE)
     for other in (
         "https://evil.example/w/sales/signed-in",

@@ -8,7 +8,7 @@ returning id
 select c.id, c.name, c.role, c.created, c.last_used, s.secret_made, s.old_until
 from client c left join lateral (
     select max(made) as secret_made, max(ends) filter (where place > 1 and ends > now()) as old_until
-    from (select made, ends, row_number() over (order by made desc) as place from password_credential p
+    from (select made, ends, row_number() over (order by made desc, ends desc nulls first) as place from password_credential p
           where p.tenant = c.tenant and p.client = c.id) p
 ) s on true
 where c.tenant = $1 order by c.name_key
