@@ -25,7 +25,7 @@ from provisor.sync.schedule import rest
 Level = Literal["good", "look", "bad"]
 #: A template that the page's recommended mappings are of.
 _DATABRICKS: Final = frozenset({"dataBricks", "customappsso-2019"})
-#: How much later than it should a cycle may be: in quarantine they are tried less often.
+#: How much later than it should a cycle may be: others may be at work before it.
 _LATE: Final = timedelta(hours=2)
 
 
