@@ -149,3 +149,45 @@ def test_what_comes_in_from_a_tenant_goes_out_equal_unknown_fields_included(own:
     own.run("app", "mapping", "delete", APP, "--target", "title")
     own.run("app", "mappings", "export", APP, "-o", str(out))
     assert json.loads(out.read_text()) == document
+
+
+def test_a_document_is_checked_tried_and_planned_by_before_it_is_imported(own: Installation, tmp_path: Path) -> None:
+    before = json.loads(own.run("app", "mappings", "export", APP))
+    file, cases, plan = tmp_path / "new.json", tmp_path / "cases.json", str(tmp_path / "plan.json")
+    file.write_text(json.dumps(edit.edit_mapping(before, "User", "displayName", expression='Append([givenName], "!")')))
+    cases.write_text('[{"attributes": {"givenName": "Ada"}, "expected": {"displayName": "Ada!"}}]')
+    assert own.command("app", "mappings", "check", APP, "--file", str(file)).out == f"Nothing is wrong with {file}.\n"
+    own.run("app", "mappings", "test", APP, "--cases", str(cases), "--file", str(file))
+    tried = own.json("app", "mappings", "test", APP, "--user", "ada@contoso.com", "--file", str(file))["attributes"]
+    assert [row["result"] for row in tried if row["attribute"] == "displayName"] == ["ada!"]
+    own.run("app", "mappings", "diff", APP, "--recommended", "--file", str(file))
+    planned = json.loads(own.command("plan", APP, "--json", "--mappings", str(file)).out)["changes"]
+    assert ("ada@contoso.com", "update") in [(row["source"], row["action"]) for row in planned]
+    said = own.refused("plan", APP, "--mappings", str(file), "-o", plan, code=1)
+    assert "cannot be applied before it is imported" in said and not Path(plan).exists()
+    # None of it was saved.
+    assert json.loads(own.run("app", "mappings", "export", APP)) == before
+    planned = json.loads(own.command("plan", APP, "--json").out)["changes"]
+    assert "update" not in [row["action"] for row in planned]
+
+
+def test_what_check_calls_an_error_is_imported_by_force_only(own: Installation, tmp_path: Path) -> None:
+    before = own.run("app", "mappings", "export", APP)
+    good, bad = tmp_path / "good.json", tmp_path / "bad.json"
+    good.write_text(before)
+    bad.write_text(json.dumps(edit.delete_mapping(json.loads(before), "User", "active")))
+    said = own.refused("app", "mappings", "import", APP, str(bad), code=1)
+    assert f"{bad} is not imported: User active nothing reads IsSoftDeleted" in said and "--force" in said
+    assert json.loads(own.run("app", "mappings", "export", APP)) == json.loads(before)
+    own.run("app", "mappings", "import", APP, str(bad), "--force")
+    assert own.command("app", "mappings", "check", APP).code == 1
+    own.run("app", "mappings", "import", APP, str(good))
+    own.run("app", "start", APP)
+    assert "the next cycle works by them, at once" in own.command("app", "mappings", "import", APP, str(good)).err
+    own.run("app", "stop", APP)
+
+
+def test_cases_that_are_none_prove_nothing(own: Installation, tmp_path: Path) -> None:
+    (tmp_path / "none.json").write_text("[]")
+    said = own.refused("app", "mappings", "test", APP, "--cases", str(tmp_path / "none.json"), code=1)
+    assert "Cases are a list of objects" in said

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from provisor.cli.files import json_file
 from provisor.cli.session import Desk, Session
 from provisor.refusal import Invalid
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The application's name.")]
 ObjectOption = Annotated[str, typer.Option("--object", help="user or group.")]
+FileOption = Annotated[
+    Path | None, typer.Option("--file", help="A document that is not imported yet, instead of the application's.")
+]
 
 Document = Mapping[str, Any]
 
@@ -23,14 +28,24 @@ def kind_of(object_type: str) -> str:
     return kind
 
 
-def document_of(name: str) -> Callable[[Desk], Any]:
+def document_of(name: str, file: Path | None = None) -> Callable[[Desk], Any]:
+    """The mappings of an application, or the document in a ``file`` instead."""
+
     async def work(desk: Desk) -> Document:
         from provisor.cli.app import found
 
-        document: Document = (await found(desk, name)).schema
-        return document
+        application = await found(desk, name)
+        return application.schema if file is None else document_in(file)
 
     return work
+
+
+def document_in(file: Path) -> Document:
+    """A synchronizationSchema document. Raises Invalid."""
+    document = json_file(file)
+    if not isinstance(document, dict):
+        raise Invalid(f"{file} is not a synchronizationSchema document.")
+    return document
 
 
 def change(ctx: typer.Context, name: str, step: Callable[[Document], Document], action: str, done: str) -> None:

@@ -9,23 +9,19 @@ from typing import Annotated, Any
 import typer
 
 from provisor.cli.files import json_file
+from provisor.cli.mapping_edits import FileOption, document_in, document_of
 from provisor.cli.session import Desk, Session
 from provisor.refusal import Invalid
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The application's name.")]
 
 
-def check(ctx: typer.Context, name: Name) -> None:
+def check(ctx: typer.Context, name: Name, file: FileOption = None) -> None:
     """Look for what would go wrong before anything runs; exit code 1 when something would."""
-
-    async def work(desk: Desk) -> list[Any]:
-        from provisor.cli.app import found
-        from provisor.provisioning.check import check as look
-
-        return look((await found(desk, name)).schema)
+    from provisor.provisioning.check import check as look
 
     session: Session = ctx.obj
-    findings = session.run(work)
+    findings = look(session.run(document_of(name, file)))
     rows = [
         {
             "level": "error" if item.error else "warning",
@@ -36,7 +32,8 @@ def check(ctx: typer.Context, name: Name) -> None:
         for item in findings
     ]
     lines = [f"{row['level']}: {row['objectType']} {row['attribute']} {row['finding']}" for row in rows]
-    session.show({"findings": rows}, "\n".join(lines) or f"Nothing is wrong with the mappings of {name}.")
+    whose = f"the mappings of {name}" if file is None else str(file)
+    session.show({"findings": rows}, "\n".join(lines) or f"Nothing is wrong with {whose}.")
     if any(item.error for item in findings):
         raise typer.Exit(1)
 
@@ -49,17 +46,18 @@ def test(
     cases: Annotated[
         Path | None, typer.Option(help="A JSON list of cases with attributes and expected; asks no target.")
     ] = None,
+    file: FileOption = None,
 ) -> None:
     """Try the mappings: on somebody, with what the target has and would get, or on cases, for CI."""
     if sum(item is not None for item in (user, group, cases)) != 1:
         raise Invalid("Say what to try the mappings on: --user, --group or --cases.")
     if cases is not None:
-        _judge(ctx.obj, name, cases)
+        _judge(ctx.obj, name, cases, file)
     else:
-        _try(ctx.obj, name, "User" if user is not None else "Group", user if user is not None else str(group))
+        _try(ctx.obj, name, "User" if user is not None else "Group", user if user is not None else str(group), file)
 
 
-def _try(session: Session, name: str, object_type: str, who: str) -> None:
+def _try(session: Session, name: str, object_type: str, who: str, file: Path | None) -> None:
     async def work(desk: Desk) -> tuple[str, str, list[dict[str, Any]]]:
         from provisor.cli.app import found
         from provisor.directory import groups, users
@@ -69,7 +67,8 @@ def _try(session: Session, name: str, object_type: str, who: str) -> None:
         async with desk.house.database.reading() as tx:
             finding = users.find if object_type == "User" else groups.find
             identity = str((await finding(tx, desk.tenant, who)).id)
-        async with desk.house.job(desk.tenant, application.id, read_only=True) as job:
+        schema = document_in(file) if file is not None else None
+        async with desk.house.job(desk.tenant, application.id, read_only=True, schema=schema) as job:
             source, reason, tried = await try_on(job, object_type, identity)
         return source.name, reason, [_row(item) for item in tried]
 
@@ -105,16 +104,15 @@ def _values(reads: dict[str, Any]) -> str:
     return ", ".join(f"{name}={json.dumps(value, ensure_ascii=False, default=str)}" for name, value in reads.items())
 
 
-def _judge(session: Session, name: str, file: Path) -> None:
-    document = json_file(file)
+def _judge(session: Session, name: str, cases: Path, file: Path | None) -> None:
+    document = json_file(cases)
+    mappings = document_of(name, file)
 
     async def work(desk: Desk) -> Any:
-        from provisor.cli.app import found
         from provisor.provisioning.schema import compile_schema
         from provisor.provisioning.trial import judge
 
-        rules = compile_schema((await found(desk, name)).schema)
-        return judge(rules, document, desk.house.inputs(desk.tenant))
+        return judge(compile_schema(await mappings(desk)), document, desk.house.inputs(desk.tenant))
 
     judged, missing = session.run(work)
     failures = [

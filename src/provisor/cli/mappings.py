@@ -9,9 +9,17 @@ from typing import Annotated
 import typer
 
 from provisor.cli import mapping_tests, object_mapping
-from provisor.cli.files import json_file
 from provisor.cli.groups import group
-from provisor.cli.mapping_edits import Document, Name, ObjectOption, change, document_of, kind_of
+from provisor.cli.mapping_edits import (
+    Document,
+    FileOption,
+    Name,
+    ObjectOption,
+    change,
+    document_in,
+    document_of,
+    kind_of,
+)
 from provisor.refusal import Invalid
 
 Source = Annotated[str | None, typer.Option(help="Source attribute (mapping type Direct).")]
@@ -257,25 +265,42 @@ def export(
         output.write_text(text + "\n")
 
 
-def import_file(ctx: typer.Context, name: Name, file: Path) -> None:
-    """Replace the document by one that was exported here or from a tenant."""
-    document = json_file(file)
-    if not isinstance(document, dict):
-        raise Invalid(f"{file} is not a synchronizationSchema document.")
+def import_file(
+    ctx: typer.Context,
+    name: Name,
+    file: Path,
+    force: Annotated[bool, typer.Option("--force", help="Import it although check finds errors.")] = False,
+) -> None:
+    """Replace the document by one that was exported here or from a tenant. One with errors is refused."""
+    from provisor.cli.app import found
+    from provisor.provisioning.check import check
+
+    document = document_in(file)
+    errors = [] if force else [finding for finding in check(document) if finding.error]
+    if errors:
+        first = errors[0]
+        more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
+        raise Invalid(
+            f"{file} is not imported: {first.object_type} {first.attribute} {first.sentence.rstrip('.')}{more}. "
+            f"provisor app mappings check {name} --file {file} names all; --force imports it all the same."
+        )
     change(ctx, name, lambda _: document, "import mappings", f"The mappings of {name} are those of {file}.")
+    if ctx.obj.run(lambda desk: found(desk, name)).provisioning == "On":
+        ctx.obj.note("Provisioning Status is On: the next cycle works by them, at once.")
 
 
 def diff(
     ctx: typer.Context,
     name: Name,
     recommended: Annotated[bool, typer.Option("--recommended", help="Against the page's mappings.")] = False,
+    file: FileOption = None,
 ) -> None:
     """What is missing and what is too much, against the recommended mappings."""
     from provisor.provisioning import edit as mapping
 
     if not recommended:
         raise Invalid("Say what to compare with: --recommended.")
-    findings = mapping.recommended(ctx.obj.run(document_of(name)))
+    findings = mapping.recommended(ctx.obj.run(document_of(name, file)))
     ctx.obj.show({"findings": findings}, "\n".join(findings) or "The mappings are as recommended.")
 
 

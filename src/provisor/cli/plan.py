@@ -10,7 +10,9 @@ from typing import Annotated, Any
 import typer
 
 from provisor.cli.app import Name, found
+from provisor.cli.mapping_edits import document_in
 from provisor.cli.session import Desk, Session
+from provisor.refusal import Invalid
 
 CHANGES = 2
 #: Rows printed unless --all is given; --json has them all.
@@ -30,9 +32,14 @@ def plan(
     adopt: Annotated[
         bool, typer.Option("--adopt", help="Merge accounts that were there before, although the policy holds them.")
     ] = False,
+    mappings: Annotated[
+        Path | None, typer.Option(help="By the mappings in this file, which are not imported yet.")
+    ] = None,
 ) -> int:
     """Show what the next cycle would do, without doing it."""
-    return _made(ctx.obj, name, {}, adopt=adopt, every=every, output=output)
+    if mappings is not None and output is not None:
+        raise Invalid(f"What {mappings} would do cannot be applied before it is imported: leave -o out, or import it.")
+    return _made(ctx.obj, name, {}, adopt=adopt, every=every, output=output, mappings=mappings)
 
 
 def revert(
@@ -46,15 +53,25 @@ def revert(
     return _made(ctx.obj, name, {"revert": cycle}, adopt=False, every=every, output=output)
 
 
-def _made(session: Session, name: str, what: dict[str, Any], *, adopt: bool, every: bool, output: Path | None) -> int:
+def _made(
+    session: Session,
+    name: str,
+    what: dict[str, Any],
+    *,
+    adopt: bool,
+    every: bool,
+    output: Path | None,
+    mappings: Path | None = None,
+) -> int:
     """Make a plan, show it, and write it to ``output``; ``what`` is asked of it. Returns the exit code."""
+    schema = document_in(mappings) if mappings is not None else None
 
     async def work(desk: Desk) -> tuple[Any, list[dict[str, Any]], dict[str, Any]]:
         from provisor.sync.cycle import Asked, dry_run
         from provisor.sync.plan_file import changes, document
 
         application = await found(desk, name, "provisioning.run")
-        async with desk.house.job(desk.tenant, application.id, read_only=True, adopt=adopt) as job:
+        async with desk.house.job(desk.tenant, application.id, read_only=True, schema=schema, adopt=adopt) as job:
             result = await dry_run(job, lambda stage, done, total: None, Asked(**what))
             whole = await document(job, result, adopt=adopt, **what) if output is not None else {}
             return result, await changes(job.ledger, result.cycle), whole

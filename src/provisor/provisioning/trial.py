@@ -123,7 +123,7 @@ def judge(rules: Rules, cases: Any, inputs: Inputs) -> tuple[list[Judged], list[
     A case is an object with ``attributes`` and ``expected`` (target path to value, null for none), and may have
     ``objectType`` (User unless said) and ``softDeleted``. Raises Invalid naming the first case that is none.
     """
-    if not isinstance(cases, Sequence) or isinstance(cases, str):
+    if not isinstance(cases, Sequence) or isinstance(cases, str) or not cases:
         raise Invalid("Cases are a list of objects with attributes and expected.")
     found = [item for number, case in enumerate(cases, 1) for item in _case(rules, number, case, inputs)]
     exercised = {(case.get("objectType", "User"), name.casefold()) for case in cases for name in case["expected"]}
