@@ -11,6 +11,7 @@ from test_plans import run
 
 from installation import Installation
 from pair import Pair, members
+from provisor.scim.requests import Request
 from provisor.sync import control
 
 
@@ -117,7 +118,7 @@ async def test_seed_57_to_60_the_doctor_names_the_command_that_mends(shop: Insta
     await pair.sync()
     found = {item["area"]: item for item in (await told(shop, pair, "doctor", "app"))["findings"]}
     assert list(found) == [
-        "connection", "token", "owner", "mappings", "scope", "matching", "quarantine", "leavers", "schedule",
+        "connection", "token", "owner", "mappings", "scope", "matching", "cycle", "quarantine", "leavers", "schedule",
         "guard",
     ]  # fmt: skip
     assert {area for area, item in found.items() if item["level"] != "good"} == {"schedule"}
@@ -129,6 +130,21 @@ async def test_seed_57_to_60_the_doctor_names_the_command_that_mends(shop: Insta
     await pair.connect(pair.base, "wrong", force=True)
     text = (await run(shop, pair, "doctor", "app", code=1))[0]
     assert "BAD  token" in text and "provisor app set app --secret-token-file FILE" in text
+
+
+async def test_the_doctor_says_what_the_last_cycle_could_not_do(shop: Installation, pair: Pair) -> None:
+    await pair.user("ada")
+
+    def fails(request: Request) -> str | None:
+        return "lost" if request.method == "POST" else None
+
+    await pair.sync(fails)
+    found = {item["area"]: item for item in (await told(shop, pair, "doctor", "app"))["findings"]}
+    assert found["cycle"]["finding"] == "1 object could not be done, and will be tried again."
+    async with pair.house.database.transaction() as tx:
+        await tx.execute("update sync_cycle set status = 'failed', error = 'OSError' where tenant = $1", pair.tenant.id)
+    text = (await run(shop, pair, "doctor", "app", code=1))[0]
+    assert "BAD  cycle      Cycle 1 failed: OSError.\n                provisor sync app" in text
 
 
 async def test_seed_57_a_mapping_that_disables_nobody_is_found(shop: Installation, pair: Pair) -> None:

@@ -104,6 +104,22 @@ async def until(count: int, pair: Pair, seconds: float) -> None:
         await asyncio.sleep(0.05)
 
 
+async def test_the_doctor_says_that_there_is_no_worker(own: Installation, rooms: House, pair: Pair) -> None:
+    inner = await Pair.make(own, rooms)
+    await inner.connect(pair.base, pair.token)
+    await switched_on(inner)
+    asked = ("doctor", "app", "--tenant", inner.tenant.name)
+    said = await asyncio.to_thread(own.command, *asked)
+    assert said.code == 1
+    assert "Provisioning Status is On, and no worker is heard of" in said.out and "provisor serve" in said.out
+    with worker(own):
+        async with asyncio.timeout(30):
+            while not (await standing(inner)).alive:  # noqa: ASYNC110 (the database has no event for it)
+                await asyncio.sleep(0.05)
+        assert "no worker" not in (await asyncio.to_thread(own.command, *asked)).out
+    await inner.close()
+
+
 async def test_a_worker_that_dies_is_replaced_by_another_from_where_it_was(
     own: Installation, rooms: House, pair: Pair
 ) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Annotated, Any
 
 import typer
@@ -28,10 +27,7 @@ def doctor(
 
     async def work(desk: Desk) -> list[Any]:
         from provisor.cli.principals import identity_of
-        from provisor.directory import assignments
-        from provisor.sync.doctor import Finding, examine
-        from provisor.sync.leavers import how_many
-        from provisor.sync.notices import undelivered
+        from provisor.sync.doctor import Finding, examine, facts
 
         application = await found(desk, name)
         identity = str(await identity_of(desk, "User", user)) if user is not None else None
@@ -39,19 +35,11 @@ def doctor(
             sentence = "There is no Tenant URL with a Secret Token."
             mend = f"provisor app set {name} --tenant-url URL --secret-token-file FILE"
             return [Finding("connection", "bad", sentence, mend)]
-        async with desk.house.database.reading() as tx:
-            assigned = await assignments.count(tx, desk.tenant, application)
-            leavers = await how_many(tx, desk.tenant.id, application.id)
-            untold = await undelivered(tx, desk.tenant.id, application.id)
-        safety = timedelta(minutes=desk.house.settings.cycle_minutes)
-        ledger = desk.house.ledger(desk.tenant, application.id)
-        state, cycles = await ledger.job(), await ledger.cycles(1, "cycle")
+        house, ledger = desk.house, desk.house.ledger(desk.tenant, application.id)
+        known = await facts(house.database, ledger, desk.tenant, application, house.settings.cycle_minutes)
         try:
-            async with desk.house.job(desk.tenant, application.id, read_only=True) as job:
-                last = cycles[0] if cycles else None
-                findings = [item async for item in examine(application, job, state, last, assigned, leavers, safety)]
-                if untold:
-                    findings.append(Finding("notices", "look", untold))
+            async with house.job(desk.tenant, application.id, read_only=True) as job:
+                findings = [item async for item in examine(application, job, known)]
                 if identity is not None:
                     findings.append(await _person(job, name, str(user), identity))
         except Invalid as error:

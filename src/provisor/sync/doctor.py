@@ -11,14 +11,20 @@ from datetime import datetime, timedelta
 from typing import Final, Literal
 
 from provisor.connectors.base import TargetError
+from provisor.directory import assignments
 from provisor.directory.applications import Application
+from provisor.directory.edit import Tenant
 from provisor.provisioning.check import check
 from provisor.provisioning.edit import recommended
 from provisor.provisioning.schedules import EVENT, following
 from provisor.refusal import Invalid
-from provisor.storage.pool import Row
+from provisor.storage.pool import Database, Row
+from provisor.sync import queue
 from provisor.sync.answers import owner, probe
 from provisor.sync.job import Job
+from provisor.sync.leavers import how_many
+from provisor.sync.ledger import Ledger
+from provisor.sync.notices import undelivered
 from provisor.sync.records import JobState
 from provisor.sync.schedule import rest
 
@@ -39,27 +45,50 @@ class Finding:
     mend: str = ""
 
 
-async def examine(
-    application: Application,
-    job: Job,
-    state: JobState,
-    last: Row | None,
-    assigned: tuple[int, int],
-    leavers: int,
-    safety: timedelta,
-) -> AsyncIterator[Finding]:
-    """All findings about an application. ``last`` is its last cycle, ``assigned`` how many users and groups are,
-    ``leavers`` how many who left may still be active there, ``safety`` the longest time between two cycles."""
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What the database knows of an application: its ``last`` cycle; how many users and groups are ``assigned``, who
+    left and may still be active there (``leavers``), objects that fail (``failing``) and ``workers`` that are heard of;
+    which notices are not delivered (``untold``, or empty); and the longest time between two cycles (``safety``)."""
+
+    state: JobState
+    last: Row | None
+    assigned: tuple[int, int]
+    leavers: int
+    failing: int
+    workers: int
+    untold: str
+    safety: timedelta
+
+
+async def facts(database: Database, ledger: Ledger, tenant: Tenant, application: Application, minutes: float) -> Facts:
+    """All that :func:`examine` is told; ``minutes`` are the most between two cycles."""
+    async with database.reading() as tx:
+        assigned = await assignments.count(tx, tenant, application)
+        leavers = await how_many(tx, tenant.id, application.id)
+        untold = await undelivered(tx, tenant.id, application.id)
+        workers = (await queue.standing(tx, tenant.id)).alive
+    state, cycles = await ledger.job(), await ledger.cycles(1, "cycle")
+    failing = (await ledger.standing()).failing
+    last = cycles[0] if cycles else None
+    return Facts(state, last, assigned, leavers, failing, workers, untold or "", timedelta(minutes=minutes))
+
+
+async def examine(application: Application, job: Job, facts: Facts) -> AsyncIterator[Finding]:
+    """All findings about an application."""
     async for finding in _connection(application, job):
         yield finding
     for finding in _mappings(application):
         yield finding
-    yield _scope(application, assigned)
-    yield await _matching(application, job, last)
-    yield _quarantine(application, state)
-    yield _leavers(application, leavers)
-    yield _schedule(application, state, last, safety, leavers)
-    yield _guard(application, last)
+    yield _scope(application, facts.assigned)
+    yield await _matching(application, job, facts.last)
+    yield _objects(application, facts)
+    yield _quarantine(application, facts.state)
+    yield _leavers(application, facts.leavers)
+    yield _schedule(application, facts)
+    yield _guard(application, facts.last)
+    if facts.untold:
+        yield Finding("notices", "look", facts.untold)
 
 
 async def _connection(application: Application, job: Job) -> AsyncIterator[Finding]:
@@ -134,6 +163,18 @@ async def _matching(application: Application, job: Job, last: Row | None) -> Fin
     return Finding("matching", "good", "The last cycle refused nobody." if last is not None else "No cycle ran yet.")
 
 
+def _objects(application: Application, facts: Facts) -> Finding:
+    """What the last cycle could not do, whole or for some."""
+    name, last = application.name, facts.last
+    if last is not None and last["ended"] is not None and last["status"] == "failed":
+        error = str(last["error"] or "it was cut off").rstrip(".")
+        return Finding("cycle", "bad", f"Cycle {last['number']} failed: {error}.", f"provisor sync {name}")
+    if facts.failing:
+        sentence = f"{_counted(facts.failing, 'object')} could not be done, and will be tried again."
+        return Finding("cycle", "look", sentence, f"provisor report {name}")
+    return Finding("cycle", "good", "Nothing of the last cycle is open." if last is not None else "No cycle ran yet.")
+
+
 def _quarantine(application: Application, state: JobState) -> Finding:
     if state.quarantine is None:
         return Finding("quarantine", "good", "The application is not in quarantine.")
@@ -151,26 +192,30 @@ def _leavers(application: Application, count: int) -> Finding:
     return Finding("leavers", "bad", sentence, f"provisor leavers {application.name}")
 
 
-def _schedule(application: Application, state: JobState, last: Row | None, safety: timedelta, leavers: int) -> Finding:
-    name = application.name
+def _schedule(application: Application, facts: Facts) -> Finding:
+    name, state, last = application.name, facts.state, facts.last
     if application.provisioning != "On":
         sentence = "Provisioning Status is Off: only provisor sync runs a cycle."
         return Finding("schedule", "look", sentence, f"provisor app start {name}")
+    if not facts.workers:
+        sentence = "Provisioning Status is On, and no worker is heard of: no cycle runs until one is started."
+        return Finding("schedule", "bad", sentence, "provisor serve")
     began: datetime | None = last["started"] if last is not None else None
     if began is None:
-        sentence = "No cycle has run yet although Provisioning Status is On: is the server running?"
-        return Finding("schedule", "bad", sentence, "provisor serve")
+        sentence = "No cycle has run yet, and a worker is heard of: the first one is about to begin."
+        return Finding("schedule", "look", sentence, f"provisor log {name}")
     if (state.refused or state.quarantine is not None) and state.last_cycle is not None:
-        tried = state.last_cycle + rest(state.refused, leavers > 0)
+        tried = state.last_cycle + rest(state.refused, facts.leavers > 0)
         cycles = "The last cycle" if state.refused < 2 else f"The last {state.refused} cycles"
         sentence = f"{cycles} did not go through: the next is tried at {tried:%H:%M:%S} UTC, and by hand at once."
         return Finding("schedule", "look", sentence, f"provisor sync {name}")
-    wanted = following(application.policies.schedule, began) or began + safety
+    wanted = following(application.policies.schedule, began) or began + facts.safety
     if state.now > wanted + _LATE:
         sentence = (
-            f"The last cycle began at {began:%Y-%m-%d %H:%M} UTC, and the next is overdue: is the server running?"
+            f"The last cycle began at {began:%Y-%m-%d %H:%M} UTC, and the next is overdue although a worker is heard "
+            "of: its log says what it is at."
         )
-        return Finding("schedule", "bad", sentence, "provisor serve")
+        return Finding("schedule", "bad", sentence, f"provisor sync {name}")
     how = application.policies.schedule
     goes = "as soon as something changes" if how == EVENT else f"by the schedule {how}"
     return Finding("schedule", "good", f"The last cycle began at {began:%Y-%m-%d %H:%M} UTC; they run {goes}.")

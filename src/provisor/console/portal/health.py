@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
 from typing import Any
 
 from starlette.responses import Response
@@ -11,13 +10,10 @@ from starlette.responses import Response
 from provisor.console import drafting
 from provisor.console.page import Page
 from provisor.console.visit import PortalVisit
-from provisor.directory import assignments
 from provisor.refusal import Invalid, Refusal
 from provisor.sync.cycle import Asked, Result, dry_run
-from provisor.sync.doctor import Finding, examine
+from provisor.sync.doctor import Finding, examine, facts
 from provisor.sync.history import History
-from provisor.sync.leavers import how_many
-from provisor.sync.notices import undelivered
 from provisor.sync.previews import Preview
 from provisor.sync.records import pairs
 
@@ -33,8 +29,7 @@ async def show(visit: PortalVisit) -> Response:
         history = History(visit.house.database, visit.tenant.id, visit.app.id)
         for action in ("drift", "removed"):
             drifted += await history.planned(preview.result.cycle.id, (0, 0), SHOWN, action=action)
-    findings = [*await _findings(visit), *await _untold(visit)]
-    return visit.render(findings=findings, preview=preview, drifted=drifted, drift=_drift)
+    return visit.render(findings=await _findings(visit), preview=preview, drifted=drifted, drift=_drift)
 
 
 @PAGE.post("/compare", action="provisioning.run")
@@ -67,24 +62,13 @@ async def _findings(visit: PortalVisit) -> list[Finding]:
     if not visit.app.connected:
         sentence = "There is no Tenant URL with a Secret Token yet: enter both under Provisioning."
         return [Finding("connection", "bad", sentence)]
-    async with visit.house.database.reading() as tx:
-        assigned = await assignments.count(tx, visit.tenant, visit.app)
-        leavers = await how_many(tx, visit.tenant.id, visit.app.id)
-    safety = timedelta(minutes=visit.house.settings.cycle_minutes)
-    ledger = visit.house.ledger(visit.tenant, visit.app.id)
-    state, cycles = await ledger.job(), await ledger.cycles(1, "cycle")
+    house, ledger = visit.house, visit.house.ledger(visit.tenant, visit.app.id)
+    known = await facts(house.database, ledger, visit.tenant, visit.app, house.settings.cycle_minutes)
     try:
-        async with visit.house.job(visit.tenant, visit.app.id, read_only=True) as job:
-            last = cycles[0] if cycles else None
-            return [finding async for finding in examine(visit.app, job, state, last, assigned, leavers, safety)]
+        async with house.job(visit.tenant, visit.app.id, read_only=True) as job:
+            return [finding async for finding in examine(visit.app, job, known)]
     except Refusal as error:
         return [Finding("mappings", "bad", str(error))]
-
-
-async def _untold(visit: PortalVisit) -> list[Finding]:
-    async with visit.house.database.reading() as tx:
-        sentence = await undelivered(tx, visit.tenant.id, visit.app.id)
-    return [Finding("notices", "look", sentence)] if sentence else []
 
 
 def _drift(row: Any) -> dict[str, tuple[Any, Any]]:
