@@ -120,7 +120,15 @@ class Scene:
 
     def portal_pages(self) -> list[str]:
         app = f"/applications/{self.pair.application}"
-        people = ("/users", "/users?show=deleted", f"/users/{self.user}", "/groups", f"/groups/{self.group}", "/roles")
+        people = (
+            "/users",
+            "/users?show=deleted",
+            "/users/import",
+            f"/users/{self.user}",
+            "/groups",
+            f"/groups/{self.group}",
+            "/roles",
+        )
         others = (
             "/",
             "/leavers",

@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import re
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from playwright.async_api import expect
@@ -13,6 +14,7 @@ from scene import Scene
 from visitor import Visitor, chromium, needs_browser
 
 from pair import Pair
+from provisor.console.lists import FIRST
 from provisor.directory import applications, users
 from provisor.scim.requests import Request
 
@@ -421,3 +423,40 @@ async def test_ctrl_k_goes_to_somebody_without_a_mouse(pair: Pair) -> None:
         await page.keyboard.press("Enter")
         await visitor.heading("Workers")
         assert not visitor.complaints
+
+
+async def test_a_file_of_people_is_checked_and_then_imported(pair: Pair, tmp_path: Path) -> None:
+    scene = await Scene.make(pair)
+    good, bad, other = tmp_path / "good.csv", tmp_path / "bad.csv", tmp_path / "other.csv"
+    head = "userPrincipalName,displayName\n"
+    good.write_text(f"\ufeff{head}gwen@contoso.com,Gwen Høpper\nhedy@contoso.com,Hedy\n", "utf-8")
+    bad.write_text(f"{head}gwen@contoso.com,Gwen\nnobody,Nobody\n")
+    other.write_bytes(f"{head}gwen@contoso.com,Gwen Høpper\n".encode("latin-1"))
+
+    async def there() -> list[str]:
+        async with pair.house.database.reading() as tx:
+            found = await users.page(tx, pair.tenant, ("", FIRST), 99, users.Choice())
+        return [f"{user.upn} {user.doc.get('displayName')}" for user in found if user.upn.startswith(("gwen", "hedy"))]
+
+    async with chromium() as browser:
+        visitor = await scene.administrator(browser)
+        await visitor.page.goto(f"{scene.portal}/users")
+        await visitor.click("Import")
+        await visitor.heading("Import users, groups and members")
+        chooser, field = visitor.page.get_by_label("File"), visitor.page.get_by_label("What is in it")
+        await chooser.set_input_files(other)
+        await asyncio.sleep(0.2)
+        assert await field.input_value() == "", "a letter that cannot be read is not made into another one"
+        await chooser.set_input_files(bad)
+        await expect(field).to_have_value(bad.read_text())
+        await visitor.press("Check")
+        await visitor.sees("Line 3: ")
+        await visitor.sees("Nothing is imported.")
+        await chooser.set_input_files(good)
+        await visitor.press("Check")
+        await visitor.sees("New or changed would be: 2 users.")
+        assert await there() == []
+        await visitor.press("Import")
+        await visitor.sees("Imported: 2 users.")
+        assert await there() == ["gwen@contoso.com Gwen Høpper", "hedy@contoso.com Hedy"]
+        assert visitor.complaints == []

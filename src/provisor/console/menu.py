@@ -37,7 +37,7 @@ _PROVISIONING: Final = (
 
 PORTAL: Final = (
     Item("/", labels.LABELS["azure_active_directory"], "account.own", ("home",)),
-    Item("/users", "Users", "directory.read", ("users", "user")),
+    Item("/users", "Users", "directory.read", ("users", "user", "import_people")),
     Item("/groups", "Groups", "directory.read", ("groups", "group")),
     Item("/roles", "Roles and administrators", "directory.read", ("roles",)),
     Item(

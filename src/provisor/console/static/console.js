@@ -95,6 +95,23 @@ document.addEventListener("input", (event) => {
   if (tested) tested.replaceChildren();
 });
 
+// What is in a file that was chosen goes into a field, where it can be looked at.
+document.addEventListener("change", async (event) => {
+  const chooser = event.target;
+  if (!chooser.dataset.into) return;
+  chooser.setCustomValidity("");
+  if (!chooser.files.length) return;
+  const field = document.getElementById(chooser.dataset.into);
+  try {
+    field.value = new TextDecoder("utf-8", { fatal: true }).decode(await chooser.files[0].arrayBuffer());
+  } catch {
+    chooser.setCustomValidity("This file is not UTF-8: save it as CSV UTF-8.");
+    chooser.reportValidity();
+    return;
+  }
+  field.dispatchEvent(new Event("input", { bubbles: true }));
+});
+
 // Ctrl K finds a page; up and down go through what was found, and Enter in the field takes the first of it.
 function palette(event) {
   const dialog = document.getElementById("palette");
