@@ -16,7 +16,7 @@ from random import SystemRandom
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from provisor import audit
+from provisor import __version__, audit
 from provisor.access.actors import PROVISOR, Actor
 from provisor.access.secrets import SecretBox, key_from_file, key_from_text
 from provisor.config import Settings
@@ -48,8 +48,6 @@ from provisor.workspace.edit import Workspace
 if TYPE_CHECKING:
     from provisor.connectors.scim import ScimTarget
     from provisor.sync.cycle import Asked, Report, Result
-    from provisor.sync.notices import Notifier
-    from provisor.sync.schedule import Key, Reason
 
 #: What the first command makes when nobody ran ``provisor init``.
 FIRST_DOMAIN = "{tenant}.localhost"
@@ -149,6 +147,8 @@ class House:
                 guard=Guard(application.guard_percent, application.guard_most),
                 retries=Retries(RETRIES[policies.retries], SystemRandom().random),
                 inputs=self.inputs(tenant),
+                fingerprint=application.fingerprint(adopt=adopt, version=__version__),
+                governor=self.governor(application),
             )
         finally:
             await target.close()
@@ -238,51 +238,6 @@ def doors(house: House) -> Any:
         pages=console.routes(house),
         error_page=console.error_page,
     )
-
-
-async def work(house: House) -> None:
-    """Run the cycles of every application that is On, together with whoever else works on this database, until
-    cancelled."""
-    from provisor.sync.cycle import Asked
-    from provisor.sync.jobs import Jobs
-    from provisor.sync.schedule import Dispatcher
-
-    async def cycle(key: Key, reason: Reason) -> Result:
-        async with house.database.reading() as tx:
-            tenant = await tenants.by_id(tx, key.tenant)
-        asked = Asked(backed_off=False, quick=reason == "change")
-        return await house.cycle(tenant, key.application, lambda stage, done, total: None, asked)
-
-    async def notice(key: Key) -> None:
-        async with house.database.reading() as tx:
-            tenant = await tenants.by_id(tx, key.tenant)
-        await house.notice_leavers(tenant, key.application)
-
-    safety = timedelta(minutes=house.settings.cycle_minutes)
-    jobs = Jobs(house.database, house.dsn, cycle, notice, safety, house.settings.worker_jobs)
-    await jobs.run(Dispatcher(house.database, jobs.defer, safety).run)
-
-
-def notifier(house: House) -> Notifier:
-    """Delivers notices over the channels of the settings. Raises Invalid for ones that cannot work."""
-    from provisor.connectors.base import Channel
-    from provisor.connectors.notify import Mail, Webhook
-    from provisor.sync.notices import Notifier
-
-    settings, channels = house.settings, list[Channel]()
-    if settings.notify_url is not None:
-        secret = settings.notify_secret.get_secret_value() if settings.notify_secret is not None else None
-        channels.append(Webhook(str(settings.notify_url), secret))
-    if settings.smtp_url is None:
-        if settings.notify_mail:
-            raise Invalid("notify_mail names addresses, and smtp_url no mail server: set both, or neither.")
-        return Notifier(house.database, channels)
-    url = settings.smtp_url.get_secret_value()
-    if not url.startswith(("smtp://", "smtps://")):
-        raise Invalid("smtp_url is not like smtp://host:587 or smtps://user:password@host.")
-    if settings.notify_mail:
-        channels.append(Mail(url, settings.notify_from, sorted(settings.notify_mail)))
-    return Notifier(house.database, channels, lambda to: Mail(url, settings.notify_from, to, "notification e-mail"))
 
 
 async def backup(house: House, file: Path) -> int:

@@ -14,7 +14,7 @@ from provisor.connectors.base import Resource, Stopped, Target, TargetError
 from provisor.directory import applications, groups, users
 from provisor.provisioning import edit as mappings
 from provisor.scim.requests import Request
-from provisor.sync.ledger import LeaseLost
+from provisor.sync.lease import LeaseLost
 from provisor.sync.planning import Only
 
 _PATCH = "urn:ietf:params:scim:api:messages:2.0:PatchOp"

@@ -8,12 +8,9 @@ import signal
 import subprocess
 import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
 
-import aiohttp
 import pytest
 import pytest_asyncio
-from aiohttp import web
 
 from browser_like import signed_in
 from installation import Installation, installation
@@ -25,7 +22,7 @@ from provisor.compose import House
 from provisor.config import Settings
 from provisor.ending import end
 from provisor.sync import control, queue
-from serving import serving
+from slow_target import slow
 
 PEOPLE = 120
 TOKEN = "t" * 32
@@ -58,27 +55,6 @@ def worker(own: Installation) -> Iterator[subprocess.Popen[str]]:
     finally:
         process.kill()
         process.communicate()
-
-
-@asynccontextmanager
-async def slow(base: str, seconds: float, sent: list[float]) -> AsyncIterator[str]:
-    """The address of a target that takes its time for every write; ``sent`` is when they came."""
-    async with aiohttp.ClientSession() as session:
-
-        async def forward(request: web.Request) -> web.StreamResponse:
-            if request.method != "GET":
-                sent.append(time.monotonic())
-                await asyncio.sleep(seconds)
-            path = request.path_qs.removeprefix("/scim/v2")
-            kept = ("Authorization", "Content-Type")
-            headers = {name: request.headers[name] for name in kept if name in request.headers}
-            async with session.request(
-                request.method, base + path, data=await request.read(), headers=headers
-            ) as answer:
-                return web.Response(status=answer.status, body=await answer.read(), content_type=answer.content_type)
-
-        async with serving(forward) as address:
-            yield f"{address}/scim/v2"
 
 
 async def switched_on(pair: Pair) -> None:

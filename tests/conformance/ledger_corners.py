@@ -166,8 +166,10 @@ class LedgerCorners:
         cycle = await begun(ledger)
         await ledger.append(cycle, [Planned(1, create(ada))])
         outcome = Outcome(1, ada, 1, "success", Known(ada, "User", "linked", "42"))
-        await ledger.settle(epoch, cycle, [outcome], harmed=3)
-        assert (await ledger.harm())[1] == 3
+        # Of each page what it adds, because several workers may do the cycle.
+        assert await ledger.settle(epoch, cycle, [outcome], harmed=3) == 1
+        assert await ledger.settle(epoch, cycle, [outcome], harmed=2) == 2
+        assert (await ledger.harm())[1] == 5
 
     async def test_a_failure_of_somebody_who_was_in_step_is_due_again(self, ledger: Any) -> None:
         (ada,) = ids(1)

@@ -17,7 +17,7 @@ import pytest
 
 from provisor.connectors.base import SourceChange
 from provisor.provisioning.change import ADDITIONS, LEAVERS, USERS, Change, Known
-from provisor.sync.ledger import LeaseLost
+from provisor.sync.lease import LeaseLost
 from provisor.sync.records import Cycle, Membership, Outcome, Planned, Status
 
 

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from ledger_corners import LedgerCorners
+from ledger_shares import LedgerShares
 from ledger_suite import LedgerConformance, begun, create, ids
 
 from moved import Moved
@@ -51,13 +52,13 @@ class OwnTime(MemoryLedger):
         self._span += span
 
 
-class TestPostgres(LedgerConformance, LedgerCorners):
+class TestPostgres(LedgerConformance, LedgerCorners, LedgerShares):
     @pytest.fixture
     def ledger(self, pair: Pair) -> Ledger:
         return OwnTransaction(pair)
 
 
-class TestMemory(LedgerConformance, LedgerCorners):
+class TestMemory(LedgerConformance, LedgerCorners, LedgerShares):
     @pytest.fixture
     def ledger(self) -> MemoryLedger:
         return OwnTime()

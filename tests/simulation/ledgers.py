@@ -7,7 +7,10 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Any, Protocol
+from uuid import UUID
 
+from provisor.sync.helping import Wanted
+from provisor.sync.schedule import Key
 from simulation.memory_ledger import MemoryLedger
 
 Around = Callable[[str], AbstractAsyncContextManager[None]]
@@ -21,6 +24,9 @@ class Ledgers(Protocol):
 
     async def standing(self, seq: int) -> Mapping[str, Any]:
         """What the scheduler asks about the application (``schedule.due``). ``seq``: the directory's head."""
+
+    async def wanted(self) -> Wanted | None:
+        """The cycle that runs now, if it hands out pages."""
 
     async def next_try(self) -> float | None:
         """Seconds until the next try of whatever waits for one; None when nothing does."""
@@ -54,6 +60,14 @@ class InMemory:
                 row.dirty and (row.next_try is None or row.next_try <= now) for row in self.ledger.objects.values()
             ),
         }
+
+    async def wanted(self) -> Wanted | None:
+        state, shared = self.ledger.state, self.ledger.state.shared
+        held = state.lease_until is not None and state.lease_until > self._now()
+        if shared is None or shared.closed or not held or shared.epoch != state.epoch:
+            return None
+        cycle = self.ledger.runs[shared.cycle].cycle
+        return Wanted(Key(UUID(int=0), UUID(int=0)), cycle, shared.epoch, shared.fingerprint)
 
     async def next_try(self) -> float | None:
         waiting = [row.next_try for row in self.ledger.objects.values() if row.dirty and row.next_try is not None]

@@ -9,6 +9,7 @@ A job's row is there from the start, ids are taken as they are, and values are s
 
 from __future__ import annotations
 
+import copy
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import replace
@@ -21,8 +22,11 @@ import asyncpg
 from provisor.connectors.base import SourceChange
 from provisor.provisioning.change import Change, Known
 from provisor.provisioning.retries import Standing
-from provisor.sync.ledger import NOT_SENT, LeaseLost
+from provisor.sync.lease import LeaseLost
+from provisor.sync.ledger import NOT_SENT
 from provisor.sync.records import Cycle, Due, JobState, Kind, Membership, Mode, Outcome, Planned
+from provisor.sync.sharing import HOLDER
+from simulation.memory_shares import MemoryShares
 from simulation.tables import ChangeRow, CycleRow, Row, Tables
 
 _DAY: Final = timedelta(hours=24)
@@ -40,6 +44,15 @@ class MemoryLedger(Tables):
         super().__init__()
         self._now = now
         self._around = around or (lambda name: nullcontext())
+        self._helper = HOLDER
+
+    def shares(self, cycle: Cycle) -> MemoryShares:
+        return MemoryShares(self, cycle)
+
+    def of_helper(self, helper: UUID) -> MemoryLedger:
+        found = copy.copy(self)
+        found._helper = helper
+        return found
 
     # ── the job ──────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -114,8 +127,18 @@ class MemoryLedger(Tables):
             return self.state.stopping == epoch
 
     def _check(self, epoch: int) -> None:
-        if self.state.epoch != epoch:
+        if self.state.epoch != epoch or not self._heard_of:
             raise LeaseLost
+
+    @property
+    def _heard_of(self) -> bool:
+        return self._helper == HOLDER or self.heard_of(self._helper)
+
+    def heard_of(self, helper: UUID) -> bool:
+        """Whether a helper is, and the lease of its cycle is held."""
+        shared, until = self.state.shared, self.state.lease_until
+        held = until is not None and until > self._now()
+        return shared is not None and helper in shared.helpers and shared.epoch == self.state.epoch and held
 
     # ── intake ───────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -263,7 +286,7 @@ class MemoryLedger(Tables):
 
     async def doubt(self, epoch: int, changes: Sequence[Change]) -> None:
         async with self._around("doubt"):
-            if self.state.epoch == epoch:
+            if self.state.epoch == epoch and self._heard_of:
                 return
             for row in self.rows(change.source_id for change in changes):
                 row.unsettled, row.references_due, row.next_try = row.target_id is not None, True, None
@@ -283,16 +306,17 @@ class MemoryLedger(Tables):
                 if row in self.memberships:
                     self.memberships[row] = replace(self.memberships[row], confirmed=False)
 
-    async def settle(self, epoch: int, cycle: Cycle, outcomes: Sequence[Outcome], *, harmed: int = 0) -> None:
+    async def settle(self, epoch: int, cycle: Cycle, outcomes: Sequence[Outcome], *, harmed: int = 0) -> int:
         async with self._around("settle"):
             self._check(epoch)
             now, put = self._now(), [row for outcome in outcomes for row in outcome.members_put]
             _once([(group, member) for group, member, _, _ in put])
             self.write_log(cycle, outcomes, now)
-            self.runs[cycle.id].harmed = max(self.runs[cycle.id].harmed, harmed)
+            self.runs[cycle.id].harmed += harmed
             self.write_objects(outcomes, now)
             self.put_members(put)
             self.drop_members([row for outcome in outcomes for row in outcome.members_gone])
+            return self.runs[cycle.id].done
 
     async def open_references(self, epoch: int, cycle: Cycle) -> list[UUID]:
         async with self._around("open_references"):

@@ -1,7 +1,8 @@
 """The bugs that a provisioning engine has: planted one at a time, each must be found, or the simulation proves nothing.
 
-They are the thirteen of a first, small engine that was simulated before this one was written. Each comes with a
-scenario that is biased towards it: a bug that needs a lost answer, a rename and a leaver in a row would hide for long.
+Thirteen are those of a first, small engine that was simulated before this one was written; the rest are ways to share a
+cycle wrongly. Each comes with a scenario that is biased towards it: a bug that needs a lost answer, a rename and a
+leaver in a row would hide for long.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Any, Final
 from unittest.mock import patch
 
@@ -19,9 +21,11 @@ from provisor.provisioning.diff import Difference
 from provisor.provisioning.scope import SourceObject
 from provisor.sync import outcomes, planning, sending
 from provisor.sync.records import Due, Outcome
+from provisor.sync.sharing import HOLDER
 from simulation import world
 from simulation.directory import Seen
 from simulation.memory_ledger import MemoryLedger
+from simulation.memory_shares import MemoryShares, Page
 from simulation.scenario import Scenario
 from simulation.target import Faults
 
@@ -216,9 +220,65 @@ def _no_intent() -> Any:
     return _patched((MemoryLedger, "promise", forgetful), (outcomes, "failed", forgets))
 
 
+def _lost_pages(shares: MemoryShares) -> Iterator[tuple[tuple[int, int], Page]]:
+    """The pages in the hands of helpers that are not heard of any more, by phase and first ordinal."""
+    shared = shares._shared
+    if shared is not None:
+        now = shares._ledger._now()
+        for place, page in list(shared.pages.items()):
+            heard_of = page.helper == HOLDER or shared.helpers.get(page.helper, now - timedelta(1)) >= now
+            if page.objects is not None and not heard_of:
+                yield place, page
+
+
+def _before_waiting(change: Callable[[MemoryShares], None]) -> Any:
+    waiting = MemoryShares.waiting
+
+    async def after(self: MemoryShares) -> int:
+        change(self)
+        return await waiting(self)
+
+    return _patched((MemoryShares, "waiting", after))
+
+
+def _handed_out_again() -> Any:
+    """What a helper had that is not heard of is given to the next one, though it may have been sent."""
+
+    def again(shares: MemoryShares) -> None:
+        for place, _ in _lost_pages(shares):
+            shared = shares._shared
+            if shared is not None and place[0] == shared.phase:
+                shared.ordinal = min(shared.ordinal, place[1] - 1)
+                del shared.pages[place]
+
+    return _before_waiting(again)
+
+
+def _given_up_unsaid() -> Any:
+    """What a helper had that is not heard of counts as done."""
+
+    def unsaid(shares: MemoryShares) -> None:
+        for _, page in _lost_pages(shares):
+            page.objects = None
+
+    return _before_waiting(unsaid)
+
+
+def _phases_overlap() -> Any:
+    """The next phase begins while helpers are at this one."""
+
+    async def none(self: MemoryShares) -> int:
+        return 0
+
+    return _patched((MemoryShares, "waiting", none))
+
+
 _QUIET: Final = Scenario(compares=False, strangers=False)
 _LOSING: Final = Faults(lost_after=0.4, lag=120.0)
 _COMING_AND_GOING: Final[Mapping[str, int]] = {"hire": 4, "rename": 6, "leave": 6}
+_HELPED: Final = replace(
+    _QUIET, people=8, changes=50, helpers=2, crashes=4, pauses=2, unlucky=0.05, faults=Faults(lost_after=0.3, lag=60.0)
+)
 
 MUTANTS: Final = (
     Mutant("the watermark moves before the tasks", _watermark_first, replace(_QUIET, database=0.2, crashes=8)),
@@ -238,4 +298,7 @@ MUTANTS: Final = (
     Mutant("no drift repair", _no_drift_repair, Scenario(drift=12)),
     Mutant("replaced by disabling and enabling", _replaced_by_halves, _QUIET),
     Mutant("no durable intent", _no_intent, replace(_QUIET, faults=_LOSING, changes=60, weights=_COMING_AND_GOING)),
+    Mutant("a lost page is handed out again", _handed_out_again, _HELPED),
+    Mutant("a lost page counts as done", _given_up_unsaid, _HELPED),
+    Mutant("a phase begins while helpers are at the one before", _phases_overlap, _HELPED),
 )

@@ -14,6 +14,7 @@ from uuid import UUID
 from moved import Moved
 from provisor.storage.pool import Database, Tx, connect
 from provisor.storage.queries import queries
+from provisor.sync.helping import Wanted, wanted
 from provisor.sync.ledger import Ledger
 from simulation.ledgers import Around
 from simulation.loop import run
@@ -69,6 +70,8 @@ class _Reached:
         method = getattr(self._ledger, name)
         if name == "planned":
             return self._planned
+        if name in ("shares", "of_helper"):
+            return lambda *arguments: _Reached(method(*arguments), self._around, self._loop)
 
         async def asked(*arguments: Any, **more: Any) -> Any:
             async with self._around(name), self._loop.asking():
@@ -118,6 +121,12 @@ class InPostgres:
             row = await tx.fetchrow(text, self.key[1])
         return {**row, "seq": seq}
 
+    async def wanted(self) -> Wanted | None:
+        async with self.loop.asking(), self.database.reading() as tx:
+            rows = await tx.fetch(queries("sharing").open_ones, "")
+        found = [row for row in rows if (row["tenant"], row["application"]) == self.key]
+        return wanted(found[0]) if found else None
+
     async def next_try(self) -> float | None:
         async with self.loop.asking(), self.database.reading() as tx:
             wait: float | None = await tx.fetchval(
@@ -147,5 +156,6 @@ def simulate(seed: int, arguments: dict[str, Any], key: tuple[UUID, UUID]) -> Wo
             async with loop.asking():
                 await database.close()
 
-    run(whole(), loop)
+    with world.sharing():
+        run(whole(), loop)
     return world

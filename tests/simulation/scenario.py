@@ -35,7 +35,9 @@ RULES: Final = rules()
 @dataclass(frozen=True, slots=True)
 class Scenario:
     """What a run has. Rates are per call, counts per run; ``weights``: which changes the directory sees; ``compares``:
-    there are full comparisons; ``bulk``: so many operations go in one request (0: each alone)."""
+    there are full comparisons; ``bulk``: so many operations go in one request (0: each alone); ``helpers``: so
+    many more processes help with cycles, and are killed or paused at this rate (``unlucky``) per call; plans of fewer
+    rows than ``alone`` are not shared."""
 
     people: int = 7
     changes: int = 25
@@ -50,6 +52,9 @@ class Scenario:
     revoked: int = 0
     strangers: bool = True
     compares: bool = True
+    helpers: int = 0
+    unlucky: float = 0.0
+    alone: int = 0
     weights: Mapping[str, int] = field(default_factory=lambda: USUAL)
 
 
@@ -89,4 +94,7 @@ def scenario(random: Random) -> Scenario:
         revoked=times(2),
         strangers=random.random() < 0.7,
         bulk=random.choice([0, 0, 3, 100]),
+        helpers=random.choice([0, 0, 1, 2]),
+        unlucky=some(0.05),
+        alone=random.choice([0, 0, 4]),
     )

@@ -19,6 +19,7 @@ from provisor.provisioning.change import Change, Known
 from provisor.sync.ledger import CYCLES_KEPT, DRY_RUNS_KEPT, LOG_DAYS
 from provisor.sync.records import Cycle, Due, Membership, Outcome, Planned, detail_of
 from provisor.sync.settling import each_once
+from simulation.memory_shares import Shared
 
 #: Cycles whose rows are kept; of older ones only what came of them in all, which the guard asks for.
 ROWS_KEPT: Final = 50
@@ -44,6 +45,7 @@ class State:
     quarantine: str | None = None
     rest_until: datetime | None = None
     refused: int = 0
+    shared: Shared | None = None
 
 
 @dataclass(slots=True)

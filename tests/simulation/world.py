@@ -12,24 +12,28 @@ everything is compared: the target is what the directory says, and another cycle
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager, nullcontext
+import contextlib
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
+from math import inf
 from random import Random
 from typing import Any
 
-from provisor.connectors.base import Stopped
+from provisor.connectors.base import Stopped, TargetError
 from provisor.expressions import Inputs
 from provisor.provisioning.capabilities import Bulk, Capabilities
 from provisor.provisioning.guards import Guard
 from provisor.provisioning.policies import Policies
 from provisor.provisioning.retries import POLICIES, Retries
 from provisor.scim.wires import LEAN
-from provisor.sync import cycle
+from provisor.sync import applying, cycle
 from provisor.sync.cycle import Asked, Result
+from provisor.sync.helping import help_out
 from provisor.sync.job import Job
-from provisor.sync.ledger import LeaseLost
+from provisor.sync.lease import LeaseLost
 from provisor.sync.schedule import due
 from simulation.directory import Directory, Seen
 from simulation.ledgers import InMemory, Ledgers
@@ -59,6 +63,7 @@ class Process:
     dead: bool = False
     paused_until: float = 0.0
     began: float = 0.0
+    helper: bool = False
 
 
 @dataclass(slots=True)
@@ -70,6 +75,7 @@ class World:
     telling: bool = False
     story: list[str] = field(default_factory=list)
     cycles: int = 0
+    helped: int = 0
     requests: int = 0
     calls: int = 0
     #: What happens to whoever makes a call, and at which one.
@@ -82,6 +88,7 @@ class World:
     troubled: bool = True
     processes: list[Process] = field(default_factory=list)
     facts: Facts = field(init=False)
+    opened: asyncio.Event = field(default_factory=asyncio.Event)
 
     def __post_init__(self) -> None:
         self.random = Random(self.seed)
@@ -93,7 +100,19 @@ class World:
 
     def run(self) -> None:
         """The whole run. Raises Violation."""
-        run(self._run())
+        with self.sharing():
+            run(self._run())
+
+    @contextmanager
+    def sharing(self) -> Iterator[None]:
+        """Small pages are handed out, one at a time, where there are helpers."""
+        before = applying.SHARED, applying.PAGE, applying.AT_ONCE
+        if self._scenario.helpers:
+            applying.SHARED, applying.PAGE, applying.AT_ONCE = self._scenario.alone, 2, 1
+        try:
+            yield
+        finally:
+            applying.SHARED, applying.PAGE, applying.AT_ONCE = before
 
     # ── the engine's surroundings ────────────────────────────────────────────────────────────────────────────
 
@@ -108,6 +127,8 @@ class World:
         await asyncio.sleep(self.random.random() * 0.02)
         if self.fuses and self.troubled:
             self._burn(process)
+        if process.helper and self.troubled and self.random.random() < self._scenario.unlucky:
+            self._strike(process, self.random.choice(["kill", "pause"]))
         if process.paused_until > self.now():
             await asyncio.sleep(process.paused_until - self.now())
         if process.dead:
@@ -122,6 +143,8 @@ class World:
             if self.troubled and self.random.random() < rate / 2:
                 raise ConnectionResetError("the database is away")
             yield
+            if name == "open":
+                self.opened.set()
             await asyncio.sleep(0)
             if process.dead:
                 raise Killed
@@ -182,6 +205,7 @@ class World:
         self.ledgers = self.make_ledgers(self.moment)
         self._people()
         actors = [self._worker(number) for number in range(self._scenario.workers)]
+        actors += [self._helper() for _ in range(self._scenario.helpers)]
         actors += [self._changes(), self._kills(), self._drift(), self._outages()]
         tasks = [asyncio.create_task(actor) for actor in actors]
         try:
@@ -256,6 +280,28 @@ class World:
                 pass
             self._told(f"worker {number} is started again")
 
+    async def _helper(self) -> None:
+        """A process that helps with every cycle that hands out pages."""
+        while self.troubled:
+            # Whoever helps with nothing has read nothing.
+            process = Process(helper=True, began=inf)
+            self.processes.append(process)
+            with contextlib.suppress(Killed):
+                while not process.dead:
+                    await self.opened.wait()
+                    await asyncio.sleep(self.random.random() * 0.05)
+                    self.opened.clear()
+                    wanted = await self.ledgers.wanted()
+                    if wanted is None:
+                        continue
+                    try:
+                        rows = await help_out(partial(self.job, process), wanted)
+                        self.helped += rows or 0
+                        self._told(f"helped with {rows} rows")
+                    except (OSError, LeaseLost, Stopped, TargetError) as error:
+                        self._told(f"help ended: {type(error).__name__}")
+                    process.began = inf
+
     def _end_processes(self) -> None:
         for process in self.processes:
             process.dead = True
@@ -272,12 +318,16 @@ class World:
         self.calls += 1
         for event, call in [fuse for fuse in self.fuses if fuse[1] <= self.calls]:
             self.fuses.remove((event, call))
-            if event == "kill":
-                process.dead = True
-                self._told("kill")
-            else:
-                process.paused_until = self.now() + self.random.choice([3.0, 20.0, 60.0])
-                self._told(f"pause for {process.paused_until - self.now():.0f} s")
+            self._strike(process, event)
+
+    def _strike(self, process: Process, event: str) -> None:
+        who = "helper: " if process.helper else ""
+        if event == "kill":
+            process.dead = True
+            self._told(f"{who}kill")
+        else:
+            process.paused_until = self.now() + self.random.choice([3.0, 20.0, 60.0])
+            self._told(f"{who}pause for {process.paused_until - self.now():.0f} s")
 
     async def _outages(self) -> None:
         for _ in range(self._scenario.outages + self._scenario.revoked):

@@ -39,7 +39,7 @@ def worker(ctx: typer.Context) -> None:
 
 
 async def _work(session: Session) -> None:
-    from provisor import compose
+    from provisor import compose, workers
     from provisor.ending import end
 
     settings = session.settings()
@@ -47,7 +47,7 @@ async def _work(session: Session) -> None:
     async with _traced(), compose.opened(settings, size=20) as house:
         if house.warning:
             session.note(house.warning)
-        working = asyncio.create_task(compose.work(house))
+        working = asyncio.create_task(workers.work(house))
         told = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, told.set)
@@ -60,7 +60,7 @@ async def _work(session: Session) -> None:
 
 
 async def _serve(session: Session, no_worker: bool, **flags: object) -> None:
-    from provisor import compose
+    from provisor import compose, workers
     from provisor.api import server
     from provisor.audit.sealer import keep_sealed
     from provisor.console import parties
@@ -85,8 +85,8 @@ async def _serve(session: Session, no_worker: bool, **flags: object) -> None:
             if link:
                 print(f"Set a password for the portal, once: {link}", flush=True)
 
-        notifying = asyncio.create_task(compose.notifier(house).run())
-        working = asyncio.create_task(asyncio.Event().wait() if no_worker else compose.work(house))
+        notifying = asyncio.create_task(workers.notifier(house).run())
+        working = asyncio.create_task(asyncio.Event().wait() if no_worker else workers.work(house))
         sealing = asyncio.create_task(keep_sealed(house.database))
         pruning = asyncio.create_task(keep_pruned(house.database, settings.sign_in_log_days))
         serving = asyncio.create_task(

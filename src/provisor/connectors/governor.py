@@ -64,13 +64,15 @@ class Speed:
 
 class Governor:
     """``limit`` is how many requests may be under way at a time, at most ``most``; ``operations``, how many may go
-    together in one (None: as many as the target says), and ``alone`` the methods of those that must not.
+    together in one (None: as many as the target says), and ``alone`` the methods of those that must not. Of ``workers``
+    that share the target each has its part of ``most``.
 
     ``slowed`` is when it was last lowered (by the loop's clock; None: never), and ``why``.
     """
 
     def __init__(self, most: int = MOST) -> None:
         self.most = most
+        self.workers = 1
         self.limit = float(min(_START, most))
         self.operations: int | None = None
         self.alone: frozenset[str] = frozenset()
@@ -118,8 +120,18 @@ class Governor:
             self._lower(asked, 0.75, "answers became slow")
         else:
             step = 1.0 if self._climbing else 1.0 / (self.limit * _ROUNDS)
-            self.limit = min(float(self.most), self.limit + step)
+            self.limit = min(self._share, self.limit + step)
             self._call()
+
+    def shared_by(self, workers: int) -> None:
+        """So many processes ask the target at once: each takes its part of what it may be asked."""
+        if workers != self.workers:
+            self.workers = workers
+            self.limit = min(self.limit, self._share)
+
+    @property
+    def _share(self) -> float:
+        return float(max(1, self.most // self.workers))
 
     def _lower(self, asked: Asked, share: float, why: str) -> bool:
         # Of requests that were under way together only the first lowers it: they say the same.

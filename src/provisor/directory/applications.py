@@ -7,6 +7,7 @@ so that the next cycle looks at everything again.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Final
@@ -14,6 +15,7 @@ from urllib.parse import urlsplit, urlunsplit
 from uuid import UUID, uuid4, uuid5
 
 import asyncpg
+import orjson
 
 from provisor import audit
 from provisor.access.secrets import SecretBox
@@ -70,6 +72,12 @@ class Application:
         """What the target can do; whose token it is as the target says, or else as the administrator does."""
         found = capabilities_from_json(self.capabilities)
         return found if found.owner_name else replace(found, owner_name=self.policies.token_owner)
+
+    def fingerprint(self, **more: Any) -> str:
+        """The same for the same configuration, the token's included, and the same of ``more``."""
+        token = self.sealed_token.hex() if self.sealed_token is not None else None
+        whole = [self.to_json(), token, self.capabilities, self.schema, more]
+        return hashlib.sha256(orjson.dumps(whole, option=orjson.OPT_SORT_KEYS)).hexdigest()
 
     def to_json(self) -> dict[str, Any]:
         return {

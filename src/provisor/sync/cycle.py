@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
-import socket
 from collections.abc import Callable, Coroutine, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field, replace
@@ -27,7 +25,8 @@ from provisor.sync.answers import probe
 from provisor.sync.applying import Done, apply
 from provisor.sync.intake import intake
 from provisor.sync.job import Job
-from provisor.sync.ledger import LeaseLost, Ledger
+from provisor.sync.lease import LeaseLost, holder
+from provisor.sync.ledger import Ledger
 from provisor.sync.planning import Only, Planning, plan_objects
 from provisor.sync.records import Cycle, JobState, Kind, Mode
 from provisor.sync.references import plan_references
@@ -124,6 +123,7 @@ class _Run:
     cycle: Cycle
     plan: Plan = field(default_factory=Plan)
     failures: int = 0
+    helped: int = 0
     comparing: bool = False
     proven: bool = False
     held: str | None = None
@@ -201,9 +201,9 @@ async def _through(job: Job, run: _Run, epoch: int, report: Report, asked: Asked
             await job.ledger.measure()
         done = Done(keep_due=asked.keep_due, only_opened=asked.revert is not None, harmed=run.harmed)
         try:
-            await apply(job, run.cycle, epoch, lambda count: report("applying", count, max(count, rows)), done)
+            await apply(job, run.cycle, epoch, lambda count: report("applying", count, max(count, rows)), done, rows)
         finally:
-            run.failures = done.failures
+            run.failures, run.helped = done.failures, done.requests
         too_many = failing(job.retries.policy, await job.ledger.standing(job.retries.policy.failures))
         if too_many is not None:
             error = f"{too_many} It is tried less often until fewer do; provisor report {job.name} names them."
@@ -302,7 +302,7 @@ async def _end(
         status=status,
         plan_hash=run.plan.hash,
         counts=run.plan.counts,
-        requests=job.target.requests,
+        requests=job.target.requests + run.helped,
         error=error,
         epoch=epoch,
         quarantine=error if status == "quarantined" else None,
@@ -322,7 +322,7 @@ def _result(job: Job, run: _Run, status: Any, started: float, error: str | None 
         counts=dict(run.plan.counts),
         kinds=dict(run.plan.kinds),
         requests=run.plan.writes,
-        sent=job.target.requests,
+        sent=job.target.requests + run.helped,
         seconds=_seconds() - started,
         failures=run.failures,
         error=error,
@@ -336,10 +336,9 @@ def _seconds() -> float:
 
 
 async def _lease(ledger: Ledger, waiting: Callable[[], None]) -> int:
-    holder = f"{socket.gethostname()}/{os.getpid()}"
     await ledger.job()
     told = False
-    while (epoch := await ledger.take(holder, LEASE_SECONDS)) is None:
+    while (epoch := await ledger.take(holder(), LEASE_SECONDS)) is None:
         if not told:
             waiting()
             told = True

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from provisor.connectors.base import Source, Target
+from provisor.connectors.governor import Governor
 from provisor.expressions import Inputs
 from provisor.provisioning.capabilities import Capabilities
 from provisor.provisioning.guards import Guard
@@ -21,7 +22,8 @@ class Job:
 
     ``as_of``: the source's head, read before the application's configuration was. A cycle takes in nothing later, so
     what changes while it runs, rules included, is left for the next one. ``inputs``: what mappings are evaluated with
-    besides the object. ``address`` says where the target is.
+    besides the object. ``address`` says where the target is, ``governor`` how much it is asked at a time;
+    ``fingerprint`` is the same for the same configuration.
     """
 
     application: str
@@ -39,3 +41,5 @@ class Job:
     retries: Retries
     wire: Wire
     address: str
+    fingerprint: str = ""
+    governor: Governor = field(default_factory=Governor)

@@ -93,12 +93,17 @@ class Jobs:
         except AlreadyEnqueued:
             return
 
-    async def run(self, dispatch: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        """Work, and ``dispatch``, until cancelled. When the database goes away, both begin again when it is back."""
+    async def run(self, *others: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Work, and do what the others do, until cancelled. When the database goes away, all begin again with it."""
         while True:
             try:
                 async with self._app.open_async():
-                    steps = (self._work("cycles"), self._work("leavers"), dispatch(), self._take_over())
+                    steps = [
+                        self._work("cycles"),
+                        self._work("leavers"),
+                        self._take_over(),
+                        *(other() for other in others),
+                    ]
                     tasks = [asyncio.create_task(step) for step in steps]
                     try:
                         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)

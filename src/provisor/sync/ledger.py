@@ -1,14 +1,12 @@
 """The engine's own tables, for one application: what is dirty, what is linked, what was planned and what came of it.
 
-Every write of a cycle names the epoch of its lease and checks it in the same transaction: a worker that was paused and
-lost its lease writes nothing any more (:class:`LeaseLost`). What a cycle reads and marks before its first request
-needs no lease, so a dry run can go on beside a cycle.
+Every write of a cycle names the epoch of its lease and checks it in the same transaction (``lease``). What a cycle
+reads and marks before its first request needs no lease, so a dry run can go on beside a cycle.
 """
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
-from contextlib import asynccontextmanager
 from typing import Literal
 from uuid import UUID, uuid4
 
@@ -18,6 +16,7 @@ from provisor.provisioning.retries import Standing
 from provisor.storage.pool import Database, Row, Tx
 from provisor.storage.queries import queries
 from provisor.sync import promises
+from provisor.sync.lease import Lease
 from provisor.sync.records import (
     LATENCY_SPANS,
     Cycle,
@@ -33,6 +32,7 @@ from provisor.sync.records import (
     known_from,
 )
 from provisor.sync.settling import drop_members, put_members, write_log, write_objects
+from provisor.sync.sharing import Shares
 
 QUERIES = queries("sync")
 NOTICES = queries("notices")
@@ -45,10 +45,6 @@ NOT_SENT = "was planned and not sent"
 LOG_DAYS = 365
 
 
-class LeaseLost(Exception):
-    """Another worker has taken the cycle over; nothing more may be written or sent by this one."""
-
-
 async def managed_by(tx: Tx, target_id: str) -> list[str]:
     """The names of the applications that an account with this id is a link of."""
     return [row["name"] for row in await tx.fetch(QUERIES.managed_by, target_id)]
@@ -59,13 +55,16 @@ async def stop(tx: Tx, tenant: UUID, application: UUID) -> None:
     await tx.execute(QUERIES.stop, tenant, application)
 
 
-class Ledger:
+class Ledger(Lease):
     """The rows of one ``application`` of one ``tenant``."""
 
     def __init__(self, database: Database, tenant: UUID, application: UUID, *, log_days: int = LOG_DAYS) -> None:
-        self._database = database
+        super().__init__(database, (tenant, application))
         self._log_days = log_days
-        self._key = (tenant, application)
+
+    def shares(self, cycle: Cycle) -> Shares:
+        """The pages of a cycle, as others can help with them."""
+        return Shares(self._database, self._key, cycle)
 
     # ── the job ──────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -104,31 +103,6 @@ class Ledger:
     async def mended(self, tx: Tx) -> None:
         """Whatever the quarantine was for is mended: the next cycle is due."""
         await tx.execute(QUERIES.job_mended, *self._key)
-
-    # ── the lease ────────────────────────────────────────────────────────────────────────────────────────────
-
-    async def take(self, holder: str, seconds: float) -> int | None:
-        """A lease and its epoch, or None while another worker holds one."""
-        async with self._database.transaction() as tx:
-            epoch: int | None = await tx.fetchval(QUERIES.lease_take, *self._key, holder, seconds)
-        return epoch
-
-    async def keep(self, epoch: int, seconds: float) -> None:
-        async with self._database.transaction() as tx:
-            if await tx.fetchval(QUERIES.lease_keep, *self._key, epoch, seconds) is None:
-                raise LeaseLost
-
-    async def give_back(self, epoch: int) -> None:
-        async with self._database.transaction() as tx:
-            await tx.execute(QUERIES.lease_give_back, *self._key, epoch)
-
-    async def stopping(self, epoch: int) -> bool:
-        """Whether the cycle that holds this lease was told to stop. Raises LeaseLost when another one holds it."""
-        async with self._database.reading() as tx:
-            row = await tx.fetchrow(QUERIES.stopping, *self._key, epoch)
-        if row is None or not row["mine"]:
-            raise LeaseLost
-        return bool(row["stopping"])
 
     # ── intake ───────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -277,16 +251,18 @@ class Ledger:
         again. Nothing while the lease is still this worker's."""
         async with self._database.transaction() as tx:
             await tx.fetchrow(QUERIES.job_lock, *self._key)
-            await promises.doubt(tx, self._key, epoch, changes)
+            await promises.doubt(tx, self._key, await self._past(tx, epoch), changes)
 
-    async def settle(self, epoch: int, cycle: Cycle, outcomes: Sequence[Outcome], *, harmed: int = 0) -> None:
-        """Links, log rows and what is done, of one page, in one transaction; ``harmed``: how many the cycle has taken
-        something from so far, which counts also when it does not come to its end."""
+    async def settle(self, epoch: int, cycle: Cycle, outcomes: Sequence[Outcome], *, harmed: int = 0) -> int:
+        """Links, log rows and what is done, of one page, in one transaction; ``harmed``: from how many more something
+        was taken, which counts also when the cycle does not come to its end. Returns how many rows are done so far,
+        whoever did them."""
         async with self._fenced(epoch) as tx:
-            await write_log(tx, self._key, cycle, outcomes, harmed)
+            done = await write_log(tx, self._key, cycle, outcomes, harmed)
             await write_objects(tx, self._key, outcomes)
             await put_members(tx, self._key, [row for outcome in outcomes for row in outcome.members_put])
             await drop_members(tx, self._key, [row for outcome in outcomes for row in outcome.members_gone])
+        return done
 
     async def open_references(self, epoch: int, cycle: Cycle) -> list[UUID]:
         """Objects whose members or manager the plan changes stay due until :meth:`settle_references`.
@@ -388,13 +364,3 @@ class Ledger:
         """The users who had this name when something was logged of them, whoever has it now."""
         async with self._database.reading() as tx:
             return [row["source_id"] for row in await tx.fetch(QUERIES.log_names, *self._key, name)]
-
-    @asynccontextmanager
-    async def _fenced(self, epoch: int) -> AsyncIterator[Tx]:
-        async with self._database.transaction() as tx:
-            await self._check(tx, epoch)
-            yield tx
-
-    async def _check(self, tx: Tx, epoch: int) -> None:
-        if await tx.fetchval(QUERIES.fence, *self._key) != epoch:
-            raise LeaseLost

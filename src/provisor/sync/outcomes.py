@@ -129,10 +129,11 @@ def failed(row: Planned, known: Known, error: TargetError, retries: Retries) -> 
 
 
 def put_off(row: Planned, known: Known, why: str) -> Outcome:
-    """Not done, and due as before."""
+    """Not done, and due: also when it was only looked at, by a cycle that may come to its end without it."""
     # The next cycle may be another kind than this one: what was to be compared now is compared then.
     after = replace(known, unsettled=known.unsettled or known.linked)
-    return Outcome(row.ordinal, row.change.source_id, row.change.seq, "skipped", after, why, settled=False)
+    due = row.change.phase not in _ABOUT_REFERENCES
+    return Outcome(row.ordinal, row.change.source_id, row.change.seq, "skipped", after, why, settled=False, due=due)
 
 
 def references_updated(row: Planned, known: Known) -> Outcome:

@@ -37,7 +37,10 @@ class Worker:
 
 @dataclass(frozen=True, slots=True)
 class Queued:
-    """A job: the ``task`` (cycle, leavers) of an application, ``state`` running or waiting ``since`` a moment."""
+    """A job: the ``task`` (cycle, leavers) of an application, ``state`` running or waiting ``since`` a moment.
+
+    ``helpers`` are the processes (machine/process id) that do a large cycle's pages besides its worker.
+    """
 
     task: str
     application: UUID
@@ -45,6 +48,7 @@ class Queued:
     state: str
     since: datetime | None
     worker: int | None
+    helpers: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +68,6 @@ async def standing(tx: Tx, tenant: UUID) -> Standing:
     """How the queue stands, as ``tenant`` sees it."""
     workers = [Worker(row["id"], row["silent"], row["jobs"]) for row in await tx.fetch(QUERIES.workers)]
     rows = await tx.fetch(QUERIES.queue, str(tenant))
-    jobs = [
-        Queued(row["task_name"], UUID(row["application"]), row["name"], row["state"], row["since"], row["worker_id"])
-        for row in rows
-    ]
+    columns = ("name", "state", "since", "worker_id", "helpers")
+    jobs = [Queued(row["task_name"], UUID(row["application"]), *(row[column] for column in columns)) for row in rows]
     return Standing(workers, jobs, await tx.fetchval(QUERIES.queue_of_others, str(tenant)))

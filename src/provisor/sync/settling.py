@@ -15,7 +15,8 @@ from provisor.sync.records import Cycle, Outcome
 QUERIES = queries("sync")
 
 
-async def write_log(tx: Tx, key: tuple[UUID, UUID], cycle: Cycle, outcomes: Sequence[Outcome], harmed: int) -> None:
+async def write_log(tx: Tx, key: tuple[UUID, UUID], cycle: Cycle, outcomes: Sequence[Outcome], harmed: int) -> int:
+    """Returns how many rows of the cycle are done now, whoever did them."""
     await tx.execute(
         QUERIES.change_outcome,
         *key,
@@ -25,7 +26,7 @@ async def write_log(tx: Tx, key: tuple[UUID, UUID], cycle: Cycle, outcomes: Sequ
         [outcome.message for outcome in outcomes],
         [outcome.after.target_id if outcome.after else None for outcome in outcomes],
     )
-    await tx.execute(QUERIES.cycle_did, *key, cycle.id, len(outcomes), harmed)
+    return int(await tx.fetchval(QUERIES.cycle_did, *key, cycle.id, len(outcomes), harmed) or 0)
 
 
 async def write_objects(tx: Tx, key: tuple[UUID, UUID], outcomes: Sequence[Outcome]) -> None:

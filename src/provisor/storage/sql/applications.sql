@@ -227,10 +227,14 @@ order by type, key, id limit $4
 update application set name = $3, name_key = $4 where tenant = $1 and id = $2
 
 -- name: delete
--- What has no foreign key is named here: who asks in its name who somebody is, what clients of the Graph API left of it.
+-- What has no foreign key is named here: who asks in its name who somebody is, what clients of the Graph API left of it,
+-- and who helped with its cycles.
 with made as (delete from graph_application where tenant = $1 and application = $2),
      roles as (delete from graph_role where tenant = $1 and application = $2),
      asks as (delete from relying_party where tenant = $1 and application = $2),
      secrets as (delete from password_credential c using relying_party p
-                 where p.tenant = $1 and p.application = $2 and c.tenant = p.tenant and c.client = p.id)
+                 where p.tenant = $1 and p.application = $2 and c.tenant = p.tenant and c.client = p.id),
+     shared as (delete from sync_shared where tenant = $1 and application = $2),
+     helpers as (delete from sync_helper where tenant = $1 and application = $2),
+     pages as (delete from sync_page where tenant = $1 and application = $2)
 delete from application where tenant = $1 and id = $2

@@ -10,7 +10,8 @@ select watermark, epoch, holder, cycles, initial, generation, last_cycle, quaran
 from sync_job where tenant = $1 and application = $2
 
 -- name: job_lock
-select watermark from sync_job where tenant = $1 and application = $2 for update
+select watermark, set_config('idle_in_transaction_session_timeout', '15s', true)
+from sync_job where tenant = $1 and application = $2 for update
 
 -- name: job_advance
 update sync_job
@@ -26,7 +27,7 @@ returning epoch
 -- name: lease_keep
 update sync_job set lease_until = moment() + make_interval(secs => $4)
 where tenant = $1 and application = $2 and epoch = $3
-returning epoch
+returning epoch, set_config('idle_in_transaction_session_timeout', '15s', true)
 
 -- name: lease_give_back
 update sync_job set lease_until = null, holder = null where tenant = $1 and application = $2 and epoch = $3
@@ -40,8 +41,9 @@ select epoch = $3 as mine, stopping = $3 as stopping from sync_job where tenant 
 
 -- name: fence
 -- Taking the lease over waits for this transaction; if it was taken over before, the epoch has moved. Not *for share*:
--- pages that overlap would hand such a lock on, and whoever keeps the lease or says Stop would wait for ever.
-select epoch from sync_job where tenant = $1 and application = $2 for no key update
+-- pages that overlap would hand such a lock on, and whoever keeps the lease or says Stop would wait for ever. A process
+-- that stands still while it holds this lock loses it before the others are tired of waiting (30 seconds).
+select epoch, set_config('idle_in_transaction_session_timeout', '15s', true) from sync_job where tenant = $1 and application = $2 for no key update
 
 -- name: mark
 insert into sync_object (tenant, application, source_id, object_type, desired_seq)
@@ -104,7 +106,8 @@ select $1, $2, $3, cycles + ($5 <> 'cycle')::integer, $4, $5, $6, 'running', mom
 returning number
 
 -- name: cycle_did
-update sync_cycle set done = done + $4, harmed = greatest(harmed, $5) where tenant = $1 and application = $2 and id = $3
+update sync_cycle set done = done + $4, harmed = harmed + $5 where tenant = $1 and application = $2 and id = $3
+returning done
 
 -- name: cycle_end
 update sync_cycle
@@ -469,10 +472,12 @@ select w.id, extract(epoch from now() - w.last_heartbeat)::double precision as s
 from procrastinate_workers w order by w.id
 
 -- name: queue
--- What a tenant's applications have in the queue: what is at work, then what waits, the longest first.
+-- What a tenant's applications have in the queue: what is at work and who helps, then what waits, the longest first.
 select j.task_name, j.args->>'application' as application, coalesce(a.name, '') as name, j.worker_id,
        case when j.status = 'doing' then 'running' else 'waiting' end as state,
-       (select max(e.at) from procrastinate_events e where e.job_id = j.id) as since
+       (select max(e.at) from procrastinate_events e where e.job_id = j.id) as since,
+       array(select h.worker from sync_helper h where h.tenant = a.tenant and h.application = a.id and h.until > moment()
+             and j.status = 'doing' and j.task_name = 'cycle' order by h.worker) as helpers
 from procrastinate_jobs j
 left join application a on a.tenant = (j.args->>'tenant')::uuid and a.id = (j.args->>'application')::uuid
 where j.args->>'tenant' = $1 and j.status in ('todo', 'doing')
