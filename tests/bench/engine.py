@@ -4,7 +4,8 @@ For each scale a directory is filled, a target started and an application connec
 looked at again unchanged, and once more with ten changes. The floor is the very bodies that the engine sent, sent again
 to the same target, as many at a time, by a client that does nothing else. Prints tables and judges nothing.
 ``--profile`` says instead where the time of planning and of applying goes. S also looks at limits of the target and at
-the wire profiles side by side; G is one large group that somebody joins, T ten changes among 10,000 and 1,000,000.
+the wire profiles side by side, M at two workers; G is one large group that somebody joins, T ten changes among 10,000
+and 1,000,000.
 """
 
 from __future__ import annotations
@@ -22,8 +23,10 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from bench.client import Client
 from bench.engine_bare import again, through_library
+from bench.engine_lines import line, ratio, share
 from bench.engine_run import Bench, Told, opened
 from bench.engine_scales import AMONG, CHUNK, SCALES, Scale, account, change_ten, join, provisioned, ten
+from bench.engine_workers import together
 from provisor.connectors.governor import MOST
 
 #: Requests a second that a target takes, and how many of them at once; for how many seconds that is looked at.
@@ -31,14 +34,6 @@ _LIMITS: Final = ((200, "evenly", 20), (200, "in bursts", 200), (1_000, "evenly"
 _PATIENCE: Final = 90.0
 _LIBRARY: Final = "the engine's HTTP library by itself"
 _MEGABYTE: Final = 1 << 20
-
-
-def line(what: str, measured: str, floor: str = "", ratio: str = "", note: str = "") -> None:
-    print(f"  {what:46} {measured:>14} {floor:>16} {ratio:>9}   {note}".rstrip(), flush=True)
-
-
-def share(part: float, whole: float) -> str:
-    return f"{part / whole:.1%}" if whole else "-"
 
 
 def formula(scale: Scale) -> dict[str, int]:
@@ -100,10 +95,6 @@ async def scale_of(bench: Bench) -> None:
 
 def per(seconds: float, scale: Scale) -> str:
     return f"{seconds / scale.objects * 1000:.2f} ms"
-
-
-def ratio(ours: float, floor: float) -> str:
-    return f"{ours / floor:.1f} ×" if floor else "-"
 
 
 def initial_rows(scale: Scale, plan: Any, initial: Any, told: Told, bare: tuple[int, float]) -> None:
@@ -316,6 +307,7 @@ async def main(asked: argparse.Namespace) -> None:
             await (joined(bench) if name == "G" else later(bench))
             if name == "M":
                 await bulk(bench)
+                await together(bench)
             if name == "S":
                 await bulk(bench)
                 await limits(bench)

@@ -118,7 +118,7 @@ async def opened(scale: Scale, latency: float) -> AsyncIterator[Bench]:
     """Everything that a scale needs; gone at the end."""
     with installation() as shop, tempfile.TemporaryDirectory(prefix="provisor-bench-") as place:
         settings = Settings.model_validate({"data": shop.folder})
-        async with _target() as url, compose.opened(settings, size=_CONNECTIONS) as house:
+        async with target_process() as url, compose.opened(settings, size=_CONNECTIONS) as house:
             tenant = await compose.first_tenant(house, domain=DOMAIN, administrator=ADMINISTRATOR)
             started = time.perf_counter()
             directory = await fill(house, tenant, scale)
@@ -127,7 +127,8 @@ async def opened(scale: Scale, latency: float) -> AsyncIterator[Bench]:
 
 
 @contextlib.asynccontextmanager
-async def _target() -> AsyncIterator[str]:
+async def target_process() -> AsyncIterator[str]:
+    """The address of a target."""
     words = [sys.executable, "-m", "tests.bench.engine_target"]
     pipe = asyncio.subprocess.PIPE
     process = await asyncio.create_subprocess_exec(*words, stdin=pipe, stdout=pipe, cwd=_ROOT)
