@@ -33,6 +33,8 @@ async def test_too_many_leavers_are_held_and_released_by_name(pair: Pair, shop: 
     assert result.status == "quarantined" and "Nothing was sent" in str(result.error)
     assert f"--release {result.hash[:12]}" in str(result.error) and result.hash == plan.hash
     assert await pair.everything() == before
+    shown = await asyncio.to_thread(shop.command, "--tenant", pair.tenant.name, "plan", "app")
+    assert "disable user 6; 6 writes held by the guard: nothing would be sent." in shown.out.splitlines()[0]
     words = ("--tenant", pair.tenant.name, "sync", "app", "--release")
     assert "8 characters" in await asyncio.to_thread(shop.refused, *words, "1234")
     # Another plan than the one that is held is nobody's release.

@@ -107,7 +107,9 @@ def as_text(name: str, result: Any, rows: list[dict[str, Any]], *, every: bool =
     from provisor.provisioning.plan import described
     from provisor.sync.plan_file import REQUESTS_PER_SECOND, seconds
 
-    lines = [f"{name}, {result.cycle.kind} cycle: {counted(result.kinds)}; {result.requests} writes would be sent."]
+    writes = "1 write" if result.requests == 1 else f"{result.requests} writes"
+    sent = "would be sent" if result.held is None else "held by the guard: nothing would be sent"
+    lines = [f"{name}, {result.cycle.kind} cycle: {counted(result.kinds)}; {writes} {sent}."]
     if result.requests > REQUESTS_PER_SECOND:
         lines[0] += f" At {REQUESTS_PER_SECOND} a second that takes {seconds(result.requests)} s."
     shown = rows if every else rows[:SHOWN]

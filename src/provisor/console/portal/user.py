@@ -52,6 +52,14 @@ async def change(visit: PortalVisit) -> Response:
     return await visit.done(f"/users/{identity}", "Saved.")
 
 
+@PAGE.post("/manager", action="directory.write")
+async def set_manager(visit: PortalVisit) -> Response:
+    identity, name = visit.parameter("user"), visit.form.text("manager")
+    async with visit.edit() as edit:
+        await users.change(edit, identity, {"manager": name or None})
+    return await visit.done(f"/users/{identity}", f"The manager is {name} now." if name else "There is no manager now.")
+
+
 @PAGE.post("/state", action="directory.write")
 async def state(visit: PortalVisit) -> Response:
     identity, wanted = visit.parameter("user"), visit.form.text("state")

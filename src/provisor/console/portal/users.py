@@ -10,8 +10,9 @@ from starlette.responses import Response, StreamingResponse
 from provisor.console.lists import FIRST, after
 from provisor.console.page import Page
 from provisor.console.visit import PortalVisit
-from provisor.directory import export, several, users
+from provisor.directory import export, groups, several, users
 from provisor.refusal import Invalid
+from provisor.storage.pool import Row
 
 PAGE = Page("users", "/users", action="directory.read")
 SHOWN = 50
@@ -46,10 +47,13 @@ async def export_csv(visit: PortalVisit) -> Response:
 
 @PAGE.part("/suggest")
 async def suggest(visit: PortalVisit) -> Response:
-    """People for a field where one is named, as options."""
+    """People, and groups where one may be meant, for a field where somebody is named, as options."""
+    text, teams = visit.query(visit.query("field") or "user"), list[Row]()
     async with visit.house.database.reading() as tx:
-        found = await users.page(tx, visit.tenant, ("", FIRST), SUGGESTED, users.Choice(visit.query("user")))
-    return visit.part("people", people=found)
+        found = await users.page(tx, visit.tenant, ("", FIRST), SUGGESTED, users.Choice(text))
+        if visit.query("groups"):
+            teams = await groups.page(tx, visit.tenant, ("", FIRST), SUGGESTED, text)
+    return visit.part("people", people=found, groups=[row["doc"]["displayName"] for row in teams])
 
 
 @PAGE.post("", action="directory.write")

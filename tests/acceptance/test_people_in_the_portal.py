@@ -1,0 +1,51 @@
+"""Naming people in the portal: they are suggested while one types; a manager is set and taken away."""
+
+from __future__ import annotations
+
+import re
+from html import unescape
+
+import pytest_asyncio
+
+from browser_like import Client, signed_in
+from installation import Installation
+from pair import Pair
+from provisor import compose
+from provisor.access.actors import PROVISOR
+
+
+@pytest_asyncio.fixture
+async def portal(shop: Installation, pair: Pair) -> Client:
+    link = await compose.set_up_link(pair.house, pair.tenant, PROVISOR, "admin@contoso.com")
+    return await signed_in(shop.url, link)
+
+
+def options(text: str) -> list[str]:
+    return [unescape(value) for value in re.findall(r'<option value="([^"]*)"', text)]
+
+
+async def test_people_are_suggested_and_groups_where_they_may_be_meant(portal: Client, pair: Pair) -> None:
+    await pair.user("ada", displayName="Ada Lovelace")
+    await pair.group("Adagio & Co")
+    path = f"/t/{pair.tenant.name}/users/suggest"
+    # As what-if and on demand ask it.
+    assert options((await portal.get(f"{path}?user=ada", HX_Request="true")).text) == ["ada@contoso.com"]
+    of_a_group = f"{path}?field=member&groups=1&member=ada"
+    assert options((await portal.get(of_a_group, HX_Request="true")).text) == ["ada@contoso.com", "Adagio & Co"]
+    assert options((await portal.get(f"{path}?field=manager&manager=lovelace", HX_Request="true")).text) == [
+        "ada@contoso.com"
+    ]
+
+
+async def test_a_manager_is_set_and_taken_away(portal: Client, pair: Pair) -> None:
+    ada, bob = await pair.user("ada"), await pair.user("bob")
+    page = f"/t/{pair.tenant.name}/users/{bob}"
+    assert "Manager" in (await portal.get(page)).text
+    await portal.post(f"{page}/manager", {"manager": "ADA@contoso.com"})
+    shown = (await portal.get(page)).text
+    assert f'href="/t/{pair.tenant.name}/users/{ada}">ada@contoso.com</a>' in shown
+    assert 'name="manager" value="ada@contoso.com"' in shown
+    for name, sentence in (("nobody@contoso.com", "There is no user nobody"), ("bob@contoso.com", "own manager")):
+        assert sentence in (await portal.post(f"{page}/manager", {"manager": name})).text
+    await portal.post(f"{page}/manager", {"manager": ""})
+    assert 'name="manager" value=""' in (await portal.get(page)).text
