@@ -17,7 +17,7 @@ from aiohttp import web
 from pydantic import SecretStr
 
 from pair import Pair
-from provisor import compose
+from provisor import workers
 from provisor.connectors.notify import Mail, Webhook
 from provisor.directory import applications, notification
 from provisor.refusal import Invalid
@@ -160,7 +160,7 @@ async def test_a_password_is_not_sent_in_the_clear(pair: Pair, postbox: tuple[st
 async def test_settings_that_cannot_work_are_a_sentence(pair: Pair) -> None:
     settings = pair.house.settings.model_copy(update={"notify_mail": frozenset({"ops@contoso.com"})})
     with pytest.raises(Invalid, match="smtp_url no mail server"):
-        compose.notifier(replace(pair.house, settings=settings))
+        workers.notifier(replace(pair.house, settings=settings))
 
 
 async def told(pair: Pair, *recipients: str, on: bool = True) -> None:
@@ -189,7 +189,7 @@ async def due(pair: Pair) -> None:
 def notifier(pair: Pair, **settings: object) -> Notifier:
     """The server's, of these settings."""
     given = {name: SecretStr(str(value)) if name == "smtp_url" else value for name, value in settings.items()}
-    return compose.notifier(replace(pair.house, settings=pair.house.settings.model_copy(update=given)))
+    return workers.notifier(replace(pair.house, settings=pair.house.settings.model_copy(update=given)))
 
 
 async def delivered(pair: Pair, wanted: Notifier, number: int = 1) -> None:
