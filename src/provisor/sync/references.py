@@ -154,8 +154,11 @@ async def _present(
     had: Mapping[str, Membership],
 ) -> tuple[set[str], set[str]]:
     """Members that the target's group has, and all that it may have; read now when others may have changed it."""
+    if not group.target_id:
+        # Nobody is in a group that is yet to be made, whoever was in the one before.
+        return set(), set()
     confirmed = {member for member, membership in had.items() if membership.confirmed}
-    if not group.target_id or not (planning.reads or group.adopts):
+    if not (planning.reads or group.adopts):
         return confirmed, set(had)
     there = set(await planning.job.target.members(group.target_id) or ())
     if planning.comparing and not group.adopts:
