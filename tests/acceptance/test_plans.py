@@ -32,7 +32,7 @@ async def test_a_plan_says_everything_and_is_applied_as_it_is(shop: Installation
     await pair.group("Engineering", ada)
     file = tmp_path / "plan.json"
     plan = await planned(shop, pair, file)
-    assert (plan["application"], plan["kind"], plan["requests"], plan["seconds"]) == ("app", "initial", 3, 1)
+    assert (plan["application"], plan["kind"], plan["requests"], plan["seconds"]) == ("app", "initial", 2, 1)
     assert plan["guard"] == {"percent": 20, "most": 500, "holds": None}
     person, team, members = plan["changes"]
     assert person["attributes"]["displayName"] == {"before": None, "after": "Ada Lovelace"}

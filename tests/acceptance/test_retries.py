@@ -18,7 +18,7 @@ from moved import Moved
 from pair import Pair
 from provisor.connectors.base import Target, TargetError
 from provisor.connectors.http import Http
-from provisor.directory import applications
+from provisor.directory import applications, groups
 from provisor.provisioning import edit
 from provisor.provisioning.change import Change, Known
 from provisor.provisioning.policies import changed
@@ -196,9 +196,10 @@ async def test_a_retry_after_that_says_nothing_is_as_none(garbage: str) -> None:
 
 
 async def test_a_member_who_cannot_be_added_is_tried_less_and_less_often(pair: Pair, clock: Moved) -> None:
-    ada = await pair.user("ada")
+    ada, team = await pair.user("ada"), await pair.group("Engineering")
     await pair.sync()
-    team = await pair.group("Engineering", ada)
+    async with pair.edit() as work:
+        await groups.add_members(work, [(team, ada, "User")])
     error = TargetError("no such member", status=500)
 
     def wrap(target: Target) -> Any:

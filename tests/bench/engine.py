@@ -38,7 +38,8 @@ _MEGABYTE: Final = 1 << 20
 
 def formula(scale: Scale) -> dict[str, int]:
     """The requests that an initial cycle of an empty target needs: by method and kind."""
-    additions = sum(math.ceil(size / CHUNK) for size in scale.sizes())
+    # The first members go with their group.
+    additions = sum(max(0, math.ceil(size / CHUNK) - 1) for size in scale.sizes())
     return {
         "POST /Users": scale.users,
         "POST /Groups": scale.groups,
@@ -100,7 +101,8 @@ def per(seconds: float, scale: Scale) -> str:
 def initial_rows(scale: Scale, plan: Any, initial: Any, told: Told, bare: tuple[int, float]) -> None:
     expected = formula(scale)
     sent, least = sum(count for kind, count in told.counts.items() if kind[0].isalpha()), sum(expected.values())
-    line("requests of the initial cycle", f"{sent:,}", f"≤ {least:,}", "", "users + groups + Σ ⌈m/100⌉ + pages + probe")
+    what = "users + groups + Σ ⌈m/100 - 1⌉ + pages + probe"
+    line("requests of the initial cycle", f"{sent:,}", f"≤ {least:,}", "", what)
     line("  over that", over(told.counts, expected))
     count, seconds = bare
     line(

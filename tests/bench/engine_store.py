@@ -140,7 +140,10 @@ class Store:
         key = identity(kind.endpoint, name)
         if key in kind.bodies:
             return error(409, f"{name} is there already.", scimType="uniqueness")
-        return 201, self._keep(kind, key, value, body)
+        if self.most and len(value.get("members", ())) > self.most:
+            return error(400, f"One request may name {self.most} members.", scimType="tooMany")
+        self._keep(kind, key, value, body)
+        return 201, kind.shown(key, members=True)
 
     def _replace(self, kind: Kind, key: str, body: bytes) -> Reply:
         return 200, self._keep(kind, key, orjson.loads(body), body)

@@ -258,6 +258,13 @@ class LedgerConformance:
         pages = [[row.change.target_id for row in page] async for page in ledger.planned(cycle, 9)]
         assert pages == [["42", "43"]]
 
+    async def test_whom_a_plan_adds_to_groups_is_told_as_far_as_asked(self, ledger: Any) -> None:
+        team, other, *people = ids(5)
+        await leased(ledger)
+        cycle = await begun(ledger, group(team, "add members", members=tuple(people)), group(other, "create"))
+        assert await ledger.joining(cycle, [team, other], 2) == {team: people[:2]}
+        assert await ledger.joining(cycle, [other], 2) == {}
+
     async def test_members_are_remembered_with_who_added_them(self, ledger: Any) -> None:
         team, ada, bob = (str(uuid4()) for _ in range(3))
         await marked(ledger, ada)

@@ -91,10 +91,16 @@ class Directory:
         return person
 
     def found(self) -> Team:
+        """A new team with some of the people in it."""
         self._numbers += 1
         team = Team(self._new_id(), f"Team {self._numbers}")
+        people = [person for person in self.people.values() if not person.recycled]
+        team.members = {person.id for person in self._random.sample(people, self._random.randint(0, len(people) // 2))}
         self.teams[team.id] = team
         self._touch(team, "founded")
+        for person in people:
+            if person.id in team.members:
+                self._touch(person)
         return team
 
     def anything(self, weights: Mapping[str, int]) -> None:

@@ -222,6 +222,12 @@ class MemoryLedger(Tables):
             self.put_members([(group, member, target, False) for member, target in found.items()])
             self.drop_members([(group, member) for member in lost])
 
+    async def joining(self, cycle: Cycle, groups: Sequence[str], most: int) -> dict[str, list[str]]:
+        async with self._around("joining"):
+            rows = self.runs[cycle.id].rows.values()
+            adding = [row.change for row in rows if row.change.action == "add members"]
+            return {change.source_id: list(change.members[:most]) for change in adding if change.source_id in groups}
+
     # ── plan and log ─────────────────────────────────────────────────────────────────────────────────────────
 
     async def begin(self, kind: Kind, mode: Mode, generation: int, as_of: int) -> Cycle:

@@ -1,8 +1,8 @@
 """The bugs that a provisioning engine has: planted one at a time, each must be found, or the simulation proves nothing.
 
 Thirteen are those of a first, small engine that was simulated before this one was written; the rest are ways to share a
-cycle wrongly. Each comes with a scenario that is biased towards it: a bug that needs a lost answer, a rename and a
-leaver in a row would hide for long.
+cycle wrongly, and to believe a target. Each comes with a scenario that is biased towards it: a bug that needs a lost
+answer, a rename and a leaver in a row would hide for long.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from provisor.provisioning import decide
 from provisor.provisioning.change import Answer
 from provisor.provisioning.diff import Difference
 from provisor.provisioning.scope import SourceObject
-from provisor.sync import outcomes, planning, sending
+from provisor.sync import memberships, outcomes, planning, sending
 from provisor.sync.records import Due, Outcome
 from provisor.sync.sharing import HOLDER
 from simulation import world
@@ -273,8 +273,30 @@ def _phases_overlap() -> Any:
     return _patched((MemoryShares, "waiting", none))
 
 
+def _first_members_believed() -> Any:
+    """Whoever was sent with a new group is in it, whatever the answer shows."""
+
+    def all_of_them(job: Any, group: str, first: Mapping[str, str], answer: Any) -> list[tuple[str, str, str, bool]]:
+        return [(group, member, account, True) for member, account in first.items()]
+
+    return _patched((memberships, "went", all_of_them))
+
+
+def _promised_members_forgotten() -> Any:
+    """Who went with a group of which nothing was heard is forgotten."""
+    write = MemoryLedger.write_objects
+
+    def forgetful(self: MemoryLedger, outcomes: Sequence[Outcome], now: Any) -> None:
+        write(self, outcomes, now)
+        lost = {item.source_id for item in outcomes if item.after is not None and not item.after.linked}
+        self.drop_members([key for key in self.memberships if key[0] in lost])
+
+    return _patched((MemoryLedger, "write_objects", forgetful))
+
+
 _QUIET: Final = Scenario(compares=False, strangers=False)
 _LOSING: Final = Faults(lost_after=0.4, lag=120.0)
+_FORGETTING: Final = Faults(forgotten=True)
 _COMING_AND_GOING: Final[Mapping[str, int]] = {"hire": 4, "rename": 6, "leave": 6}
 _HELPED: Final = replace(
     _QUIET, people=8, changes=50, helpers=2, crashes=4, pauses=2, unlucky=0.05, faults=Faults(lost_after=0.3, lag=60.0)
@@ -298,6 +320,12 @@ MUTANTS: Final = (
     Mutant("no drift repair", _no_drift_repair, Scenario(drift=12)),
     Mutant("replaced by disabling and enabling", _replaced_by_halves, _QUIET),
     Mutant("no durable intent", _no_intent, replace(_QUIET, faults=_LOSING, changes=60, weights=_COMING_AND_GOING)),
+    Mutant("members sent with a new group are in it", _first_members_believed, replace(_QUIET, faults=_FORGETTING)),
+    Mutant(
+        "members promised with a group are forgotten",
+        _promised_members_forgotten,
+        replace(_QUIET, people=6, changes=60, faults=_LOSING, weights={"reorganise": 5, "move": 8}),
+    ),
     Mutant("a lost page is handed out again", _handed_out_again, _HELPED),
     Mutant("a lost page counts as done", _given_up_unsaid, _HELPED),
     Mutant("a phase begins while helpers are at the one before", _phases_overlap, _HELPED),

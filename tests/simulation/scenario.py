@@ -80,6 +80,8 @@ def scenario(random: Random) -> Scenario:
         page=random.choice([2, 3, 100]),
         silent_cap=random.choice([0, 0, 0, 3]),
         unsaid=some(0.1),
+        forgotten=random.random() < 0.2,
+        hidden=random.random() < 0.2,
     )
     return Scenario(
         people=random.randint(2, 9),

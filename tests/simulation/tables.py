@@ -265,7 +265,8 @@ class Tables:
         for row in self.rows(without):
             row.release()
         if in_no_group:
-            self.drop_members([key for key in self.memberships if not in_no_group.isdisjoint(key)])
+            empty = in_no_group - {item for item, (_, after) in kept.items() if after.intent is not None}
+            self.drop_members([key for key in self.memberships if key[0] in empty or key[1] in in_no_group])
 
     def put_members(self, rows: Sequence[tuple[str, str, str, bool]]) -> None:
         for group, member, target, added in rows:

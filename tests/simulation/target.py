@@ -50,6 +50,9 @@ class Faults:
     lag: float = 0.0
     page: int = 100
     silent_cap: int = 0
+    #: Members that come with a group are not put into it, or put into it and not shown.
+    forgotten: bool = False
+    hidden: bool = False
     #: Of the operations of a bulk request, those that its answer does not name.
     unsaid: float = 0.0
 
@@ -155,10 +158,14 @@ class Service:
         name = "userName" if kind == "User" else "displayName"
         if any(str(other.body.get(name)).casefold() == body[name].casefold() for other in self._of(kind)):
             return 409, _error(409, f"{name} is taken")
+        first = [] if self.faults.forgotten else [member["value"] for member in body.get("members", ())]
+        if any(member not in self.items for member in first):
+            return 404, _error(404, "no such member")
         self.writes += 1
-        self._watch("POST", None, body)
+        self._watch("POST", None, {**body, "+": first})
         item = self.add(kind, {key: value for key, value in body.items() if key not in ("schemas", "members")}, now=now)
-        return 201, self._shown(item, {})
+        item.members |= set(first)
+        return 201, self._shown(item, {"excludedAttributes": "members"} if self.faults.hidden else {})
 
     def _patch(self, item: Item, body: dict[str, Any]) -> tuple[int, Any]:
         moves = patch.member_changes(dialects.patch_operations(body))

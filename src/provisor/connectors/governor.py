@@ -64,7 +64,8 @@ class Speed:
 
 class Governor:
     """``limit`` is how many requests may be under way at a time, at most ``most``; ``operations``, how many may go
-    together in one (None: as many as the target says), and ``alone`` the methods of those that must not. Of ``workers``
+    together in one (None: as many as the target says), and ``alone`` the methods of those that must not;
+    ``members_at_creation``: whether a group that is made has the members that were sent with it. Of ``workers``
     that share the target each has its part of ``most``.
 
     ``slowed`` is when it was last lowered (by the loop's clock; None: never), and ``why``.
@@ -76,6 +77,7 @@ class Governor:
         self.limit = float(min(_START, most))
         self.operations: int | None = None
         self.alone: frozenset[str] = frozenset()
+        self.members_at_creation = True
         self.under_way = 0
         self.slowed: float | None = None
         self.why = ""

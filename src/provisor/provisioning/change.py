@@ -56,6 +56,11 @@ class Known:
     deleting: bool = False
 
     @property
+    def untried(self) -> bool:
+        """Whether nobody has tried to create it, as far as is known."""
+        return self.intent is None and not self.failures
+
+    @property
     def linked(self) -> bool:
         return self.target_id is not None and self.state in ("linked", "disabled")
 

@@ -35,11 +35,13 @@ _UNIQUE: Final = {"User": ("userName",), "Group": ()}
 @dataclass(slots=True)
 class Plan:
     """Grows by :meth:`accept`; ``counts`` by action, ``kinds`` by action and object type, ``writes`` in requests,
-    ``harmed`` the source ids of those whom it takes something from."""
+    ``harmed`` the source ids of those whom it takes something from; ``members_at_creation``: a group is made with its
+    first members."""
 
     counts: Counter[str] = field(default_factory=Counter)
     kinds: Counter[str] = field(default_factory=Counter)
     writes: int = 0
+    members_at_creation: bool = False
     harmed: set[str] = field(default_factory=set)
     _promised: dict[tuple[str, str, str], str] = field(default_factory=dict)
     _hash: Any = field(default_factory=hashlib.sha256)
@@ -52,7 +54,7 @@ class Plan:
         if change.action != "nothing":
             self.counts[change.action] += 1
             self.kinds[described(change.action, change.object_type)] += 1
-            self.writes += requests_of(change)
+            self.writes += requests_of(change, first=self.members_at_creation and change.target_id is None)
             self.harmed.update(harmed(change))
             self._hash.update(json.dumps(_hashed(change), sort_keys=True, ensure_ascii=False).encode())
         return change
@@ -95,12 +97,13 @@ def described(action: str, object_type: str) -> str:
     return action if "members" in action else f"{action} {object_type.lower()}"
 
 
-def requests_of(change: Change) -> int:
-    """How many requests doing ``change`` takes."""
+def requests_of(change: Change, *, first: bool = False) -> int:
+    """How many requests doing ``change`` takes; ``first``: a group's first members went with its creation."""
     if change.action in ("create", "update", "disable", "delete", "update references"):
         return 1
     if change.action in ("add members", "remove members"):
-        return -(-(len(change.members) + len(change.strangers)) // MEMBERS_PER_REQUEST)
+        chunks = -(-(len(change.members) + len(change.strangers)) // MEMBERS_PER_REQUEST)
+        return chunks - (first and change.action == "add members")
     return 0
 
 

@@ -32,6 +32,7 @@ class EntraWire:
     lists: bool = False
     bulk: bool = False
     anonymous: bool = True
+    members_at_creation: bool = False
 
     def encode(self, query: Mapping[str, str]) -> str:
         """Form-encoded, with lower-case hexadecimal digits."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal
 
 Method = Literal["GET", "POST", "PATCH", "DELETE"]
@@ -36,6 +36,11 @@ class Request:
 def create(object_type: str, values: Mapping[str, Any]) -> Request:
     """POST of a resource with ``values`` (target path → value, none of them None)."""
     return Request("POST", ENDPOINTS[object_type], body=resource(object_type, values))
+
+
+def with_members(request: Request, members: Sequence[str]) -> Request:
+    """The POST of a group, with its first ``members`` (target ids)."""
+    return replace(request, body={**(request.body or {}), "members": [{"value": member} for member in members]})
 
 
 def update(object_type: str, target_id: str, changes: Mapping[str, tuple[Any, Any]]) -> Request:

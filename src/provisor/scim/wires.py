@@ -22,7 +22,8 @@ class Wire(Protocol):
     * ``reads_first``: an account is read before it is changed;
     * ``lists``: whoever is looked for may be found by listing everybody, and /Me may be asked;
     * ``bulk``: where the target takes many writes in one request they are sent so;
-    * ``anonymous``: requests name no user agent.
+    * ``anonymous``: requests name no user agent;
+    * ``members_at_creation``: a group is made with its first members.
     """
 
     @property
@@ -35,6 +36,8 @@ class Wire(Protocol):
     def bulk(self) -> bool: ...
     @property
     def anonymous(self) -> bool: ...
+    @property
+    def members_at_creation(self) -> bool: ...
     def encode(self, query: Mapping[str, str]) -> str: ...
     def create(self, object_type: str, values: Mapping[str, Any]) -> Request: ...
     def update(self, object_type: str, target_id: str, changes: Mapping[str, tuple[Any, Any]]) -> Request: ...
@@ -50,6 +53,7 @@ class LeanWire:
     lists: bool = True
     bulk: bool = True
     anonymous: bool = False
+    members_at_creation: bool = True
 
     encode = staticmethod(urlencode)
     create = staticmethod(requests.create)

@@ -112,7 +112,7 @@ class _Applying:
         try:
             async with asyncio.TaskGroup() as group, contextlib.aclosing(parts):  # type: ignore[type-var]
                 async for part in parts:
-                    page = await prepare(self.job, self.epoch, part.rows)
+                    page = await prepare(self.job, self.cycle, self.epoch, part.rows)
                     self.running[group.create_task(self._send(page, part))] = part.objects
         except BaseExceptionGroup as several:
             await _take_back(self.job, self.late)

@@ -252,6 +252,7 @@ def _compare(job: Job, state: JobState) -> bool:
 async def _plan(job: Job, run: _Run, asked: Asked, report: Report, *, everything: bool = False) -> None:
     kind = run.cycle.kind
     run.plan.about(f"{job.address} {job.wire.name}")
+    run.plan.members_at_creation = job.wire.members_at_creation and job.governor.members_at_creation
     planning = Planning(
         job, run.cycle, kind == "initial", asked.backed_off, lambda done: report("planning", done, None), run.plan
     )

@@ -184,6 +184,12 @@ class Ledger(Lease):
             found[str(row["group_id"])][str(row["member_id"])] = membership
         return found
 
+    async def joining(self, cycle: Cycle, groups: Sequence[str], most: int) -> dict[str, list[str]]:
+        """Group → members whom the plan adds to it, at most so many."""
+        async with self._database.reading() as tx:
+            rows = await tx.fetch(QUERIES.joining, *self._key, cycle.id, list(groups), most)
+        return {str(row["source_id"]): row["members"] for row in rows}
+
     # ── plan and log ─────────────────────────────────────────────────────────────────────────────────────────
 
     async def begin(self, kind: Kind, mode: Mode, generation: int, as_of: int) -> Cycle:

@@ -11,9 +11,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
+from provisor.provisioning.capabilities import MEMBERS_PER_REQUEST
 from provisor.provisioning.change import Change, Known
 from provisor.sync.job import Job
-from provisor.sync.records import Membership, Planned
+from provisor.sync.records import Cycle, Membership, Planned
 
 #: Actions on an account of whose answer it must be known whether it was heard.
 WITH_REQUEST: Final = frozenset({"create", "update", "disable", "delete", "update references"})
@@ -30,7 +31,8 @@ class Page:
 
     By source id: ``known`` is what is known of the rows' objects, ``there`` are those that the directory still has,
     ``accounts`` the target ids of members and managers; ``had``: who is (or may be) in the groups from which somebody
-    is removed. ``late`` are the ordinals of rows about which the next cycle decides.
+    is removed; ``first``: members who go with a group's creation, with their target ids, and ``went`` who did. ``late``
+    are the ordinals of rows about which the next cycle decides.
     """
 
     rows: list[Planned]
@@ -39,6 +41,8 @@ class Page:
     late: frozenset[int]
     accounts: Mapping[str, str]
     had: Mapping[str, Mapping[str, Membership]]
+    first: Mapping[str, Mapping[str, str]]
+    went: Mapping[str, frozenset[str]]
 
     def of(self, change: Change) -> Known:
         return self.known.get(change.source_id) or Known(change.source_id, change.object_type)
@@ -46,10 +50,16 @@ class Page:
     @property
     def sent(self) -> list[Change]:
         """What is, or may be, done at the target."""
-        return [row.change for row in self.rows if row.change.action in WITH_REQUEST | MEMBERS]
+        changes = [row.change for row in self.rows if row.change.action in WITH_REQUEST | MEMBERS]
+        return [
+            replace(change, members=tuple(self.first[change.source_id]))
+            if change.action == "create" and change.source_id in self.first
+            else change
+            for change in changes
+        ]
 
 
-async def prepare(job: Job, epoch: int, rows: list[Planned]) -> Page:
+async def prepare(job: Job, cycle: Cycle, epoch: int, rows: list[Planned]) -> Page:
     """Read and promise. Raises LeaseLost when another worker has taken over."""
     known = await job.ledger.known([row.change.source_id for row in rows])
     seqs = await job.source.seqs([row.change.source_id for row in rows])
@@ -62,7 +72,9 @@ async def prepare(job: Job, epoch: int, rows: list[Planned]) -> Page:
     rows = await _still_right(job, rows, moved - late)
     sending = [row.change for row in rows if row.ordinal not in late]
     accounts = await _accounts(job, sending)
-    had = await _promise_members(job, epoch, sending, known, accounts)
+    first = await _promise_first(job, cycle, epoch, sending, known)
+    went = await _went(job, sending)
+    had = await _promise_members(job, epoch, sending, known, accounts, went)
     requests = [change for change in sending if change.action in WITH_REQUEST]
     if requests:
         await job.ledger.promise(epoch, requests)
@@ -70,7 +82,7 @@ async def prepare(job: Job, epoch: int, rows: list[Planned]) -> Page:
     handed = [c.source_id for c in requests if c.target_id and not _linked(known, c.source_id)]
     handed += [change.releases for change in requests if change.releases is not None]
     known = {**known, **await job.ledger.known(handed)} if handed else known
-    return Page(rows, known, frozenset(seqs), late, accounts, had)
+    return Page(rows, known, frozenset(seqs), late, accounts, had, first, went)
 
 
 def _moved(change: Change, seqs: Mapping[str, int]) -> bool:
@@ -105,15 +117,63 @@ async def _accounts(job: Job, changes: list[Change]) -> dict[str, str]:
     return await job.ledger.accounts(wanted) if wanted else {}
 
 
+async def _promise_first(
+    job: Job, cycle: Cycle, epoch: int, changes: list[Change], known: Mapping[str, Known]
+) -> dict[str, dict[str, str]]:
+    """Who goes with the creation of the groups that are made, as far as they have accounts by now: they may be in the
+    group from now on.
+
+    What was tried before and failed is made empty, lest the members are why; and who was in a group that is gone is not
+    taken for somebody who went.
+    """
+    groups = [change.source_id for change in changes if change.action == "create" and change.object_type == "Group"]
+    before = await job.ledger.members(groups) if groups else {}
+    if stale := [(group, member) for group, members in before.items() for member in members]:
+        await job.ledger.doubt_members(epoch, stale)
+    if not (job.wire.members_at_creation and job.governor.members_at_creation):
+        return {}
+    groups = [group for group in groups if group not in known or known[group].untried]
+    joining = await job.ledger.joining(cycle, groups, MEMBERS_PER_REQUEST) if groups else {}
+    accounts = await job.ledger.accounts({member for members in joining.values() for member in members})
+    first = {
+        group: {member: accounts[member] for member in members if member in accounts}
+        for group, members in joining.items()
+    }
+    rows = [(group, member, account) for group, found in first.items() for member, account in found.items()]
+    if rows:
+        await job.ledger.promise_members(epoch, rows)
+    return first
+
+
+async def _went(job: Job, changes: list[Change]) -> dict[str, frozenset[str]]:
+    """Who is in groups since this cycle made them."""
+    made = [change.source_id for change in changes if change.action == "add members" and change.target_id is None]
+    found = await job.ledger.members(made) if made else {}
+    return {
+        group: frozenset(member for member, membership in members.items() if membership.confirmed)
+        for group, members in found.items()
+    }
+
+
 async def _promise_members(
-    job: Job, epoch: int, changes: list[Change], known: Mapping[str, Known], accounts: Mapping[str, str]
+    job: Job,
+    epoch: int,
+    changes: list[Change],
+    known: Mapping[str, Known],
+    accounts: Mapping[str, str],
+    went: Mapping[str, frozenset[str]],
 ) -> dict[str, dict[str, Membership]]:
     """Whoever is to be added may be in the group from now on, and whoever is to be removed may not be; returns who is
     (or may be) in the groups from which somebody is removed."""
     changes = [c for c in changes if c.source_id in known and known[c.source_id].target_id is not None]
     adding = [change for change in changes if change.action == "add members"]
     removing = [change for change in changes if change.action == "remove members"]
-    added = [(c.source_id, member, accounts[member]) for c in adding for member in c.members if member in accounts]
+    added = [
+        (change.source_id, member, accounts[member])
+        for change in adding
+        for member in change.members
+        if member in accounts and member not in went.get(change.source_id, ())
+    ]
     had = await job.ledger.members([change.source_id for change in removing]) if removing else {}
     if added:
         await job.ledger.promise_members(epoch, added)

@@ -110,11 +110,14 @@ class Sender:
         change, target = row.change, self._job.target
         rules = self._job.rules.of(change.object_type)
         if change.action == "create":
-            answer = await target.send(self._job.wire.create(change.object_type, change.sent))
+            first = self._page.first.get(change.source_id, {})
+            answer = await memberships.create(self._job, self._job.wire.create(change.object_type, change.sent), first)
             if answer is None:
                 raise TargetError("the target answered without the resource that it created", unclear=True)
             self.made.append((change.object_type, change.source_id, str(answer["id"])))
-            return outcomes.created(row, known, rules, answer)
+            outcome = outcomes.created(row, known, rules, answer)
+            outcome.members_put = memberships.went(self._job, change.source_id, first, answer)
+            return outcome
         if change.action in MEMBERS:
             return await self._send_members(row, known)
         target_id = known.target_id or change.target_id
@@ -155,7 +158,8 @@ class Sender:
             return self._failed(row, known, TargetError("the group has no account yet"))
         if row.change.action == "remove members":
             return await memberships.remove(self._job, row, known, known.target_id, self._page.had[group])
-        return await memberships.add(self._job, row, known, known.target_id, self._page.accounts)
+        went = self._page.went.get(group, frozenset())
+        return await memberships.add(self._job, row, known, known.target_id, self._page.accounts, went)
 
     async def _has_added_members(self, group: str) -> bool:
         found = await self._job.ledger.members([group])

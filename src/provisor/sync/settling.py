@@ -34,6 +34,8 @@ async def write_objects(tx: Tx, key: tuple[UUID, UUID], outcomes: Sequence[Outco
     gone = [outcome.source_id for outcome in outcomes if outcome.after is None]
     released = [outcome.releases for outcome in outcomes if outcome.releases is not None]
     unlinked = [outcome.source_id for outcome, after in kept if not after.linked]
+    # A group that was promised may be there, with those who went with its creation.
+    promised = {outcome.source_id for outcome, after in kept if after.intent is not None}
     if gone:
         await tx.execute(QUERIES.forget, *key, gone, [outcome.seq for outcome in outcomes if outcome.after is None])
     if kept:
@@ -60,7 +62,8 @@ async def write_objects(tx: Tx, key: tuple[UUID, UUID], outcomes: Sequence[Outco
         # Whatever is left of them has no account any more; last, because the page may have settled them too.
         await tx.execute(QUERIES.release, *key, [*gone, *released])
     if gone or released or unlinked:
-        await tx.execute(QUERIES.forget_member, *key, [*gone, *released, *unlinked])
+        ids = [*gone, *released, *unlinked]
+        await tx.execute(QUERIES.forget_member, *key, ids, [item for item in ids if item not in promised])
 
 
 def each_once(outcomes: Sequence[Outcome]) -> list[Outcome]:

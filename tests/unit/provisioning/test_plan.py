@@ -38,6 +38,19 @@ def test_members_are_counted_in_requests_of_a_hundred() -> None:
     assert plan.writes == 2
 
 
+def test_members_who_go_with_a_new_group_cost_no_request_of_their_own() -> None:
+    members = tuple(f"u{number}" for number in range(101))
+    adding = Change("add members", "Group", "g1", "g", "", 1, ADDITIONS, members=members)
+    for change, writes in (
+        (adding, 1),
+        (replace(adding, members=members[:100]), 0),
+        (replace(adding, target_id="7"), 2),
+    ):
+        plan = Plan(members_at_creation=True)
+        plan.accept(change, RULES.groups)
+        assert plan.writes == writes
+
+
 def test_the_hash_depends_on_what_is_done_and_on_nothing_else() -> None:
     first, second, third = Plan(), Plan(), Plan()
     first.accept(ADA, RULES.users)

@@ -83,6 +83,11 @@ where tenant = $1 and application = $2 and object_type = $3 and target_id = any(
 select group_id, member_id, target_id, added, confirmed from sync_member
 where tenant = $1 and application = $2 and group_id = any($3::uuid[])
 
+-- name: joining
+select source_id, array(select * from jsonb_array_elements_text(detail->'members') limit $5) as members
+from sync_change
+where tenant = $1 and application = $2 and cycle = $3 and source_id = any($4::uuid[]) and action = 'add members'
+
 -- name: references_open
 -- The plan's rows are gathered first: they are many and new, so the planner knows nothing of them yet.
 with referring as materialized (
@@ -329,8 +334,9 @@ delete from sync_object using unnest($3::uuid[], $4::bigint[]) as gone (id, seq)
 where tenant = $1 and application = $2 and source_id = gone.id and source_id = any($3) and desired_seq <= gone.seq
 
 -- name: forget_member
+-- Whoever has no account is a member of nothing ($3), and a group that is not there has none ($4).
 delete from sync_member
-where tenant = $1 and application = $2 and (member_id = any($3::uuid[]) or group_id = any($3::uuid[]))
+where tenant = $1 and application = $2 and (member_id = any($3::uuid[]) or group_id = any($4::uuid[]))
 
 -- name: member_put
 insert into sync_member (tenant, application, group_id, member_id, target_id, added, confirmed)
