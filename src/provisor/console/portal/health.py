@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
 from starlette.responses import Response
 
@@ -19,6 +20,20 @@ from provisor.sync.records import pairs
 
 PAGE = Page("health", "/applications/{application:uuid}/health", action="application.read")
 SHOWN = 200
+#: Where what a finding is about is mended, below the application.
+PLACES: Final = {
+    "connection": "/provisioning",
+    "token": "/provisioning",
+    "owner": "/policies",
+    "mappings": "/mappings/user",
+    "scope": "/users-and-groups",
+    "matching": "/logs",
+    "cycle": "/logs",
+    "quarantine": "/provisioning",
+    "schedule": "/provisioning",
+    "guard": "/plan",
+    "notices": "/provisioning",
+}
 
 
 @PAGE.get
@@ -29,7 +44,9 @@ async def show(visit: PortalVisit) -> Response:
         history = History(visit.house.database, visit.tenant.id, visit.app.id)
         for action in ("drift", "removed"):
             drifted += await history.planned(preview.result.cycle.id, (0, 0), SHOWN, action=action)
-    return visit.render(findings=await _findings(visit), preview=preview, drifted=drifted, drift=_drift)
+    return visit.render(
+        findings=await _findings(visit), preview=preview, drifted=drifted, drift=_drift, place=_place(visit)
+    )
 
 
 @PAGE.post("/compare", action="provisioning.run")
@@ -69,6 +86,16 @@ async def _findings(visit: PortalVisit) -> list[Finding]:
             return [finding async for finding in examine(visit.app, job, known)]
     except Refusal as error:
         return [Finding("mappings", "bad", str(error))]
+
+
+def _place(visit: PortalVisit) -> Callable[[Finding], str]:
+    def place(finding: Finding) -> str:
+        """The page on which somebody mends it; empty when there is nothing to mend."""
+        if finding.level == "good":
+            return ""
+        return "/leavers" if finding.area == "leavers" else visit.app_url(PLACES[finding.area])
+
+    return place
 
 
 def _drift(row: Any) -> dict[str, tuple[Any, Any]]:
