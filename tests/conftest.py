@@ -36,6 +36,13 @@ async def house(shop: Installation) -> AsyncIterator[House]:
 
 
 @pytest_asyncio.fixture
+async def rooms(own: Installation) -> AsyncIterator[House]:
+    """An installation of the test's own (``own``, of its module), opened in this process."""
+    async with compose.opened(Settings(data=own.folder)) as opened:
+        yield opened
+
+
+@pytest_asyncio.fixture
 async def pair(shop: Installation, house: House) -> AsyncIterator[Pair]:
     """A new tenant with an application, and the new workspace that it provisions.
 

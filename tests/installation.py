@@ -70,6 +70,18 @@ class Installation:
                 [*PROGRAM, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **more
             )
 
+    @contextlib.contextmanager
+    def worker(self) -> Iterator[subprocess.Popen[str]]:
+        """A worker, killed in the end."""
+        process = self.process("worker")
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "Provisor worker ready\n"
+            yield process
+        finally:
+            process.kill()
+            process.communicate()
+
     def serve(self, *words: str) -> str:
         """Start the server on a free port; returns its address."""
         with self.environment(), (self.folder.parent / "server.log").open("a") as log:

@@ -11,7 +11,6 @@ from typing import Any
 
 import aiohttp
 import pytest
-import pytest_asyncio
 import structlog
 from aiohttp import web
 from structlog.contextvars import merge_contextvars
@@ -19,9 +18,7 @@ from structlog.testing import capture_logs
 
 from installation import Installation, installation
 from pair import Pair
-from provisor import compose
 from provisor.compose import House
-from provisor.config import Settings
 from provisor.sync import control
 from provisor.sync.cycle import Asked
 from provisor.sync.telling import MOST, sentence
@@ -36,12 +33,6 @@ def own() -> Iterator[Installation]:
         made.run("init", "--domain", "contoso.com")
         made.serve()
         yield made
-
-
-@pytest_asyncio.fixture
-async def rooms(own: Installation) -> AsyncIterator[House]:
-    async with compose.opened(Settings(data=own.folder)) as opened:
-        yield opened
 
 
 @asynccontextmanager

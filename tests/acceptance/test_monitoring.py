@@ -6,23 +6,20 @@ import asyncio
 import json
 import re
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-import pytest_asyncio
 import yaml
 
 from installation import Installation, installation
 from moved import Moved
 from pair import Pair
-from provisor import compose
 from provisor.api.metrics import metrics
 from provisor.compose import House
-from provisor.config import Settings
 from provisor.scim.requests import Request
 from provisor.storage.queries import queries
 from provisor.sync import control
@@ -41,12 +38,6 @@ def own() -> Iterator[Installation]:
         (made.folder / "provisor.toml").write_text(f'metrics_token = "{TOKEN}"\n')
         made.serve()
         yield made
-
-
-@pytest_asyncio.fixture
-async def rooms(own: Installation) -> AsyncIterator[House]:
-    async with compose.opened(Settings(data=own.folder)) as opened:
-        yield opened
 
 
 async def said(pair: Pair, safety: timedelta = timedelta(minutes=30)) -> dict[str, float]:

@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import signal
 import subprocess
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
-import pytest_asyncio
 
 from installation import Installation, installation
 from pair import Pair
-from provisor import compose
 from provisor.compose import House
-from provisor.config import Settings
 from provisor.directory import applications
 from provisor.storage.pool import AWAY
 from provisor.sync import control, queue
@@ -38,26 +34,6 @@ def own() -> Iterator[Installation]:
         file.write_text(f"userPrincipalName,displayName\n{rows}")
         made.serve("--no-worker")
         yield made
-
-
-@pytest_asyncio.fixture
-async def rooms(own: Installation) -> AsyncIterator[House]:
-    async with compose.opened(Settings(data=own.folder)) as opened:
-        yield opened
-
-
-@contextlib.contextmanager
-def workers(own: Installation, number: int) -> Iterator[list[subprocess.Popen[str]]]:
-    processes = [own.process("worker") for _ in range(number)]
-    try:
-        for process in processes:
-            assert process.stdout is not None
-            assert process.stdout.readline() == "Provisor worker ready\n"
-        yield processes
-    finally:
-        for process in processes:
-            process.kill()
-            process.communicate()
 
 
 async def shared(pair: Pair) -> dict[str, int]:
@@ -129,7 +105,8 @@ async def came_right(inner: Pair, pair: Pair) -> None:
 
 async def test_two_workers_do_one_cycle(own: Installation, rooms: House, pair: Pair) -> None:
     async with slow(pair.base, 0.3) as address:
-        with workers(own, 2) as processes:
+        with own.worker() as one, own.worker() as other:
+            processes = [one, other]
             inner = await begun(own, rooms, pair, address)
             second = await helper(inner, processes)
             async with rooms.database.reading() as tx:
@@ -147,7 +124,8 @@ async def test_a_helper_that_dies_or_stands_still_holds_up_nobody(
     own: Installation, rooms: House, pair: Pair, how: signal.Signals
 ) -> None:
     async with slow(pair.base, 0.3) as address:
-        with workers(own, 2) as processes:
+        with own.worker() as one, own.worker() as other:
+            processes = [one, other]
             inner = await begun(own, rooms, pair, address)
             victim = await helper(inner, processes)
             victim.send_signal(how)
@@ -165,7 +143,8 @@ async def test_a_helper_that_dies_or_stands_still_holds_up_nobody(
 
 async def test_whoever_planned_dies_and_others_go_on(own: Installation, rooms: House, pair: Pair) -> None:
     async with slow(pair.base, 0.3) as address:
-        with workers(own, 2) as processes:
+        with own.worker() as one, own.worker() as other:
+            processes = [one, other]
             inner = await begun(own, rooms, pair, address)
             survivor = await helper(inner, processes)
             next(process for process in processes if process is not survivor).kill()

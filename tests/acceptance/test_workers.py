@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import signal
-import subprocess
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 
 import pytest
-import pytest_asyncio
 
 from browser_like import signed_in
 from installation import Installation, installation
@@ -19,7 +16,6 @@ from provisor import compose
 from provisor.access.actors import PROVISOR
 from provisor.api.metrics import metrics
 from provisor.compose import House
-from provisor.config import Settings
 from provisor.ending import end
 from provisor.sync import control, queue
 from slow_target import slow
@@ -37,24 +33,6 @@ def own() -> Iterator[Installation]:
         made.run("init", "--domain", "contoso.com")
         made.serve("--no-worker")
         yield made
-
-
-@pytest_asyncio.fixture
-async def rooms(own: Installation) -> AsyncIterator[House]:
-    async with compose.opened(Settings(data=own.folder)) as opened:
-        yield opened
-
-
-@contextlib.contextmanager
-def worker(own: Installation) -> Iterator[subprocess.Popen[str]]:
-    process = own.process("worker")
-    try:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "Provisor worker ready\n"
-        yield process
-    finally:
-        process.kill()
-        process.communicate()
 
 
 async def switched_on(pair: Pair) -> None:
@@ -88,7 +66,7 @@ async def test_the_doctor_says_that_there_is_no_worker(own: Installation, rooms:
     said = await asyncio.to_thread(own.command, *asked)
     assert said.code == 1
     assert "Provisioning Status is On, and no worker is heard of" in said.out and "provisor serve" in said.out
-    with worker(own):
+    with own.worker():
         async with asyncio.timeout(30):
             while not (await standing(inner)).alive:  # noqa: ASYNC110 (the database has no event for it)
                 await asyncio.sleep(0.05)
@@ -105,10 +83,10 @@ async def test_a_worker_that_dies_is_replaced_by_another_from_where_it_was(
         await inner.connect(address, pair.token)
         for number in range(PEOPLE):
             await inner.user(f"p{number}")
-        with worker(own) as first:
+        with own.worker() as first:
             await switched_on(inner)
             await until(20, pair, 30)
-            with worker(own):
+            with own.worker():
                 first.kill()
                 first.wait()
                 died, count = time.monotonic(), len(sent)
@@ -125,7 +103,7 @@ async def test_a_long_cycle_keeps_no_other_application_waiting(own: Installation
         await large.connect(address, pair.token)
         for number in range(PEOPLE):
             await large.user(f"p{number}")
-        with worker(own) as process:
+        with own.worker() as process:
             await switched_on(large)
             await until(2, pair, 30)
             await small.user("ada")
@@ -157,7 +135,7 @@ async def test_without_a_worker_nothing_is_provisioned(own: Installation, rooms:
     seen = await standing(inner)
     assert seen.alive == 0
     assert all(job.state == "waiting" for job in seen.jobs)
-    with worker(own):
+    with own.worker():
         await until(2, inner, 10)
     await inner.close()
 
@@ -167,7 +145,7 @@ async def test_an_application_is_asked_only_for_what_concerns_it(own: Installati
     inner = await Pair.make(own, rooms)
     ada = await inner.user("ada")
     ledger = rooms.ledger(inner.tenant, inner.application)
-    with worker(own):
+    with own.worker():
         await switched_on(inner)
         await until(2, inner, 10)
         for change, requests in ((inner.user("bob", assigned=False), 0), (inner.set_user(ada, givenName="Augusta"), 1)):
@@ -188,7 +166,7 @@ async def test_an_application_is_asked_only_for_what_concerns_it(own: Installati
 async def test_a_job_whose_end_could_not_be_written_holds_nobody_up(own: Installation, rooms: House) -> None:
     inner = await Pair.make(own, rooms)
     ada = await inner.user("ada")
-    with worker(own):
+    with own.worker():
         await switched_on(inner)
         await until(2, inner, 10)
         made, deadline = None, time.monotonic() + 10

@@ -163,8 +163,7 @@ class _Applying:
 
 @dataclass(slots=True)
 class _Part:
-    """What is prepared and sent together. Of a page that was handed out (``of``, by ``shares``) ``open`` counts the
-    parts that are not settled yet."""
+    """What is prepared and sent together: a page, or a part ``of`` one that was handed out."""
 
     rows: list[Planned]
     objects: frozenset[str]
@@ -177,6 +176,8 @@ class _Part:
 
 @dataclass(slots=True)
 class _Page:
+    """A page that was handed out; ``open`` counts its parts that are not settled yet."""
+
     shares: Shares
     taken: Taken
     open: int
