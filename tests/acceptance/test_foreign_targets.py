@@ -80,10 +80,13 @@ async def test_a_read_only_target_sends_nothing_but_get(foreign: Foreign) -> Non
 
 
 async def test_a_redirect_is_not_followed(foreign: Foreign, target: ScimTarget) -> None:
-    foreign.answer = lambda _: web.Response(status=302, headers={"Location": f"{foreign.base}/elsewhere"})
-    with pytest.raises(TargetError, match="was answered 302"):
+    foreign.answer = lambda _: web.Response(status=302, headers={"Location": f"{foreign.base}/elsewhere?secret-token"})
+    with pytest.raises(
+        TargetError, match=r"was answered 302 and sent to .*/elsewhere.*: redirects are not followed"
+    ) as raised:
         await target.probe("User", "userName", "nobody")
     assert [path for _, path, _ in foreign.seen] == ["/Users"]
+    assert "secret-token" not in str(raised.value)
 
 
 @pytest.mark.parametrize(

@@ -184,9 +184,13 @@ class Http:
 
     def _exchange(self, response: aiohttp.ClientResponse, raw: bytes) -> Exchange:
         """What may be shown of it; a target that says the token back is not repeated."""
-        headers = {name: value for name, value in response.headers.items() if name.lower() in _SHOWN_HEADERS}
-        body = raw[:SHOWN_BYTES].decode("utf-8", "replace").replace(self._token, "(the secret token)")
+        shown = {name: value for name, value in response.headers.items() if name.lower() in _SHOWN_HEADERS}
+        headers = {name: self._untold(value) for name, value in shown.items()}
+        body = self._untold(raw[:SHOWN_BYTES].decode("utf-8", "replace"))
         return Exchange(response.method, str(response.url), response.status, headers, body)
+
+    def _untold(self, text: str) -> str:
+        return text.replace(self._token, "(the secret token)")
 
     def _no_answer(self, method: str, path: str, error: Exception, doubtful: bool) -> TargetError:
         host = urlsplit(self._base).netloc

@@ -156,7 +156,7 @@ def _resource(answer: Answer, what: str) -> Resource:
 def _error(answer: Answer, what: str, *, wrote: bool = False) -> TargetError:
     data = answer.data if isinstance(answer.data, Mapping) else {}
     detail = str(data.get("detail") or data.get("message") or answer.text or "").strip().splitlines()
-    said = f": {detail[0][:300]}" if detail else ""
+    said = f": {detail[0][:300]}" if detail else _elsewhere(answer)
     # Whoever answers for a server that does not (gateways, proxies) does not know what the server did.
     broken = answer.status == 408 or (answer.status >= 500 and answer.status != 501)
     unclear = wrote and (broken or answer.doubtful)
@@ -167,3 +167,12 @@ def _error(answer: Answer, what: str, *, wrote: bool = False) -> TargetError:
         rest=answer.rest,
         exchange=answer.exchange,
     )
+
+
+def _elsewhere(answer: Answer) -> str:
+    """Where a redirect points, for it is not followed: the token is for the address that was entered."""
+    headers = answer.exchange.headers
+    where = next((value for name, value in headers.items() if name.lower() == "location"), "")
+    if not (where and 300 <= answer.status < 400):
+        return ""
+    return f" and sent to {where[:300]}: redirects are not followed, so enter the address that is meant as tenant URL"
