@@ -130,11 +130,6 @@ async def _save(
         session.note(f"the target says that the token is {owner}'s, and that counts")
     if saved.notification_on and not application.notification_on and desk.house.settings.smtp_url is None:
         session.note("nobody hears by mail until smtp_url is set, and the server started with it")
-    if application.tenant_url and saved.tenant_url and application.tenant_url != saved.tenant_url:
-        session.note(
-            f"{name} remembers which accounts are whose at the old address: if this is another system, "
-            f"provisor app restart {name} --clear full"
-        )
     return "" if saved.sealed_token or not saved.tenant_url else " It has no secret token (yet)."
 
 

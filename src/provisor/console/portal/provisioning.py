@@ -101,7 +101,7 @@ async def save(visit: PortalVisit) -> Response:
         )
     except connection.Untested as error:
         return visit.part("untested", sentence=str(error.cause), exchange=error.cause.exchange)
-    return await visit.done(visit.app_url("/provisioning"), _said(visit.app, wanted, status, clear))
+    return await visit.done(visit.app_url("/provisioning"), _said(visit.app, status, clear))
 
 
 def _mark(app: Application) -> str:
@@ -116,17 +116,12 @@ def _refuse_stale(visit: PortalVisit, current: Application) -> None:
         raise Conflict("Somebody else has changed these settings meanwhile: load the page again and look at them.")
 
 
-def _said(before: Application, after: Application, status: str, clear: bool) -> str:
+def _said(before: Application, status: str, clear: bool) -> str:
     sentence = "Saved."
     if status == "On" and (clear or before.provisioning != "On"):
         sentence += " An initial cycle starts at once: the Overview shows it."
     elif clear:
         sentence += " Current state is cleared; the next cycle is an initial one."
-    if before.tenant_url and after.tenant_url != before.tenant_url and not clear:
-        sentence += (
-            " Which accounts are whose at the old address is remembered: if this is another system, clear the current "
-            "state and forget the links."
-        )
     return sentence
 
 
