@@ -40,6 +40,7 @@ async def test_too_many_leavers_are_held_and_released_by_name(pair: Pair, shop: 
     # Another plan than the one that is held is nobody's release.
     assert "holds the plan" in await asyncio.to_thread(shop.refused, *words, "0" * 12)
     assert await active(pair) == 24
+    assert "Quarantine" not in await asyncio.to_thread(shop.run, "--tenant", pair.tenant.name, "app", "test", "app")
     await asyncio.to_thread(shop.run, *words, result.hash[:12])
     assert await active(pair) == 18
     state = await asyncio.to_thread(shop.json, "--tenant", pair.tenant.name, "app", "show", "app")

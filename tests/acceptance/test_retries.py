@@ -106,7 +106,9 @@ async def test_an_object_that_fails_comes_back_on_its_own_schedule(
     assert (await pair.known(ada)).failures == 0
 
 
-async def test_when_too_many_fail_the_application_is_in_quarantine_until_fewer_do(pair: Pair) -> None:
+async def test_when_too_many_fail_the_application_is_in_quarantine_until_fewer_do(
+    pair: Pair, shop: Installation
+) -> None:
     for number in range(20):
         await pair.user(f"user{number:02}")
     bad = {f"user{number:02}@" for number in range(9)}
@@ -121,6 +123,9 @@ async def test_when_too_many_fail_the_application_is_in_quarantine_until_fewer_d
     state = await ledger.job()
     # Everything else was done, and is not done again.
     assert (state.quarantine, state.initial) == (result.error, False)
+    # Who tests the connection learns that it is not what keeps the application in quarantine.
+    tested = await asyncio.to_thread(shop.run, "--tenant", pair.tenant.name, "app", "test", "app")
+    assert "Quarantine ends when a cycle goes through, which `provisor sync app` tries now: 9 of 20" in tested
     bad.discard("user00@")
     result = await pair.cycle(wrap)
     assert (result.status, result.failures, result.counts) == ("done", 8, {"create": 9})

@@ -156,20 +156,23 @@ def delete(ctx: typer.Context, name: Name, force: Force = False) -> None:
 def test(ctx: typer.Context, name: Name) -> None:
     """Test Connection with the saved address and token."""
 
-    async def work(desk: Desk) -> str | None:
+    async def work(desk: Desk) -> tuple[str | None, str | None]:
         from provisor.sync import connection
+        from provisor.sync.doctor import waits_for_release
 
         application = await found(desk, name)
         learned = await connection.test_application(application, lambda item: desk.house.target(item, read_only=True))
-        return learned.owner_name
+        job = await desk.house.ledger(desk.tenant, application.id).job()
+        return learned.owner_name, None if waits_for_release(job) else job.quarantine
 
     from provisor.sync.connection import AUTHORIZED
 
     session: Session = ctx.obj
-    owner = session.run(work)
-    session.show(
-        {"message": AUTHORIZED, "tokenOwner": owner}, f"{AUTHORIZED}." + (f" The token is {owner}'s." if owner else "")
-    )
+    owner, why = session.run(work)
+    sentence = f"{AUTHORIZED}." + (f" The token is {owner}'s." if owner else "")
+    if why is not None:
+        sentence += f" Quarantine ends when a cycle goes through, which `provisor sync {name}` tries now: {why}"
+    session.show({"message": AUTHORIZED, "tokenOwner": owner, "quarantine": why}, sentence)
 
 
 def assign(ctx: typer.Context, name: Name, user: Users = None, team: Groups = None, force: Force = False) -> None:

@@ -175,12 +175,16 @@ def _objects(application: Application, facts: Facts) -> Finding:
     return Finding("cycle", "good", "Nothing of the last cycle is open." if last is not None else "No cycle ran yet.")
 
 
+def waits_for_release(state: JobState) -> bool:
+    """Whether somebody must release the application's next cycle, however well the target answers."""
+    return state.restored is not None or "guard against accidental deletion" in (state.quarantine or "")
+
+
 def _quarantine(application: Application, state: JobState) -> Finding:
     if state.quarantine is None:
         return Finding("quarantine", "good", "The application is not in quarantine.")
     sentence = f"It is in quarantine: {state.quarantine}"
-    held = state.restored is not None or "guard against accidental deletion" in state.quarantine
-    asks = "plan" if held else "report" if "objects fail" in state.quarantine else "app test"
+    asks = "plan" if waits_for_release(state) else "report" if "objects fail" in state.quarantine else "app test"
     mend = f"provisor {asks} {application.name}"
     return Finding("quarantine", "bad", sentence, mend)
 
