@@ -80,6 +80,8 @@ def _value(name: str, changes: list[Any], known: dict[str, Any], everybody: Any)
 
 
 def _lines(value: dict[str, Any]) -> list[str]:
+    from provisor.provisioning.change import quoted
+
     counted = value["compared"]
     lines = [f"{value['app']}: {counted.get('User', 0)} users and {counted.get('Group', 0)} groups at the target."]
     for row in value["changed"]:
@@ -89,8 +91,8 @@ def _lines(value: dict[str, Any]) -> list[str]:
             )
         else:
             lines.append(
-                f"  changed there: {row['source']} {row['attribute']}: it says {row['actual']!r}, "
-                f"applied was {row['applied']!r}, the directory wants {row['desired']!r}"
+                f"  changed there: {row['source']} {row['attribute']}: it says {quoted(row['actual'])}, "
+                f"applied was {quoted(row['applied'])}, the directory wants {quoted(row['desired'])}"
             )
     lines += [f"  removed there: {row['source']} ({row['target']})" for row in value["removed"]]
     lines += [

@@ -104,6 +104,7 @@ def counted(kinds: Mapping[str, int]) -> str:
 
 def as_text(name: str, result: Any, rows: list[dict[str, Any]], *, every: bool = False) -> str:
     """The plan as people read it."""
+    from provisor.provisioning.change import quoted
     from provisor.provisioning.plan import described
     from provisor.sync.plan_file import REQUESTS_PER_SECOND, seconds
 
@@ -117,7 +118,7 @@ def as_text(name: str, result: Any, rows: list[dict[str, Any]], *, every: bool =
         what = described(row["action"], row["objectType"])
         lines.append(f"  {what.ljust(16)} {row['source']}: {row['reason']}")
         lines += [
-            f"    {path}: {_value(pair['before'])} → {_value(pair['after'])}"
+            f"    {path}: {quoted(pair['before'])} → {quoted(pair['after'])}"
             for path, pair in row["attributes"].items()
             if row["action"] != "create" or every
         ]
@@ -127,7 +128,3 @@ def as_text(name: str, result: Any, rows: list[dict[str, Any]], *, every: bool =
     if len(rows) > len(shown):
         lines.append(f"  … and {len(rows) - len(shown)} more: --all prints them, --json too.")
     return "\n".join(lines)
-
-
-def _value(value: Any) -> str:
-    return "(none)" if value is None else repr(value) if isinstance(value, str) else str(value)

@@ -145,6 +145,11 @@ def shown(redacted: Collection[str], path: str, value: Any) -> Any:
     return REDACTED if path in redacted and value is not None else value
 
 
+def quoted(value: Any, path: str = "", redacted: Collection[str] = ()) -> str:
+    """``value``, at ``path`` if that may be redacted, within a sentence."""
+    return "(none)" if value is None else repr(shown(redacted, path, value))
+
+
 @dataclass(frozen=True, slots=True)
 class Holder:
     """The other source object whose account was found, and what was ``applied`` to it.

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from provisor.provisioning.capabilities import Capabilities
-from provisor.provisioning.change import GONE_GROUPS, GROUPS, LEAVERS, REMOVED, USERS, Answer, Change, Known, shown
+from provisor.provisioning.change import GONE_GROUPS, GROUPS, LEAVERS, REMOVED, USERS, Answer, Change, Known, quoted
 from provisor.provisioning.diff import Difference, differences, drifted, same
 from provisor.provisioning.map import Desired
 from provisor.provisioning.match import Match, questions
@@ -354,17 +354,18 @@ def _matched(known: Known, answer: Answer) -> str:
 
 
 def _drift_reason(case: _Case) -> str:
+    hidden = case.rules.redacted
     parts = (
-        f"{name} is {shown(case.rules.redacted, name, has)!r} instead of {shown(case.rules.redacted, name, wanted)!r}"
+        f"{name} is {quoted(has, name, hidden)} instead of {quoted(wanted, name, hidden)}"
         for name, (has, wanted) in case.base.drift.items()
     )
     return f"was changed at the target: {'; '.join(parts)}"
 
 
 def _kept_reason(case: _Case, found: Difference) -> str:
+    hidden, why = case.rules.redacted, "the target does not let it change to"
     return "; ".join(
-        f"{name} stays {shown(case.rules.redacted, name, has)!r}: the target does not let it change to "
-        f"{shown(case.rules.redacted, name, wanted)!r}"
+        f"{name} stays {quoted(has, name, hidden)}: {why} {quoted(wanted, name, hidden)}"
         for name, (has, wanted) in found.kept.items()
     )
 
