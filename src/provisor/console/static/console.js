@@ -141,6 +141,13 @@ document.addEventListener("keydown", (event) => {
   if (event.key === "Escape") for (const menu of document.querySelectorAll("details.menu[open]")) menu.open = false;
 });
 
+// Whoever says "some" in a choice sees where to name them.
+document.addEventListener("change", (event) => {
+  for (const named of document.querySelectorAll("details[data-some]")) {
+    if (named.dataset.some === event.target.id) named.open = event.target.value === "some";
+  }
+});
+
 // Closing the dialog that showed a new token shows the list that it is in.
 document.addEventListener("close", (event) => {
   if (event.target.querySelector("#once")) location.reload();
