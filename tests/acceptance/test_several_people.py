@@ -1,4 +1,4 @@
-"""The portal's list of users: filters, several at once, and the file that can be imported again."""
+"""The portal's lists of users and groups: filters, several at once, and the files that can be imported again."""
 
 from __future__ import annotations
 
@@ -152,17 +152,56 @@ async def test_the_exported_file_imports_into_another_tenant_as_it_was(pair: Pai
     assert there["grace@contoso.com"]["streetAddress"] == "One\nTwo"
 
 
+async def test_exported_groups_and_members_import_into_another_tenant_as_they_were(pair: Pair, tmp_path: Path) -> None:
+    ada, grace = await pair.user("ada"), await pair.user("grace")
+    staff = await pair.group("Staff", ada, grace)
+    everybody = await pair.group('Every "body", 1')
+    async with pair.edit() as work:
+        await groups.change(work, await groups.by_id(work.tx, pair.tenant, staff), {"description": "One\nTwo"})
+        await groups.add_members(work, [(everybody, staff, "Group")])
+    client = await _client(pair)
+    texts = {
+        "users.csv": (await client.get(f"{_start(pair)}/users/export.csv")).text,
+        "groups.csv": (await client.get(f"{_start(pair)}/groups/export.csv")).text,
+        "members.csv": (await client.get(f"{_start(pair)}/groups/members.csv")).text,
+    }
+    page = (await client.get(f"{_start(pair)}/groups?q=staff")).text
+    assert "/groups/export.csv?q=staff" in page and "/groups/members.csv?q=staff" in page
+    found = _rows((await client.get(f"{_start(pair)}/groups/export.csv?q=staff")).text)
+    assert [(row["displayName"], row["objectId"]) for row in found] == [("Staff", str(staff))]
+    of_one = _rows((await client.get(f"{_start(pair)}/groups/{staff}/members.csv?q=ada")).text)
+    assert of_one == [{"group": "Staff", "member": "ada@contoso.com"}]
+    assert f"/groups/{staff}/members.csv" in (await client.get(f"{_start(pair)}/groups/{staff}")).text
+    for name, text in texts.items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
+
+    def elsewhere() -> list[set[str]]:
+        with installation() as shop:
+            shop.run("directory", "import", *(str(tmp_path / name) for name in reversed(texts)))
+            return [
+                {row["member"] for row in shop.json("directory", "members", name)}
+                for name in ("Staff", 'Every "body", 1')
+            ]
+
+    assert await to_thread(elsewhere) == [{"ada@contoso.com", "grace@contoso.com"}, {"Staff"}]
+
+
 async def test_a_long_export_has_everybody_once(pair: Pair, monkeypatch: object) -> None:
-    for name in ("ada", "grace", "joan"):
-        await pair.user(name, assigned=False)
+    ids = [await pair.user(name, assigned=False) for name in ("ada", "grace", "joan")]
     export_page = export.PAGE
     try:
         export.PAGE = 2  # type: ignore[misc]
         parts = [part async for part in export.people(pair.house.database, pair.tenant, users.EVERYBODY)]
+        for number in range(3):
+            await pair.group(f"Team {number}", *ids)
+        teams = [part async for part in export.teams(pair.house.database, pair.tenant)]
+        members = [part async for part in export.memberships(pair.house.database, pair.tenant)]
     finally:
         export.PAGE = export_page  # type: ignore[misc]
     names = [row["userPrincipalName"] for row in _rows("".join(parts))]
     assert names == sorted({"ada@contoso.com", "admin@contoso.com", "grace@contoso.com", "joan@contoso.com"})
+    assert [row["displayName"] for row in _rows("".join(teams))] == ["Team 0", "Team 1", "Team 2"]
+    assert len({(row["group"], row["member"]) for row in _rows("".join(members))}) == 9 == len(_rows("".join(members)))
 
 
 def _rows(text: str) -> list[dict[str, str]]:

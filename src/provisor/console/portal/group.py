@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from starlette.responses import Response
 
+from provisor.console.download import spreadsheet
 from provisor.console.fields import changed
 from provisor.console.lists import after
 from provisor.console.page import Page
 from provisor.console.visit import PortalVisit
-from provisor.directory import assignments, groups, users
+from provisor.directory import assignments, export, groups, users
 from provisor.provisioning.source_names import GROUP_ATTRIBUTES
 from provisor.refusal import Invalid
 
@@ -36,6 +37,14 @@ async def show(visit: PortalVisit) -> Response:
         apps=apps,
         first=FIRST,
     )
+
+
+@PAGE.part("/members.csv")
+async def export_members(visit: PortalVisit) -> Response:
+    """Whoever the search finds among the members, as a file that can be imported again."""
+    async with visit.house.database.reading() as tx:
+        group = await groups.by_id(tx, visit.tenant, visit.parameter("group"))
+    return spreadsheet("members.csv", export.members(visit.house.database, visit.tenant, group, visit.query("q")))
 
 
 @PAGE.post("", action="directory.write")

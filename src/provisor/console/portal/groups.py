@@ -1,13 +1,14 @@
-"""*Groups*: the directory's groups with their sizes, searched, page by page; *New group*."""
+"""*Groups*: the directory's groups with their sizes, searched, page by page, given out as files; *New group*."""
 
 from __future__ import annotations
 
 from starlette.responses import Response
 
+from provisor.console.download import spreadsheet
 from provisor.console.lists import after
 from provisor.console.page import Page
 from provisor.console.visit import PortalVisit
-from provisor.directory import groups
+from provisor.directory import export, groups
 
 PAGE = Page("groups", "/groups", action="directory.read")
 SHOWN = 50
@@ -21,6 +22,18 @@ async def show(visit: PortalVisit) -> Response:
     last = found[SHOWN - 1] if len(found) > SHOWN else None
     more = {"after": last["name_key"], "id": last["id"]} if last else {}
     return visit.render(groups=found[:SHOWN], text=text, more=more, later=visit.query("id") != "")
+
+
+@PAGE.part("/export.csv")
+async def export_csv(visit: PortalVisit) -> Response:
+    """Whichever groups the search finds, as a file that can be imported again."""
+    return spreadsheet("groups.csv", export.teams(visit.house.database, visit.tenant, visit.query("q")))
+
+
+@PAGE.part("/members.csv")
+async def export_members(visit: PortalVisit) -> Response:
+    """Who is in them, as another."""
+    return spreadsheet("members.csv", export.memberships(visit.house.database, visit.tenant, visit.query("q")))
 
 
 @PAGE.post("", action="directory.write")

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from typing import Final
 
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 
+from provisor.console.download import spreadsheet
 from provisor.console.lists import FIRST, after
 from provisor.console.page import Page
 from provisor.console.visit import PortalVisit
@@ -34,15 +34,7 @@ async def show(visit: PortalVisit) -> Response:
 @PAGE.part("/export.csv")
 async def export_csv(visit: PortalVisit) -> Response:
     """Whoever the filters choose, as a file that can be imported again."""
-
-    async def lines() -> AsyncIterator[str]:
-        # The mark at the beginning tells spreadsheets that it is UTF-8.
-        yield "\ufeff"
-        async for part in export.people(visit.house.database, visit.tenant, _chosen(visit)):
-            yield part
-
-    attached = {"Content-Disposition": 'attachment; filename="users.csv"'}
-    return StreamingResponse(lines(), media_type="text/csv", headers=attached)
+    return spreadsheet("users.csv", export.people(visit.house.database, visit.tenant, _chosen(visit)))
 
 
 @PAGE.part("/suggest")
