@@ -565,6 +565,49 @@ async def test_a_manager_that_is_set_does_not_hide_an_unheard_re_enable(standard
     assert (await standard.account("ada"))["active"] is False
 
 
+@pytest.mark.parametrize("failing", ["read", "write"])
+async def test_a_manager_who_was_set_by_hand_stays_whatever_else_fails(standard: Pair, failing: str) -> None:
+    """Somebody who could not be read or written is looked at again; of a manager nothing was sent that is in doubt."""
+    await with_managers(standard)
+    await standard.policies(wire="entra")
+    boss, ada = await standard.user("boss"), await standard.user("ada")
+    await standard.sync()
+    by_hand = {"op": "add", "path": _MANAGER, "value": (await standard.known(boss)).target_id}
+    patch = {"schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"], "Operations": [by_hand]}
+    await standard.call("PATCH", f"/Users/{(await standard.known(ada)).target_id}", patch)
+
+    class Hook(Broken):
+        async def get(self, *asked: Any) -> Any:
+            if failing == "read":
+                raise TargetError("GET was answered 500", status=500)
+            return await self._target.get(*asked)
+
+        async def send(self, request: Any) -> Any:
+            raise TargetError("PATCH was answered 500", status=500, unclear=True)
+
+    for surname in ("King", "Queen"):
+        await standard.set_user(ada, surname=surname)
+        await standard.cycle(lambda target: Hook(target, lambda _: None))
+    assert (await standard.known(ada)).unsettled
+    assert "update references" not in (await standard.sync()).counts
+    account = await standard.account("ada")
+    assert account["displayName"] == "Ada Queen"
+    assert account[_MANAGER.rpartition(":")[0]]["manager"]["value"] == (await standard.known(boss)).target_id
+
+
+async def test_a_manager_that_was_not_heard_is_taken_away_again(standard: Pair) -> None:
+    await with_managers(standard)
+    await standard.user("boss")
+    ada = await standard.user("ada")
+    await standard.sync()
+    await standard.set_user(ada, manager="boss@contoso.com")
+    await standard.sync(lambda request: "unheard" if request.method == "PATCH" else None)
+    assert "manager" in (await standard.account("ada"))[_MANAGER.rpartition(":")[0]]
+    await standard.set_user(ada, manager="")
+    assert (await standard.sync()).counts == {"update references": 1}
+    assert "manager" not in (await standard.account("ada")).get(_MANAGER.rpartition(":")[0], {})
+
+
 async def test_an_account_that_is_taken_over_during_a_restart_has_one_owner(pair: Pair) -> None:
     old = await pair.user("ada")
     await pair.sync()

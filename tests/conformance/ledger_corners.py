@@ -192,6 +192,7 @@ class LedgerCorners:
         changes = [
             replace(create(ada), action="update", target_id="42"),
             replace(create(team), action="add members", object_type="Group", attributes={}, members=(eve,)),
+            replace(create(ada), action="update references", target_id="42", attributes={"manager": (None, eve)}),
         ]
         await ledger.doubt(old, changes)
         assert await dirty(ledger) == [], "it is still this worker's"
@@ -200,6 +201,8 @@ class LedgerCorners:
         await ledger.doubt(old, changes)
         assert (await dirty(ledger), await dirty(ledger, "Group")) == ([ada], [team])
         assert (await known(ledger, ada)).unsettled
+        # What it gave and nobody heard of is ours to clear, a manager as well.
+        assert (await known(ledger, ada)).last_applied == {**changes[0].given, "manager": eve}
         assert (await ledger.members([team]))[team] == {eve: Membership("43", True, False)}
 
     async def test_whoever_has_no_account_is_in_no_group(self, ledger: Any) -> None:

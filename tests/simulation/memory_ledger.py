@@ -294,10 +294,12 @@ class MemoryLedger(Tables):
         async with self._around("doubt"):
             if self.state.epoch == epoch and self._heard_of:
                 return
-            for row in self.rows(change.source_id for change in changes):
-                row.unsettled, row.references_due, row.next_try = row.target_id is not None, True, None
-                row.applied_seq = min(row.applied_seq, row.desired_seq - 1)
             for change in changes:
+                for row in self.rows([change.source_id]):
+                    row.unsettled, row.references_due, row.next_try = row.target_id is not None, True, None
+                    row.applied_seq = min(row.applied_seq, row.desired_seq - 1)
+                    if row.target_id is not None and change.action != "create":
+                        row.last_applied = {**change.given, **row.last_applied}
                 for row in self.rows(change.members):
                     if row.target_id is not None:
                         before = self.memberships.get(

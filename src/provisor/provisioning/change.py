@@ -134,9 +134,7 @@ class Change:
 
     @property
     def given(self) -> dict[str, Any]:
-        """:attr:`sent`, without what is cleared; of references nothing, because they are said again until heard."""
-        if self.action == "update references":
-            return {}
+        """:attr:`sent`, without what is cleared."""
         return {name: after for name, (_, after) in self.attributes.items() if after is not None}
 
 

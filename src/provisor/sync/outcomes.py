@@ -105,13 +105,14 @@ def failed(row: Planned, known: Known, error: TargetError, retries: Retries) -> 
             intent = promised
         elif error.status in _CONCLUSIVE or (known.intent is None and error.status is not None):
             intent = None
+    # What may have arrived is ours to clear, should the source not have it by then; a manager that did not is not.
+    given = change.given if known.linked and (error.unclear or change.action != "update references") else {}
     after = replace(
         known,
         intent=intent,
         failures=known.failures + 1,
         error=str(error),
-        # What may have arrived is ours to clear, should the source not have it by then.
-        last_applied={**change.given, **known.last_applied} if known.linked else known.last_applied,
+        last_applied={**given, **known.last_applied},
         unsettled=known.linked,
         deleting=change.action == "delete",
     )

@@ -6,6 +6,7 @@ Called by the ledger, in its transaction.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 from uuid import UUID
 
 from provisor.provisioning.change import Change
@@ -42,7 +43,10 @@ async def promise(tx: Tx, key: tuple[UUID, UUID], changes: Sequence[Change]) -> 
 
 async def doubt(tx: Tx, key: tuple[UUID, UUID], epoch: int, changes: Sequence[Change]) -> None:
     members = [(change.source_id, member) for change in changes for member in change.members]
-    await tx.execute(QUERIES.doubt, *key, epoch, [change.source_id for change in changes])
+    given: dict[str, dict[str, Any]] = {}
+    for change in changes:
+        given.setdefault(change.source_id, {}).update(change.given if change.action != "create" else {})
+    await tx.execute(QUERIES.doubt, *key, epoch, list(given), list(given.values()))
     await tx.execute(
         QUERIES.doubt_late_members,
         *key,

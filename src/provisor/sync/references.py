@@ -87,10 +87,12 @@ async def _plan_managers(planning: Planning) -> None:
             after = manager if manager and _has_account(planning, manager, accounts) else None
             mine = known.get(change.source_id)
             before = mine.last_applied.get(name) if mine is not None else None
-            if before != after or (mine is not None and mine.unsettled and mine.linked):
+            # One that was promised counts as applied until it is heard of: nobody's manager is in no doubt.
+            doubted = after is not None and mine is not None and mine.unsettled and mine.linked
+            if before != after or doubted:
                 reason = "has another manager" if after else "has no manager with an account any more"
                 if before == after:
-                    reason = "was sent and never answered, so the manager is said again"
+                    reason = "is not known to have arrived, so the manager is said again"
                 changes.append(
                     change.anew("update references", reason, phase=REFERENCES, attributes={name: (before, after)})
                 )

@@ -278,11 +278,13 @@ where m.tenant = $1 and m.application = $2 and m.group_id = d.group_id and m.mem
   and m.group_id = any($3) and m.member_id = any($4)
 
 -- name: doubt
--- Of a worker whose lease another one has: what it sent may have arrived after that one looked.
-update sync_object
-set unsettled = target_id is not null, references_due = true, next_try = null,
-    applied_seq = least(applied_seq, desired_seq - 1)
-where tenant = $1 and application = $2 and source_id = any($4::uuid[])
+-- Of a worker whose lease another one has: what it sent may have arrived after that one looked, and is ours to clear.
+update sync_object o
+set unsettled = o.target_id is not null, references_due = true, next_try = null,
+    applied_seq = least(o.applied_seq, o.desired_seq - 1),
+    last_applied = case when o.target_id is null then o.last_applied else i.given || o.last_applied end
+from unnest($4::uuid[], $5::jsonb[]) as i (id, given)
+where o.tenant = $1 and o.application = $2 and o.source_id = i.id and o.source_id = any($4)
   and exists (select from sync_job j where j.tenant = $1 and j.application = $2 and j.epoch <> $3)
 
 -- name: doubt_late_members
