@@ -94,7 +94,7 @@ def test_global_options_stand_before_and_after_the_command() -> None:
             "not closed with a quotation",
         ),
         (["app", "mapping", "delete", APP], 1, "Name one mapping with --target"),
-        (["app", "mappings", "diff", APP], 1, "Say what to compare with"),
+        (["app", "mappings", "diff", APP], 1, "Say what to compare with: --file FILE, or --recommended"),
         (["app", "attribute", "delete", APP, "userName"], 1, "userName is used by the mapping [userPrincipalName]"),
         (["init", "--domain", "fabrikam.com"], 1, "The tenant default (contoso.com) exists already"),
         (["app", "start", "unconnected"], 1, "unconnected has no Tenant URL and Secret Token yet"),

@@ -161,14 +161,26 @@ def test_a_document_is_checked_tried_and_planned_by_before_it_is_imported(own: I
     tried = own.json("app", "mappings", "test", APP, "--user", "ada@contoso.com", "--file", str(file))["attributes"]
     assert [row["result"] for row in tried if row["attribute"] == "displayName"] == ["ada!"]
     own.run("app", "mappings", "diff", APP, "--recommended", "--file", str(file))
+    differs = own.command("app", "mappings", "diff", APP, "--file", str(file))
+    assert (differs.code, differs.out) == (2, 'User: changed Append([givenName], "!") → displayName\n')
+    # Also of an application that is in step: whoever has an account gets what the file says.
+    own.run("sync", APP)
+    own.run("sync", APP)
     planned = json.loads(own.command("plan", APP, "--json", "--mappings", str(file)).out)["changes"]
     assert ("ada@contoso.com", "update") in [(row["source"], row["action"]) for row in planned]
+    same = tmp_path / "same.json"
+    same.write_text(json.dumps(before))
+    own.run("app", "mappings", "diff", APP, "--file", str(same))
+    assert "incremental cycle: nothing to do" in own.run("plan", APP, "--mappings", str(same))
     said = own.refused("plan", APP, "--mappings", str(file), "-o", plan, code=1)
     assert "cannot be applied before it is imported" in said and not Path(plan).exists()
     # None of it was saved.
     assert json.loads(own.run("app", "mappings", "export", APP)) == before
     planned = json.loads(own.command("plan", APP, "--json").out)["changes"]
     assert "update" not in [row["action"] for row in planned]
+    # What is replaced is said, whoever had put it there.
+    assert "changed Append([givenName]" in own.command("app", "mappings", "import", APP, str(file)).err
+    own.run("app", "mappings", "import", APP, str(same))
 
 
 def test_what_check_calls_an_error_is_imported_by_force_only(own: Installation, tmp_path: Path) -> None:

@@ -52,8 +52,16 @@ async def test_seed_04_a_policy_is_watched_tried_and_switched_on_in_the_portal(p
         await admin.click("New policy")
         assert await admin.page.get_by_label("Users left out").input_value() == "admin@contoso.com"
         await admin.type("Name *", "Outside")
-        await admin.choose("Applies to", "some")
+        # Whoever names some has chosen some, and whoever chooses some is shown where to name them.
+        await admin.page.locator("summary", has_text="Chosen users").click()
         await admin.type("Groups", "Crew")
+        await admin.page.get_by_label("Groups", exact=True).blur()
+        await expect(admin.page.get_by_label("Applies to")).to_have_value("some")
+        for value, shown in (("some", True), ("all", False)):
+            await admin.choose("Signing in to", value)
+            await expect(admin.page.get_by_role("group", name="Applications and workspaces")).to_be_visible(
+                visible=shown
+            )
         await admin.page.locator("details", has_text="But not from").first.evaluate("part => part.open = true")
         await admin.page.get_by_role("group", name="Locations left out").get_by_label("All trusted locations").check()
         await admin.choose("Access", "block")

@@ -274,6 +274,7 @@ def import_file(
     """Replace the document by one that was exported here or from a tenant. One with errors is refused."""
     from provisor.cli.app import found
     from provisor.provisioning.check import check
+    from provisor.provisioning.edit import differences
 
     document = document_in(file)
     errors = [] if force else [finding for finding in check(document) if finding.error]
@@ -284,7 +285,15 @@ def import_file(
             f"{file} is not imported: {first.object_type} {first.attribute} {first.sentence.rstrip('.')}{more}. "
             f"provisor app mappings check {name} --file {file} names all; --force imports it all the same."
         )
-    change(ctx, name, lambda _: document, "import mappings", f"The mappings of {name} are those of {file}.")
+    replaced: list[str] = []
+
+    def step(before: Document) -> Document:
+        replaced.extend(differences(before, document))
+        return document
+
+    change(ctx, name, step, "import mappings", f"The mappings of {name} are those of {file}.")
+    for sentence in replaced:
+        ctx.obj.note(sentence)
     if ctx.obj.run(lambda desk: found(desk, name)).provisioning == "On":
         ctx.obj.note("Provisioning Status is On: the next cycle works by them, at once.")
 
@@ -294,14 +303,21 @@ def diff(
     name: Name,
     recommended: Annotated[bool, typer.Option("--recommended", help="Against the page's mappings.")] = False,
     file: FileOption = None,
-) -> None:
-    """What is missing and what is too much, against the recommended mappings."""
+) -> int:
+    """What a file would change in the mappings that the application has (exit code 2: something); or what is missing
+    and what is too much, against the recommended mappings."""
+    from provisor.cli.plan import CHANGES
     from provisor.provisioning import edit as mapping
 
-    if not recommended:
-        raise Invalid("Say what to compare with: --recommended.")
-    findings = mapping.recommended(ctx.obj.run(document_of(name, file)))
-    ctx.obj.show({"findings": findings}, "\n".join(findings) or "The mappings are as recommended.")
+    if recommended:
+        findings = mapping.recommended(ctx.obj.run(document_of(name, file)))
+        ctx.obj.show({"findings": findings}, "\n".join(findings) or "The mappings are as recommended.")
+        return 0
+    if file is None:
+        raise Invalid("Say what to compare with: --file FILE, or --recommended.")
+    findings = mapping.differences(ctx.obj.run(document_of(name)), document_in(file))
+    ctx.obj.show({"findings": findings}, "\n".join(findings) or f"The mappings of {name} are those of {file}.")
+    return CHANGES if findings else 0
 
 
 def _flagged(

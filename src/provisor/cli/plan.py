@@ -72,7 +72,9 @@ def _made(
 
         application = await found(desk, name, "provisioning.run")
         async with desk.house.job(desk.tenant, application.id, read_only=True, schema=schema, adopt=adopt) as job:
-            result = await dry_run(job, lambda stage, done, total: None, Asked(**what))
+            # Other mappings count for everybody, as they do once they are imported.
+            other = schema is not None and schema != application.schema
+            result = await dry_run(job, lambda stage, done, total: None, Asked(**what), everything=other)
             whole = await document(job, result, adopt=adopt, **what) if output is not None else {}
             return result, await changes(job.ledger, result.cycle), whole
 

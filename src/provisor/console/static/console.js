@@ -141,11 +141,13 @@ document.addEventListener("keydown", (event) => {
   if (event.key === "Escape") for (const menu of document.querySelectorAll("details.menu[open]")) menu.open = false;
 });
 
-// Whoever says "some" in a choice sees where to name them.
+// Whoever says "some" in a choice sees where to name them, and whoever names them has said so.
 document.addEventListener("change", (event) => {
   for (const named of document.querySelectorAll("details[data-some]")) {
     if (named.dataset.some === event.target.id) named.open = event.target.value === "some";
   }
+  const chosen = event.target.closest("details[data-some]");
+  if (chosen) document.getElementById(chosen.dataset.some).value = "some";
 });
 
 // Closing the dialog that showed a new token shows the list that it is in.
