@@ -48,6 +48,13 @@ async def test_scope_match_mappings_and_the_next_cycle_are_told(shop: Installati
     await pair.sync()
     text = (await run(shop, pair, "explain", "app", "ada@contoso.com"))[0]
     assert "is theirs." in text and "Past cycles:\n  1: create: is assigned directly" in text
+    await pair.group("Sales")
+    text = (await run(shop, pair, "explain", "app", "--group", "Sales"))[0]
+    assert "members ← [members]\n    a reference: sent once the account it points at is known" in text
+    await pair.connect(pair.base, "not-the-token", force=True)
+    text = (await run(shop, pair, "explain", "app", "ada@contoso.com"))[0]
+    assert 'gives "Ada Lovelace"; not known: the target could not be asked' in text
+    assert "new account" not in text and "the target has" not in text
 
 
 async def test_somebody_who_does_not_exist_yet_is_explained(shop: Installation, pair: Pair) -> None:

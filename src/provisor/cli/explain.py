@@ -116,6 +116,8 @@ def _shown(told: Any, rows: list[Any]) -> tuple[dict[str, Any], str]:
 
 
 def _lines(value: dict[str, Any], *, enabled: bool) -> list[str]:
+    from provisor.provisioning.trial import REFERENCE
+
     lines = [value["name"], f"Scope: {'in' if value['inScope'] else 'out'}: {value['name']} {value['scope']}."]
     if not enabled:
         lines.append("  The object mapping is disabled: nothing is done.")
@@ -138,10 +140,13 @@ def _lines(value: dict[str, Any], *, enabled: bool) -> list[str]:
         ]
     lines.append("Mappings:")
     for row in value["mappings"]:
-        reads = ", ".join(f"{name}={_json(item)}" for name, item in row["reads"].items())
-        lines.append(f"  {row['attribute']} ← {row['expression'] or '(nothing)'}  [{reads}]")
-        has = f"the target has {_json(row['targetHas'])}; " if value["account"] or row["targetHas"] is not None else ""
-        lines.append(f"    gives {_json(row['gives'])}; {has}{row['sent']}")
+        reads = ", ".join(f"{name}={_json(item)}{_because(name, item)}" for name, item in row["reads"].items())
+        said = f"  [{reads}]" if reads else ""
+        lines.append(f"  {row['attribute']} ← {row['expression'] or '(nothing)'}{said}")
+        asked = value["problem"] is None and (value["account"] or row["targetHas"] is not None)
+        gives = "" if row["sent"] == REFERENCE else f"gives {_json(row['gives'])}; "
+        has = f"the target has {_json(row['targetHas'])}; " if gives and asked else ""
+        lines.append(f"    {gives}{has}{row['sent']}")
     if value["problem"]:
         lines.append(value["problem"])
     else:
@@ -177,6 +182,11 @@ def _after(change: Any) -> dict[str, Any]:
     from provisor.provisioning.change import shown
 
     return {path: shown(change.redacted, path, after) for path, (_, after) in change.attributes.items()}
+
+
+def _because(name: str, value: Any) -> str:
+    """Whoever is out of scope counts as deleted, though nobody has deleted them."""
+    return ": not in scope" if name == "IsSoftDeleted" and value else ""
 
 
 def _json(value: Any) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Final
 
 from provisor.expressions import ExpressionError, Flow, Inputs
 from provisor.provisioning.capabilities import Capabilities
@@ -18,6 +18,10 @@ from provisor.provisioning.schema import AttributeRule, ObjectRules, Rules
 from provisor.provisioning.scope import SourceObject
 from provisor.refusal import Invalid
 from provisor.scim.targets import value_at
+
+#: What is said of a mapping that points at other accounts, and of all when the target could not be asked.
+REFERENCE: Final = "a reference: sent once the account it points at is known"
+UNKNOWN: Final = "not known: the target could not be asked"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +60,7 @@ def try_out(
         reads = {item: offered.attributes.get(item) for item in names}
         result: Any = None
         if rule.reference:
-            sent = "a reference: sent once the account it points at is known"
+            sent = REFERENCE
         elif rule.unique and account is not None:
             sent = "nothing: it was chosen when the account was made"
         else:

@@ -17,7 +17,7 @@ from provisor.provisioning.map import desire
 from provisor.provisioning.match import Question, pick, questions
 from provisor.provisioning.schema import ObjectRules
 from provisor.provisioning.scope import Scope, SourceObject, evaluate
-from provisor.provisioning.trial import Tried, try_out
+from provisor.provisioning.trial import REFERENCE, UNKNOWN, Tried, try_out
 from provisor.refusal import NotFound
 from provisor.sync.answers import Answers
 from provisor.sync.cycle import Asked, dry_run
@@ -104,6 +104,8 @@ async def _told(job: Job, source: SourceObject, known: Known | None) -> Explanat
         problem = f"The target could not be asked: {error}"
     soft_deleted = not scope.inside
     tried = try_out(rules, source, account, known, job.capabilities, soft_deleted=soft_deleted, inputs=job.inputs)
+    if problem is not None:
+        tried = [row if row.sent == REFERENCE else replace(row, sent=UNKNOWN) for row in tried]
     filters = judge(rules.filters, source.attributes)
     gone = known is not None and known.linked and account is None and problem is None
     return Explanation(source, scope, filters, known, asked, tried, problem=problem, enabled=rules.enabled, gone=gone)
