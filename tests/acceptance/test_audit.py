@@ -14,6 +14,7 @@ from installation import Installation
 from pair import OPS, Pair
 from provisor import audit
 from provisor.audit import seal
+from provisor.directory import groups, tenants
 from provisor.storage.pool import Tx
 
 
@@ -37,6 +38,26 @@ async def test_a_row_says_who_from_where_and_in_which_request(pair: Pair) -> Non
     await pair.call("PATCH", f"/Users/{made['id']}", body)
     assert len(await rows(pair, action="change", what="ADA@contoso")) == 1
     assert await rows(pair, actor="nobody at all") == []
+
+
+async def test_groups_members_and_roles_are_named_as_people_know_them(pair: Pair, shop: Installation) -> None:
+    ada = await pair.user("ada")
+    staff = await pair.group("Staff", ada, description="Everybody")
+    async with pair.edit() as work:
+        await groups.change(work, await groups.by_id(work.tx, pair.tenant, staff), {"displayName": "Crew"})
+        await groups.remove_members(work, [(staff, ada, "User")])
+        await tenants.give_role(work, ada, "Global Reader")
+        await tenants.take_role(work, ada, "Global Reader")
+    found = await asyncio.to_thread(shop.json, "--tenant", pair.tenant.name, "audit", "list")
+    by_action = {row["action"]: row for row in reversed(found)}
+    assert by_action["change"]["changed"] == ["displayName"]
+    who = {"member": str(ada), "name": "ada@contoso.com"}
+    assert (by_action["add member"]["object"], by_action["add member"]["after"]) == ("group Staff", who)
+    removed = by_action["remove member"]
+    assert (removed["object"], removed["before"], removed["after"]) == ("group Crew", who, None)
+    for action, part in (("give role", "after"), ("take role", "before")):
+        row = by_action[action]
+        assert (row["object"], row[part]) == ("role Global Reader", {"user": "ada@contoso.com"})
 
 
 async def test_a_secret_is_in_no_row(pair: Pair) -> None:

@@ -95,6 +95,7 @@ def moment(name: str, text: str | None) -> datetime | None:
 
 
 def _row(row: Any) -> dict[str, Any]:
+    before, after = row["before"] or {}, row["after"] or {}
     return {
         "id": row["id"],
         "at": row["at"],
@@ -104,7 +105,7 @@ def _row(row: Any) -> dict[str, Any]:
         "action": row["action"],
         "object": row["object"],
         "objectId": row["object_id"],
-        "changed": sorted({**(row["before"] or {}), **(row["after"] or {})}),
+        "changed": sorted(name for name in {**before, **after} if before.get(name) != after.get(name)),
         "before": row["before"],
         "after": row["after"],
     }

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID, uuid4
 
 import asyncpg
@@ -128,7 +128,7 @@ async def add_members(work: Edit, rows: Sequence[tuple[UUID, UUID, str]]) -> int
         )
     except asyncpg.ForeignKeyViolationError:
         raise NotFound("The group was deleted meanwhile.") from None
-    _record_members(work, "add member", [(row["group_id"], row["member_id"]) for row in added], kinds)
+    await _record_members(work, "add member", [(row["group_id"], row["member_id"]) for row in added], kinds)
     return len(added)
 
 
@@ -149,7 +149,7 @@ async def remove_members(work: Edit, rows: Sequence[tuple[UUID, UUID, str]]) -> 
     gone = await work.tx.fetch(
         QUERIES.member_delete, work.tenant.id, [group for group, _, _ in rows], [member for _, member, _ in rows]
     )
-    _record_members(work, "remove member", [(row["group_id"], row["member_id"]) for row in gone], kinds)
+    await _record_members(work, "remove member", [(row["group_id"], row["member_id"]) for row in gone], kinds)
     return len(gone)
 
 
@@ -189,13 +189,21 @@ def parsed(given: Mapping[str, Any]) -> dict[str, Any]:
     return doc
 
 
-def _record_members(
-    work: Edit, action: str, rows: list[tuple[UUID, UUID]], kinds: Mapping[tuple[UUID, UUID], str]
+async def _record_members(
+    work: Edit,
+    action: Literal["add member", "remove member"],
+    rows: list[tuple[UUID, UUID]],
+    kinds: Mapping[tuple[UUID, UUID], str],
 ) -> None:
+    ids = {identity for row in rows for identity in row}
+    found = await work.tx.fetch(QUERIES.called, work.tenant.id, list(ids)) if ids else []
+    names = {row["id"]: row["name"] for row in found}
     for group, member in rows:
+        who = {"member": str(member), "name": names.get(member)}
+        before, after = (None, who) if action == "add member" else (who, None)
         work.move(group, member, kinds[group, member])
         work.touch(kinds[group, member], member)
-        work.record(audit.Entry(action, f"group {group}", str(group), after={"member": str(member)}))
+        work.record(audit.Entry(action, f"group {names.get(group, group)}", str(group), before=before, after=after))
 
 
 async def principal(tx: Tx, tenant: Tenant, name: str) -> tuple[UUID, str]:

@@ -80,7 +80,8 @@ async def give_role(work: Edit, user: UUID, role: str) -> None:
     if role not in DIRECTORY_ROLES:
         raise Invalid(f"{role!r} is not a role: {', '.join(DIRECTORY_ROLES)}.")
     await work.tx.execute(QUERIES.role_insert, work.tenant.id, user, role)
-    work.record(audit.Entry("give role", f"role {role}", str(user)))
+    after = {"user": (await users.by_id(work.tx, work.tenant, user)).upn}
+    work.record(audit.Entry("give role", f"role {role}", str(user), after=after))
 
 
 async def take_role(work: Edit, user: UUID, role: str) -> None:
@@ -89,7 +90,8 @@ async def take_role(work: Edit, user: UUID, role: str) -> None:
     await work.lose()
     if await work.tx.fetchval(QUERIES.role_delete, work.tenant.id, user, role) is None:
         raise NotFound(f"They are no {role}.")
-    work.record(audit.Entry("take role", f"role {role}", str(user)))
+    before = {"user": (await users.by_id(work.tx, work.tenant, user)).upn}
+    work.record(audit.Entry("take role", f"role {role}", str(user), before=before))
 
 
 async def role_holders(tx: Tx, tenant: Tenant) -> list[Row]:

@@ -249,6 +249,12 @@ select * from (
      order by g.name_key, g.id limit $6)) as member
 order by key, id limit $6
 
+-- name: called
+-- What users and groups are called.
+select u.id, u.upn as name from directory_user u where u.tenant = $1 and u.id = any($2::uuid[])
+union all
+select g.id, g.doc ->> 'displayName' from directory_group g where g.tenant = $1 and g.id = any($2::uuid[])
+
 -- name: memberships
 -- The groups that somebody is a direct member of.
 select g.id, g.doc ->> 'displayName' as name from directory_member m
