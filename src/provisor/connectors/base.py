@@ -110,6 +110,10 @@ class TargetError(Exception):
         return self.credentials or not self.reached or self.rest is not None
 
 
+class NotScim(TargetError):
+    """What answered is no SCIM service."""
+
+
 @dataclass(frozen=True, slots=True)
 class Page:
     """One page of a list. ``total`` is what the target says there is in all."""

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import orjson
 
-from provisor.connectors.base import Page, Resource, TargetError
+from provisor.connectors.base import NotScim, Page, Resource, TargetError
 from provisor.connectors.bulk import Together, alone
 from provisor.connectors.governor import Governor
 from provisor.connectors.http import READS, WRITES, Answer, Http
@@ -131,11 +131,16 @@ class ScimTarget:
         if answer.status != 200:
             raise _error(answer, what)
         data = answer.data
-        resources = (data.get("Resources") or []) if isinstance(data, Mapping) else None
-        if not isinstance(resources, list) or not isinstance(data.get("totalResults"), int):
-            raise TargetError(
-                f"{what}: the answer is not a SCIM ListResponse.", status=answer.status, exchange=answer.exchange
-            )
+        if not isinstance(data, Mapping) or not data.keys() & {"Resources", "totalResults"}:
+            why = f"{what}: the answer is not a SCIM ListResponse."
+            raise NotScim(why, status=answer.status, exchange=answer.exchange)
+        resources, wrong = data.get("Resources") or [], ""
+        if not isinstance(resources, list):
+            wrong = "Resources is no list"
+        elif not isinstance(data.get("totalResults"), int):
+            wrong = "totalResults, which is a number, is missing (RFC 7644 §3.4.2)"
+        if wrong:
+            raise TargetError(f"{what}: {wrong}.", status=answer.status, exchange=answer.exchange)
         if not all(isinstance(item, Mapping) and item.get("id") for item in resources):
             raise TargetError(f"{what}: a resource has no id.", status=answer.status)
         return Page(resources, data["totalResults"])

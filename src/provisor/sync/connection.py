@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from provisor.access.actors import Actor
 from provisor.access.roles import require
-from provisor.connectors.base import Target, TargetError
+from provisor.connectors.base import NotScim, Target, TargetError
 from provisor.directory import applications
 from provisor.directory.applications import Application
 from provisor.directory.edit import Edit, Tenant, edit
@@ -125,6 +125,8 @@ def _cause(error: TargetError) -> str:
         return f"The target is not reachable: {said}."
     if error.status in (401, 403):
         return f"The target refuses the secret token: {said}."
-    if error.status in (200, 404) or error.status in range(300, 400):
+    if error.rest is not None:
+        return f"The target asks to be left in peace for {error.rest:g} seconds: {said}."
+    if isinstance(error, NotScim) or error.status == 404 or error.status in range(300, 400):
         return f"The tenant URL is not that of a SCIM service, like https://host/api/2.0/preview/scim: {said}."
     return f"The target does not answer as a SCIM service should: {said}."

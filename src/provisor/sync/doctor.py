@@ -98,7 +98,8 @@ async def _connection(application: Application, job: Job) -> AsyncIterator[Findi
     except TargetError as error:
         area = "token" if error.credentials else "connection"
         mend = f"provisor app set {name} --secret-token-file FILE" if error.credentials else f"provisor app test {name}"
-        yield Finding(area, "bad", str(error), mend)
+        rest = f" It asks to be left in peace for {error.rest:g} seconds." if error.rest is not None else ""
+        yield Finding(area, "bad", str(error).rstrip(".") + "." + rest, mend)
         return
     yield Finding("connection", "good", f"{application.tenant_url} answers as a SCIM service should.")
     try:
