@@ -97,6 +97,11 @@ def test_global_options_stand_before_and_after_the_command() -> None:
         (["app", "mappings", "diff", APP], 1, "Say what to compare with: --file FILE, or --recommended"),
         (["app", "attribute", "delete", APP, "userName"], 1, "userName is used by the mapping [userPrincipalName]"),
         (["init", "--domain", "fabrikam.com"], 1, "The tenant default (contoso.com) exists already"),
+        (
+            ["directory", "group", "add-member", "Engineering", "ghost"],
+            1,
+            "There is no user or group ghost in the tenant",
+        ),
         (["app", "start", "unconnected"], 1, "unconnected has no Tenant URL and Secret Token yet"),
         (
             ["plan", "unconnected"],

@@ -126,7 +126,7 @@ def test_an_application_is_brought_over_as_its_page_says() -> None:
         )
         done = _bash(made, f"export PROVISOR_TENANT=rehearsal TOKEN={token}\n{script}")
         assert done.returncode == 0, done.stdout + done.stderr
-        assert "Imported: 1 users, 1 groups" in done.stdout
+        assert "Imported: 1 user, 1 group" in done.stdout
         assert "create user      ada@contoso.com: is assigned directly" in done.stdout
 
 

@@ -63,9 +63,8 @@ def import_files(
 
     from dataclasses import asdict
 
-    counts = asdict(session.run(work))
-    shown = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in counts.items() if count)
-    session.show(counts, f"Imported: {shown or 'nothing new'}.")
+    imported = session.run(work)
+    session.show(asdict(imported), f"Imported: {str(imported) or 'nothing new'}.")
 
 
 def users(ctx: typer.Context, deleted: Recycled = False) -> None:

@@ -113,7 +113,7 @@ def report(session: Session, name: str, result: Any, rows: list[dict[str, Any]])
     }
     text = (
         f"{name}, {result.cycle.kind} cycle {result.cycle.number}: {counted(result.kinds)}; "
-        f"{result.sent} requests in {result.seconds:.2f} s."
+        f"{result.sent} request{'s' * (result.sent != 1)} in {result.seconds:.2f} s."
     )
     refused = result.counts.get("refuse", 0)
     if refused:

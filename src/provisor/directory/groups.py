@@ -211,4 +211,8 @@ async def principal(tx: Tx, tenant: Tenant, name: str) -> tuple[UUID, str]:
     try:
         return (await users.find(tx, tenant, name)).id, "User"
     except NotFound:
+        pass
+    try:
         return (await find(tx, tenant, name)).id, "Group"
+    except NotFound:
+        raise NotFound(f"There is no user or group {name} in the tenant {tenant.name}.") from None

@@ -33,6 +33,11 @@ class Imported:
     groups: int
     members: int
 
+    def __str__(self) -> str:
+        """``2,000 users, 1 group``; empty when there is nothing."""
+        counts = ((self.users, "user"), (self.groups, "group"), (self.members, "member"))
+        return ", ".join(f"{count:,} {name}{'s' * (count != 1)}" for count, name in counts if count)
+
 
 async def import_files(work: Edit, files: Sequence[tuple[str, bytes]]) -> Imported:
     """Import ``files`` (name, content). Raises Invalid or Conflict that begins with the file and the line."""

@@ -27,7 +27,7 @@ async def check(visit: PortalVisit) -> Response:
         async with visit.edit() as edit:
             raise _Undone(await _imported(edit, visit))
     except _Undone as undone:
-        return visit.part("import", said=_counted(undone.found), error=None)
+        return visit.part("import", said=str(undone.found), error=None)
     except Refusal as refused:
         return visit.part("import", said=None, error=str(refused))
 
@@ -36,7 +36,7 @@ async def check(visit: PortalVisit) -> Response:
 async def bring(visit: PortalVisit) -> Response:
     async with visit.edit() as edit:
         found = await _imported(edit, visit)
-    return await visit.done("/users", f"Imported: {_counted(found) or 'nothing new'}.")
+    return await visit.done("/users", f"Imported: {str(found) or 'nothing new'}.")
 
 
 class _Undone(Exception):
@@ -56,9 +56,3 @@ async def _imported(edit: Edit, visit: PortalVisit) -> Imported:
     except (Invalid, Conflict) as refused:
         # There is no file to name.
         raise type(refused)(str(refused).replace(f"{_NAME}:", f"{_NAME} ")) from None
-
-
-def _counted(found: Imported) -> str:
-    """``12 users, 1 group``; empty for nothing."""
-    counts = (("user", found.users), ("group", found.groups), ("member", found.members))
-    return ", ".join(f"{count:,} {what}" + "s" * (count != 1) for what, count in counts if count)
