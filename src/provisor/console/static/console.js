@@ -52,6 +52,16 @@ function follows(event, link) {
   }
 }
 
+// A dialog that stands once for all rows of a table is about the one whose button was pressed.
+function opens(button, dialog) {
+  if (button.dataset.about) {
+    for (const part of dialog.querySelectorAll("[data-about]")) part.textContent = button.dataset.about;
+    dialog.querySelector("input[data-value]").value = button.dataset.value;
+    dialog.querySelector(".said").replaceChildren();
+  }
+  dialog.showModal();
+}
+
 document.addEventListener("click", (event) => {
   const button = event.target.closest("button");
   const link = event.target.closest("a[href]");
@@ -60,7 +70,7 @@ document.addEventListener("click", (event) => {
   }
   if (link) follows(event, link);
   if (!button) return;
-  if (button.dataset.open) document.getElementById(button.dataset.open).showModal();
+  if (button.dataset.open) opens(button, document.getElementById(button.dataset.open));
   if (button.hasAttribute("data-close")) button.closest("dialog").close();
   if (button.dataset.copy) {
     copy(document.getElementById(button.dataset.copy));
