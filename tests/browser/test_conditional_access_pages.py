@@ -52,6 +52,10 @@ async def test_seed_04_a_policy_is_watched_tried_and_switched_on_in_the_portal(p
         await admin.click("New policy")
         assert await admin.page.get_by_label("Users left out").input_value() == "admin@contoso.com"
         await admin.type("Name *", "Outside")
+        await admin.choose("Applies to", "some")
+        await admin.press("Create")
+        await admin.sees("Who: name at least one user or group, or tick a role, or choose Everybody.")
+        await admin.choose("Applies to", "all")
         # Whoever names some has chosen some, and whoever chooses some is shown where to name them.
         await admin.page.locator("summary", has_text="Chosen users").click()
         await admin.type("Groups", "Crew")
@@ -62,9 +66,17 @@ async def test_seed_04_a_policy_is_watched_tried_and_switched_on_in_the_portal(p
             await expect(admin.page.get_by_role("group", name="Applications and workspaces")).to_be_visible(
                 visible=shown
             )
+            if shown:
+                await admin.press("Create")
+                await admin.sees("What: tick at least one application, or choose Everything.")
         await admin.page.locator("details", has_text="But not from").first.evaluate("part => part.open = true")
         await admin.page.get_by_role("group", name="Locations left out").get_by_label("All trusted locations").check()
         await admin.choose("Access", "block")
+        await admin.choose("A sign-in counts", "h")
+        await admin.type("Number of hours or days", "-3")
+        await admin.press("Create")
+        await admin.sees("How often to sign in: enter a number of hours or days, 1 or more.")
+        await admin.choose("A sign-in counts", "")
         await admin.press("Create")
         await admin.sees("There is no group Crew")
         await admin.type("Groups", "Staff")

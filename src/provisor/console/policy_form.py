@@ -68,9 +68,13 @@ def wanted(form: Form) -> Wanted:
     where = {"trusted": (TRUSTED,), "some": tuple(include)}.get(form.text("where"), ())
     if form.text("where") == "some" and not include:
         raise Invalid("Where: tick at least one location, or choose Anywhere.")
+    if not everybody and not (form.text("users") or form.text("groups") or form.every("role")):
+        raise Invalid("Who: name at least one user or group, or tick a role, or choose Everybody.")
+    if not everything and not form.every("app"):
+        raise Invalid("What: tick at least one application, or choose Everything.")
     unit, number = form.text("every"), form.text("often")
-    if unit in ("h", "d") and not number:
-        raise Invalid("How often to sign in: enter a number of hours or days.")
+    if unit in ("h", "d") and not (number.isascii() and number.isdecimal() and int(number)):
+        raise Invalid("How often to sign in: enter a number of hours or days, 1 or more.")
     return Wanted(
         form.text("name"),
         form.text("state"),

@@ -305,5 +305,6 @@ async def _keep_a_way_in(work: Edit, before: Rules, after: Rules, *, force: bool
     people = await way_in.administrators(work.tx, work.tenant.id)
     if after.keep_out(people) and not before.keep_out(people):
         raise Conflict(
-            f"With this {way_in.NOBODY}: exclude one of them from the policy, or say that it is meant (--force)."
+            f"With this {way_in.NOBODY}: exclude one of them from the policy, or say that it is meant (--force; in the "
+            "portal tick it)."
         )
