@@ -29,7 +29,7 @@ CHANGING: Final = {
     r"token=[\w-]+": "token=…",
     r"\bdapi[0-9a-f]{16,}\b": "dapi…",
     r"\b\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d)?(\.\d+)?(Z|\+00:00)?": "2020-02-01 12:00:00",
-    r"\b\d+ requests in \d+(\.\d+)? s\b": "15 requests in 1.0 s",
+    r"\b\d+ requests? in \d+(\.\d+)? s\b": "15 requests in 1.0 s",
     r"\b[0-9a-f]{64}\b": "8c1f…",
 }
 
