@@ -185,7 +185,7 @@ def _after(change: Any) -> dict[str, Any]:
 
 
 def _because(name: str, value: Any) -> str:
-    """Whoever is out of scope counts as deleted, though nobody has deleted them."""
+    """Whoever is out of scope counts as deleted, also when nobody has deleted them."""
     return ": not in scope" if name == "IsSoftDeleted" and value else ""
 
 

@@ -285,14 +285,14 @@ def import_file(
             f"{file} is not imported: {first.object_type} {first.attribute} {first.sentence.rstrip('.')}{more}. "
             f"provisor app mappings check {name} --file {file} names all; --force imports it all the same."
         )
-    replaced: list[str] = []
+    replaced: list[Document] = []
 
     def step(before: Document) -> Document:
-        replaced.extend(differences(before, document))
+        replaced.append(before)
         return document
 
     change(ctx, name, step, "import mappings", f"The mappings of {name} are those of {file}.")
-    for sentence in replaced:
+    for sentence in differences(replaced[0], document):
         ctx.obj.note(sentence)
     if ctx.obj.run(lambda desk: found(desk, name)).provisioning == "On":
         ctx.obj.note("Provisioning Status is On: the next cycle works by them, at once.")
@@ -308,6 +308,7 @@ def diff(
     and what is too much, against the recommended mappings."""
     from provisor.cli.plan import CHANGES
     from provisor.provisioning import edit as mapping
+    from provisor.provisioning.schema import compile_schema
 
     if recommended:
         findings = mapping.recommended(ctx.obj.run(document_of(name, file)))
@@ -315,7 +316,9 @@ def diff(
         return 0
     if file is None:
         raise Invalid("Say what to compare with: --file FILE, or --recommended.")
-    findings = mapping.differences(ctx.obj.run(document_of(name)), document_in(file))
+    document = document_in(file)
+    compile_schema(document)
+    findings = mapping.differences(ctx.obj.run(document_of(name)), document)
     ctx.obj.show({"findings": findings}, "\n".join(findings) or f"The mappings of {name} are those of {file}.")
     return CHANGES if findings else 0
 

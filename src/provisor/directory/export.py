@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final
 from uuid import UUID
 
@@ -74,26 +74,30 @@ async def members(database: Database, tenant: Tenant, group: Group, text: str = 
         yield lines
 
 
-async def _teams(database: Database, tenant: Tenant, text: str) -> AsyncIterator[list[Row]]:
-    after = _START
-    while True:
-        async with database.reading() as tx:
-            page = await groups.page(tx, tenant, after, PAGE, text)
-        if not page:
-            return
-        yield page
-        after = (page[-1]["name_key"], page[-1]["id"])
+def _teams(database: Database, tenant: Tenant, text: str) -> AsyncIterator[list[Row]]:
+    return _pages(database, "name_key", lambda tx, after: groups.page(tx, tenant, after, PAGE, text))
 
 
 async def _members(database: Database, tenant: Tenant, group: Group, text: str = "") -> AsyncIterator[str]:
+    def page(tx: Tx, after: tuple[str, UUID]) -> Awaitable[list[Row]]:
+        return groups.members_page(tx, tenant, group.id, after, PAGE, text)
+
+    async for rows in _pages(database, "key", page):
+        yield _lines([[_cell(group.name), _cell(row["name"])] for row in rows])
+
+
+async def _pages(
+    database: Database, key: str, read: Callable[[Tx, tuple[str, UUID]], Awaitable[list[Row]]]
+) -> AsyncIterator[list[Row]]:
+    """All that ``read`` finds, in the order of ``key`` and id."""
     after = _START
     while True:
         async with database.reading() as tx:
-            page = await groups.members_page(tx, tenant, group.id, after, PAGE, text)
+            page = await read(tx, after)
         if not page:
             return
-        yield _lines([[_cell(group.name), _cell(row["name"])] for row in page])
-        after = (page[-1]["key"], page[-1]["id"])
+        yield page
+        after = (page[-1][key], page[-1]["id"])
 
 
 async def _names(tx: Tx, tenant: Tenant, page: Sequence[User]) -> Mapping[str, str]:

@@ -38,8 +38,9 @@ LEAVERS, USERS, GROUPS, REMOVALS, ADDITIONS, REFERENCES, GONE_GROUPS = range(1, 
 class Known:
     """What the ledger knows of one source object for one application.
 
-    ``unsettled``: something was sent and its answer was never recorded, so ``last_applied`` may not be what the account
-    says: it is read before the next decision. ``deleting``: it was a DELETE.
+    ``unsettled``: something was sent and its answer was never recorded, or the account could not be looked at when it
+    was due, so ``last_applied`` may not be what it says: it is read before the next decision. ``deleting``: a DELETE
+    was sent.
     """
 
     source_id: str
