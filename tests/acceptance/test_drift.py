@@ -11,6 +11,7 @@ from pair import Pair, members
 from provisor.directory import groups
 from provisor.provisioning import edit
 from provisor.sync.cycle import Result
+from provisor.sync.planning import Only
 
 
 async def _compare(pair: Pair) -> Result:
@@ -180,3 +181,111 @@ async def test_a_groups_own_drift_is_told_once_whatever_happens_to_its_members(s
     assert result.counts == {"drift": 1, "add members": 1}
     rows = [row for row in await pair.log(group) if row["detail"].get("drift")]
     assert [row["action"] for row in rows] == ["drift"]
+
+
+# ── managers ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+ENTERPRISE = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
+MANAGER = f"{ENTERPRISE}:manager"
+
+
+async def _ada_of_boss(pair: Pair) -> tuple[Any, dict[str, str]]:
+    """Ada, whose manager is Boss, and not Other; and the target ids of all three."""
+    await pair.mapping(lambda d: edit.add_mapping(d, "User", MANAGER, attribute="manager"))
+    await pair.user("boss")
+    await pair.user("other")
+    ada = await pair.user("ada", manager="boss@contoso.com")
+    await pair.sync()
+    return ada, {name: (await pair.account(name))["id"] for name in ("ada", "boss", "other")}
+
+
+async def _manager(pair: Pair) -> str | None:
+    found = (await pair.account("ada")).get(ENTERPRISE, {}).get("manager")
+    return found["value"] if found else None
+
+
+async def _by_hand(pair: Pair, account: str, manager: str | None) -> None:
+    operation = {"op": "replace" if manager else "remove", "path": MANAGER} | ({"value": manager} if manager else {})
+    status, said = await pair.call("PATCH", f"/Users/{account}", {"Operations": [operation]})
+    assert status in (200, 204), said
+
+
+class Deaf:
+    """A target that answers a change of a manager with the account as it was."""
+
+    def __init__(self, target: Any) -> None:
+        self._target = target
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._target, name)
+
+    async def send(self, request: Any) -> Any:
+        if MANAGER in str(request.body):
+            return await self._target.get("User", request.path.rpartition("/")[2])
+        return await self._target.send(request)
+
+
+async def test_a_manager_is_compared_as_any_attribute(standard: Pair) -> None:
+    ada, ids = await _ada_of_boss(standard)
+    await _by_hand(standard, ids["ada"], ids["other"])
+    assert (await _compare(standard)).counts == {"drift": 1}, "it is reported by default"
+    (told,) = (row["reason"] for row in await standard.log(ada) if row["action"] == "drift")
+    assert told == f"the manager at the target is {ids['other']!r} instead of {ids['boss']!r}"
+    assert await _manager(standard) == ids["other"]
+    await standard.policies(drift={MANAGER: "ignore"})
+    assert (await _compare(standard)).counts == {}
+    await standard.policies(drift={MANAGER: "overwrite"})
+    assert (await _compare(standard)).counts == {"update references": 1}
+    assert await _manager(standard) == ids["boss"]
+    await _by_hand(standard, ids["ada"], None)
+    assert (await _compare(standard)).counts == {"update references": 1}, "nor is it taken away"
+    assert await _manager(standard) == ids["boss"]
+    assert (await _compare(standard)).counts == {}
+
+
+async def test_a_manager_whom_the_directory_does_not_have_is_not_ours(standard: Pair) -> None:
+    ada, ids = await _ada_of_boss(standard)
+    await standard.policies(drift={"*": "overwrite"})
+    await _by_hand(standard, ids["boss"], ids["other"])
+    await standard.set_user(ada, manager="")
+    await standard.sync()
+    await _by_hand(standard, ids["ada"], ids["other"])
+    assert (await _compare(standard)).counts == {}
+    assert await _manager(standard) == ids["other"]
+
+
+async def test_a_manager_that_was_not_taken_is_named_and_tried_again_when_all_is_compared(standard: Pair) -> None:
+    ada, ids = await _ada_of_boss(standard)
+    await standard.set_user(ada, manager="other@contoso.com")
+    assert (await standard.cycle(Deaf)).counts == {"update references": 1}
+    messages = [row["message"] for row in await standard.log(ada) if row["action"] == "update references"]
+    assert messages[0] == f"the target keeps {MANAGER} {ids['boss']!r} instead of {ids['other']!r}"
+    await standard.set_user(ada, surname="King")
+    assert (await standard.sync()).counts == {"update": 1}, "it is not said in every cycle"
+    assert (await standard.cycle(Deaf, full=True)).counts == {"update references": 1}
+    assert (await _compare(standard)).counts == {"update references": 1}, "nobody changed it at the target"
+    assert await _manager(standard) == ids["other"]
+    assert (await _compare(standard)).counts == {}
+
+
+async def test_a_manager_that_was_not_taken_away_stays_ours_to_clear(standard: Pair) -> None:
+    ada, ids = await _ada_of_boss(standard)
+    await standard.set_user(ada, manager="")
+    assert (await standard.cycle(Deaf)).counts == {"update references": 1}
+    assert await _manager(standard) == ids["boss"]
+    await standard.set_user(ada, surname="King")
+    assert (await standard.sync()).counts == {"update": 1}
+    assert (await _compare(standard)).counts == {"update references": 1}
+    assert await _manager(standard) is None
+    assert (await _compare(standard)).counts == {}
+
+
+async def test_a_report_is_told_of_a_manager_with_another_account(standard: Pair) -> None:
+    _, ids = await _ada_of_boss(standard)
+    await standard.call("DELETE", f"/Users/{ids['boss']}")
+    compared = await _compare(standard)
+    assert compared.counts["removed"] == 1
+    boss = next(row["source_id"] for row in await standard.log() if row["action"] == "removed")
+    await standard.cycle(lambda target: target, only=Only(users=(str(boss),)))
+    assert (await standard.account("boss"))["id"] != ids["boss"]
+    assert await _manager(standard) == (await standard.account("boss"))["id"]

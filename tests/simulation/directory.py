@@ -38,6 +38,8 @@ class Person:
     recycled: bool = False
     assigned: bool = True
     manager: str | None = None
+    #: Whether there ever was one.
+    managed: bool = False
     seq: int = 0
 
 
@@ -195,6 +197,7 @@ class Directory:
     def _lead(self, people: list[Person], _: list[Team]) -> None:
         person, manager = self._random.choice(people), self._random.choice([*people, None])
         person.manager = manager.id if manager is not None and manager is not person else None
+        person.managed |= person.manager is not None
         self._touch(person, f"managed by {manager.upn if manager else None}")
 
     def _touch(self, item: Person | Team, what: str = "") -> None:

@@ -16,10 +16,10 @@ from unittest.mock import patch
 
 from provisor.connectors.base import SourceChange, TargetError
 from provisor.provisioning import decide
-from provisor.provisioning.change import Answer
+from provisor.provisioning.change import REFERENCES, Answer
 from provisor.provisioning.diff import Difference
 from provisor.provisioning.scope import SourceObject
-from provisor.sync import memberships, outcomes, planning, sending
+from provisor.sync import memberships, outcomes, planning, references, sending
 from provisor.sync.records import Due, Outcome
 from provisor.sync.sharing import HOLDER
 from simulation import world
@@ -294,10 +294,29 @@ def _promised_members_forgotten() -> Any:
     return _patched((MemoryLedger, "write_objects", forgetful))
 
 
+def _managers_not_compared() -> Any:
+    """Whether the manager that was sent is there is never looked at."""
+    return _patched((planning.Planning, "manager_shown", lambda *_: None))
+
+
+def _nobody_is_doubted() -> Any:
+    """A manager is said again whenever the account is in doubt, also when there is none to say."""
+    manager = references._manager
+
+    def doubted(planning: Any, name: str, user: Any, known: Any, accounts: Mapping[str, str]) -> Any:
+        if known is not None and known.unsettled and known.linked and not planning.managers.get(user.source_id):
+            nobody = {name: (None, None)}
+            return user.anew("update references", "is in doubt", phase=REFERENCES, attributes=nobody)
+        return manager(planning, name, user, known, accounts)
+
+    return _patched((references, "_manager", doubted))
+
+
 _QUIET: Final = Scenario(compares=False, strangers=False)
 _LOSING: Final = Faults(lost_after=0.4, lag=120.0)
 _FORGETTING: Final = Faults(forgotten=True)
 _COMING_AND_GOING: Final[Mapping[str, int]] = {"hire": 4, "rename": 6, "leave": 6}
+_LED: Final = Scenario(faults=Faults(ignored=0.1, lost_after=0.3), drift=12, weights={"lead": 4, "describe": 4})
 _HELPED: Final = replace(
     _QUIET, people=8, changes=50, helpers=2, crashes=4, pauses=2, unlucky=0.05, faults=Faults(lost_after=0.3, lag=60.0)
 )
@@ -326,6 +345,8 @@ MUTANTS: Final = (
         _promised_members_forgotten,
         replace(_QUIET, people=6, changes=60, faults=_LOSING, weights={"reorganise": 5, "move": 8}),
     ),
+    Mutant("managers are not compared", _managers_not_compared, _LED),
+    Mutant("nobody is in doubt as a manager", _nobody_is_doubted, _LED),
     Mutant("a lost page is handed out again", _handed_out_again, _HELPED),
     Mutant("a lost page counts as done", _given_up_unsaid, _HELPED),
     Mutant("a phase begins while helpers are at the one before", _phases_overlap, _HELPED),

@@ -24,7 +24,8 @@ class Violation(AssertionError):
 class Facts:
     """``since``: person → whether they are entitled, and since when (seconds). Target ids: ``foreign`` accounts are
     nobody's, with what they say; ``adoptable`` were there before the person (source id) whom they match. ``deleted``
-    are source ids whose account or group an administrator of the target deleted."""
+    are source ids whose account or group an administrator of the target deleted; ``led`` accounts (target ids) were
+    given a manager (target id) by one."""
 
     directory: Directory
     service: Service
@@ -32,6 +33,7 @@ class Facts:
     foreign: dict[str, dict[str, Any]] = field(default_factory=dict)
     adoptable: dict[str, str] = field(default_factory=dict)
     deleted: set[str] = field(default_factory=set)
+    led: dict[str, str] = field(default_factory=dict)
 
     def entitle(self, now: float) -> None:
         """Remember since when everybody has been entitled or not."""
@@ -72,6 +74,8 @@ class Facts:
             if old is not None and old.owner is None and target_id in linked:
                 # Merged, and its owner left before it was ever given its externalId.
                 mine.setdefault(identity, old)
+        for identity, account in mine.items():
+            self._check_manager(identity, account, mine, compared=known is not None)
         self._check_groups(mine)
         self._check_lost(set(mine), known or {})
         for identity, body in self.foreign.items():
@@ -107,6 +111,21 @@ class Facts:
                 raise Violation(f"{who}: {name} is {body.get(name)!r} instead of {value!r}")
         if body["userName"] != person.upn and not self._taken(person.upn):
             raise Violation(f"{who}: userName is {body['userName']!r}")
+
+    def _check_manager(self, identity: str, account: Item, accounts: Mapping[str, Item], *, compared: bool) -> None:
+        """The directory's manager, as long as they have an account; what was set by hand where it never had one."""
+        person = self.directory.people.get(identity)
+        if person is None or not self.directory.entitled(identity) or person.manager in self.deleted:
+            return
+        by_hand, manager = self.led.get(account.id), accounts.get(person.manager or "")
+        allowed = {manager.id if manager is not None else None}
+        if not person.managed:
+            allowed = {by_hand}
+        elif by_hand is not None and (manager is None or not compared):
+            # It was set after the directory's was cleared, or before: then it was cleared, too.
+            allowed.add(by_hand)
+        if account.manager not in allowed:
+            raise Violation(f"{person.upn} has manager {account.manager} instead of {sorted(map(str, allowed))}")
 
     def _excused(self, identity: str, name: str) -> bool:
         return identity in self.deleted or self._taken(name)

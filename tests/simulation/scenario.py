@@ -11,10 +11,10 @@ from provisor.provisioning import edit
 from provisor.provisioning.schema import Rules, compile_schema
 from provisor.provisioning.templates import template
 from simulation.directory import USUAL
-from simulation.target import Faults
+from simulation.target import ENTERPRISE, Faults
 
 EXTERNAL: Final = "externalId"
-MANAGER: Final = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:manager"
+MANAGER: Final = f"{ENTERPRISE}:manager"
 
 
 def rules() -> Rules:

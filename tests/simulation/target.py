@@ -28,6 +28,7 @@ from provisor.scim.profiles import resource_types
 BASE = "https://target.example/scim"
 _ID = len("00000000-0000-0000-0000-000000000000")
 BULK = "urn:ietf:params:scim:api:messages:2.0:BulkResponse"
+ENTERPRISE = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
 LIST = "urn:ietf:params:scim:api:messages:2.0:ListResponse"
 _KINDS = {"/Users": "User", "/Groups": "Group"}
 _TYPES = resource_types("standard")
@@ -79,6 +80,16 @@ class Item:
     @property
     def active(self) -> bool:
         return bool(self.body.get("active", True))
+
+    @property
+    def manager(self) -> str | None:
+        """The target id of the account's manager."""
+        found = self.body.get(ENTERPRISE, {}).get("manager")
+        return found["value"] if isinstance(found, dict) else found
+
+    def lead(self, manager: str) -> None:
+        """An administrator gives it a manager."""
+        self.body = {**self.body, ENTERPRISE: {**self.body.get(ENTERPRISE, {}), "manager": {"value": manager}}}
 
 
 class Service:

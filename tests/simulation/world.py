@@ -358,7 +358,10 @@ class World:
             elif what < 0.75:
                 self.service.forget(item)
                 self.facts.deleted.add(item.owner or self.facts.adoptable.get(item.id, ""))
-            elif item.kind == "Group":
+            elif item.kind == "User":
+                self.facts.led[item.id] = self.random.choice(self.service.accounts()).id
+                item.lead(self.facts.led[item.id])
+            else:
                 item.members ^= {self.random.choice(self.service.accounts()).id} if self.service.accounts() else set()
             self._told(f"by hand: {item.kind} {item.body} {what:.2f}")
 

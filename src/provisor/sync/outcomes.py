@@ -137,12 +137,26 @@ def put_off(row: Planned, known: Known, why: str) -> Outcome:
     return Outcome(row.ordinal, row.change.source_id, row.change.seq, "skipped", after, why, settled=False, due=due)
 
 
-def references_updated(row: Planned, known: Known) -> Outcome:
-    """A manager that was set or cleared; what is remembered is the manager's source id."""
+def references_updated(
+    row: Planned, known: Known, sent: Mapping[str, tuple[Any, Any]], answer: Resource | None
+) -> Outcome:
+    """A manager that was set or cleared; what is remembered is the manager's source id. ``sent``: path → (before, the
+    manager's target id). What was not taken is kept, as of any attribute, and named."""
+    not_taken = {
+        name: (has, wanted)
+        for name, (_, wanted) in sent.items()
+        if answer is not None and (has := value_at(answer, name)) != wanted
+    }
     applied = {**known.last_applied, **row.change.sent}
+    # One that is still there is still ours to clear, and so is one that may yet show.
+    applied |= {name: known.last_applied.get(name) for name, (_, wanted) in not_taken.items() if wanted is None}
     applied = {name: value for name, value in applied.items() if value is not None}
+    kept = {name: wish for name, wish in known.kept.items() if name not in sent}
+    kept |= {name: row.change.sent[name] for name in not_taken}
     # Whether the account's own attributes are settled is not known by this.
-    return referred(row, replace(known, last_applied=applied))
+    outcome = referred(row, replace(known, last_applied=applied, kept=kept))
+    outcome.message = _kept_message(row.change, not_taken)
+    return outcome
 
 
 def referred(row: Planned, known: Known) -> Outcome:
@@ -192,7 +206,12 @@ def _linked(change: Change, known: Known, applied: dict[str, Any], kept: Mapping
         adopted=known.adopted or change.adopts,
         intent=None,
         last_applied={**references, **{name: value for name, value in applied.items() if value is not None}},
-        kept={name: wish for name, wish in wishes.items() if change.wanted.get(name) == wish},
+        # Of what it refers to a change of an object's own attributes says nothing.
+        kept={
+            name: wish
+            for name, wish in wishes.items()
+            if change.wanted.get(name) == wish or (name in known.kept and name in references)
+        },
         **_forgiven(change, known),
         unsettled=False,
         deleting=False,

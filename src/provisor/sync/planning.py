@@ -18,9 +18,10 @@ from provisor.provisioning.decide import decide, overtaken
 from provisor.provisioning.map import Desired, Taken, desire
 from provisor.provisioning.match import Match, Question, pick, questions
 from provisor.provisioning.plan import Plan
-from provisor.provisioning.schema import OBJECT_TYPES, ObjectRules
+from provisor.provisioning.schema import OBJECT_TYPES, AttributeRule, ObjectRules
 from provisor.provisioning.scope import Scope, SourceObject, evaluate
 from provisor.refusal import Invalid
+from provisor.scim.resource import value_at
 from provisor.sync.answers import Answers, Listing, owner, probe
 from provisor.sync.concurrency import ahead, gather
 from provisor.sync.job import Job
@@ -71,6 +72,8 @@ class Planning:
     #: Objects in scope that have (or will have) an account and whose references must be looked at: id → change.
     referring: dict[str, Change] = field(default_factory=dict)
     managers: dict[str, str | None] = field(default_factory=dict)
+    #: What the accounts that were just read say of their manager (a target id), of those who have one.
+    shown: dict[str, str | None] = field(default_factory=dict)
     rows: int = 0
     everything: bool = False
     comparing: bool = False
@@ -84,6 +87,16 @@ class Planning:
     def reads(self) -> bool:
         """Whether accounts that have a link are read, too."""
         return self.initial or self.comparing or self.only is not None
+
+    @property
+    def manager_rule(self) -> AttributeRule | None:
+        """The mapping of the users' manager, where there is one."""
+        references = self.job.rules.users.references
+        return next((rule for rule in references if rule.compiled and "manager" in rule.compiled.attributes), None)
+
+    def manager_shown(self, identity: str, answer: Answer) -> None:
+        if self.manager_rule is not None and answer.snapshot is not None:
+            self.shown[identity] = value_at(answer.snapshot, self.manager_rule.target.name)
 
     async def accept(self, changes: Sequence[Change], rules: ObjectRules) -> list[Change]:
         """Put changes into the plan, in this order; returns them as the plan took them."""
@@ -172,8 +185,8 @@ async def _plan_page(
     holders = await _holders(planning, rules, page, answered)
     changes = [_change(planning, rules, read, answer, holders) for read, answer in zip(page, answered, strict=True)]
     accepted = await planning.accept(changes, rules)
-    for read, change in zip(page, accepted, strict=True):
-        _remember(planning, read, change)
+    for read, answer, change in zip(page, answered, accepted, strict=True):
+        _remember(planning, read, answer, change)
 
 
 async def _prove(planning: Planning, answers: Answers, asking: int) -> None:
@@ -369,7 +382,7 @@ def _change(
     return replace(change, references_only=True) if read.due.references and not read.due.objects else change
 
 
-def _remember(planning: Planning, read: _Read, change: Change) -> None:
+def _remember(planning: Planning, read: _Read, answer: Answer | TargetError, change: Change) -> None:
     identity = change.source_id
     if change.action in ("delete", "removed"):
         planning.leaving.add(identity)
@@ -383,3 +396,5 @@ def _remember(planning: Planning, read: _Read, change: Change) -> None:
         planning.referring[identity] = change.anew(change.action, "", phase=REFERENCES, adopts=change.adopts)
         if change.object_type == "User" and read.source is not None:
             planning.managers[identity] = read.source.manager
+            if read.source.manager and isinstance(answer, Answer):
+                planning.manager_shown(identity, answer)

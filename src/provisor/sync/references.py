@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final
 
-from provisor.provisioning.change import ADDITIONS, REFERENCES, REMOVALS, Change
-from provisor.provisioning.schema import AttributeRule, ObjectRules
+from provisor.provisioning.change import ADDITIONS, REFERENCES, REMOVALS, Change, Known, quoted
+from provisor.provisioning.schema import ObjectRules
 from provisor.provisioning.scope import SourceObject, evaluate
 from provisor.refusal import Invalid
 from provisor.sync.planning import Planning
@@ -30,7 +30,7 @@ async def plan_references(planning: Planning) -> None:
     # Whoever is in a group that is deleted loses it.
     planning.plan.harmed.update(member for members in gone.values() for member in members)
     await _include(planning, "Group", await planning.job.source.groups_of(_moving(planning)))
-    reports = await planning.job.source.reports_of(sorted(planning.linking["User"])) if _managed(planning) else []
+    reports = await planning.job.source.reports_of(sorted(planning.linking["User"])) if planning.manager_rule else []
     await _include(planning, "User", reports)
     await _plan_managers(planning)
     await _plan_members(planning)
@@ -65,13 +65,8 @@ def _inside(planning: Planning, source: SourceObject) -> bool:
         return False
 
 
-def _managed(planning: Planning) -> AttributeRule | None:
-    rules = planning.job.rules.users
-    return next((rule for rule in rules.references if rule.compiled and "manager" in rule.compiled.attributes), None)
-
-
 async def _plan_managers(planning: Planning) -> None:
-    rule = _managed(planning)
+    rule = planning.manager_rule
     users = [change for change in planning.referring.values() if change.object_type == "User"]
     if rule is None:
         return
@@ -81,22 +76,42 @@ async def _plan_managers(planning: Planning) -> None:
         wanted = {manager for change in page if (manager := planning.managers.get(change.source_id))}
         known = await planning.job.ledger.known([change.source_id for change in page])
         accounts = await planning.job.ledger.accounts(wanted)
-        changes = []
-        for change in page:
-            manager = planning.managers.get(change.source_id)
-            after = manager if manager and _has_account(planning, manager, accounts) else None
-            mine = known.get(change.source_id)
-            before = mine.last_applied.get(name) if mine is not None else None
-            # One that was promised counts as applied until it is heard of: nobody's manager is in no doubt.
-            doubted = after is not None and mine is not None and mine.unsettled and mine.linked
-            if before != after or doubted:
-                reason = "has another manager" if after else "has no manager with an account any more"
-                if before == after:
-                    reason = "is not known to have arrived, so the manager is said again"
-                changes.append(
-                    change.anew("update references", reason, phase=REFERENCES, attributes={name: (before, after)})
-                )
-        await planning.accept(changes, planning.job.rules.users)
+        changes = [_manager(planning, name, change, known.get(change.source_id), accounts) for change in page]
+        await planning.accept([change for change in changes if change is not None], planning.job.rules.users)
+
+
+def _manager(
+    planning: Planning, name: str, user: Change, known: Known | None, accounts: Mapping[str, str]
+) -> Change | None:
+    """What is done about the manager of ``user``, an attribute called ``name``; ``accounts``: source id → target id."""
+    manager = planning.managers.get(user.source_id)
+    after = manager if manager and _has_account(planning, manager, accounts) else None
+    before = known.last_applied.get(name) if known is not None else None
+    reason, policy = None, planning.job.policies.about(name) if planning.comparing else "overwrite"
+    kept = known is not None and name in known.kept and known.kept[name] == after
+    if kept and (policy == "adopt" or not planning.comparing):
+        # The target did not take it: only a full comparison asks again.
+        return None
+    if before != after:
+        reason = "has another manager" if after else "has no manager with an account any more"
+    elif after is None:
+        # Nobody's manager is in no doubt, and one that was set by hand is not ours.
+        return None
+    elif known is not None and known.unsettled and known.linked:
+        reason = "is not known to have arrived, so the manager is said again"
+    elif after in planning.linking["User"]:
+        reason = "has a manager who gets another account"
+    elif user.source_id in planning.shown and planning.shown[user.source_id] != accounts[after]:
+        # As of any attribute (see decide): put right when it is seen, and by the policy in a full comparison.
+        has = planning.shown[user.source_id]
+        reason = f"the manager at the target is {quoted(has)} instead of {accounts[after]!r}"
+        if policy == "report" and not kept:
+            return user.anew("drift", reason, phase=REFERENCES, drift={name: (has, accounts[after])})
+        if policy != "overwrite" and not kept:
+            return None
+    if reason is None:
+        return None
+    return user.anew("update references", reason, phase=REFERENCES, attributes={name: (before, after)})
 
 
 async def _plan_members(planning: Planning) -> None:

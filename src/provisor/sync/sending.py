@@ -149,8 +149,8 @@ class Sender:
             name: (before, accounts[str(after)] if after is not None else None)
             for name, (before, after) in attributes.items()
         }
-        await self._job.target.send(self._job.wire.update(row.change.object_type, target_id, changes))
-        return outcomes.references_updated(row, known)
+        answer = await self._job.target.send(self._job.wire.update(row.change.object_type, target_id, changes))
+        return outcomes.references_updated(row, known, changes, answer)
 
     async def _send_members(self, row: Planned, known: Known) -> Outcome:
         group = row.change.source_id
