@@ -211,16 +211,16 @@ async def _by_hand(pair: Pair, account: str, manager: str | None) -> None:
 
 
 class Deaf:
-    """A target that answers a change of a manager with the account as it was."""
+    """A target that answers a change of one attribute with the account as it was."""
 
-    def __init__(self, target: Any) -> None:
-        self._target = target
+    def __init__(self, target: Any, attribute: str = MANAGER) -> None:
+        self._target, self._attribute = target, attribute
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._target, name)
 
     async def send(self, request: Any) -> Any:
-        if MANAGER in str(request.body):
+        if self._attribute in str(request.body):
             return await self._target.get("User", request.path.rpartition("/")[2])
         return await self._target.send(request)
 
@@ -266,6 +266,23 @@ async def test_a_manager_that_was_not_taken_is_named_and_tried_again_when_all_is
     assert (await _compare(standard)).counts == {"update references": 1}, "nobody changed it at the target"
     assert await _manager(standard) == ids["other"]
     assert (await _compare(standard)).counts == {}
+
+
+async def test_what_the_target_does_not_take_is_not_said_to_be_the_directorys(
+    standard: Pair, shop: Installation
+) -> None:
+    ada, ids = await _ada_of_boss(standard)
+    await standard.set_user(ada, manager="other@contoso.com", surname="King")
+    await standard.cycle(lambda target: Deaf(Deaf(target), "displayName"))
+    ended = await asyncio.to_thread(shop.command, "--tenant", standard.tenant.name, "drift", "app")
+    assert ended.code == 2
+    told = [line.strip() for line in ended.out.splitlines()[1:]]
+    assert "not done yet" not in ended.out
+    assert told[:2] == [
+        "not taken there: ada@contoso.com displayName: it keeps 'Ada', the directory wants 'Ada King'",
+        f"not taken there: ada@contoso.com {MANAGER}: "
+        f"the manager at the target is {ids['boss']!r} instead of {ids['other']!r}",
+    ]
 
 
 async def test_a_manager_that_was_not_taken_away_stays_ours_to_clear(standard: Pair) -> None:

@@ -19,7 +19,8 @@ def register(root: typer.Typer) -> None:
 
 
 def drift(ctx: typer.Context, name: Name) -> int:
-    """Read the whole target and show what was changed there; nothing is written. Exit code 2: something was."""
+    """Read the whole target and show what was changed there, or never taken; nothing is written. Exit code 2: something
+    was."""
     session: Session = ctx.obj
 
     async def work(desk: Desk) -> dict[str, Any]:
@@ -38,19 +39,30 @@ def drift(ctx: typer.Context, name: Name) -> int:
 
     value = session.run(work)
     session.show(value, "\n".join(_lines(value)))
-    return 2 if value["changed"] or value["removed"] or value["duplicates"] else 0
+    return 2 if any(value[found] for found in ("changed", "notTaken", "removed", "duplicates")) else 0
 
 
 def _value(name: str, changes: list[Any], known: dict[str, Any], everybody: Any) -> dict[str, Any]:
-    from provisor.provisioning.change import shown
+    from provisor.provisioning.change import quoted, shown
 
-    changed, removed, pending = [], [], 0
+    changed, not_taken, removed, pending = [], [], [], 0
     for item in changes:
         applied = known[item.source_id].last_applied if item.source_id in known else {}
+        wishes = known[item.source_id].kept if item.source_id in known else {}
         hidden = item.redacted
+        # What was sent as it is wanted, and is not what the account says since.
+        refused = {path for path, (_, after) in item.attributes.items() if path in wishes and wishes[path] == after}
+        for path in sorted(refused):
+            actual, desired = (shown(hidden, path, value) for value in item.attributes[path])
+            row = {"source": item.source_name, "target": item.target_id, "attribute": path}
+            if item.action == "update references":
+                not_taken.append({**row, "actual": None, "desired": None, "reason": item.reason})
+            else:
+                reason = f"it keeps {quoted(actual)}, the directory wants {quoted(desired)}"
+                not_taken.append({**row, "actual": actual, "desired": desired, "reason": reason})
         for path, (actual, desired) in item.drift.items():
             if path == "members":
-                row: dict[str, Any] = {"actual": None, "desired": None, "applied": None}
+                row = {"actual": None, "desired": None, "applied": None}
                 row |= {"added": actual, "removed": desired}
             else:
                 row = {
@@ -61,11 +73,14 @@ def _value(name: str, changes: list[Any], known: dict[str, Any], everybody: Any)
             changed.append({"source": item.source_name, "target": item.target_id, "attribute": path, **row})
         if item.action == "removed":
             removed.append({"source": item.source_name, "target": item.target_id})
-        pending += item.action not in ("nothing", "drift", "removed")
+        pending += item.action not in ("nothing", "drift", "removed") and not (
+            refused and refused == set(item.attributes)
+        )
     return {
         "app": name,
         "compared": everybody.counted,
         "changed": changed,
+        "notTaken": not_taken,
         "removed": removed,
         "pending": pending,
         "strangers": [
@@ -94,6 +109,7 @@ def _lines(value: dict[str, Any]) -> list[str]:
                 f"  changed there: {row['source']} {row['attribute']}: it says {quoted(row['actual'])}, "
                 f"applied was {quoted(row['applied'])}, the directory wants {quoted(row['desired'])}"
             )
+    lines += [f"  not taken there: {row['source']} {row['attribute']}: {row['reason']}" for row in value["notTaken"]]
     lines += [f"  removed there: {row['source']} ({row['target']})" for row in value["removed"]]
     lines += [
         f"  look alike: {' and '.join(row['ids'])} have {row['attribute']} {row['value']!r}"
