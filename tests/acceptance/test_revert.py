@@ -141,6 +141,8 @@ async def test_the_doctor_says_what_the_last_cycle_could_not_do(shop: Installati
     await pair.sync(fails)
     found = {item["area"]: item for item in (await told(shop, pair, "doctor", "app"))["findings"]}
     assert found["cycle"]["finding"] == "1 object could not be done, and will be tried again."
+    text = (await run(shop, pair, "doctor", "app", "ada@contoso.com", code=1))[0]
+    assert "ada@contoso.com could not be done the last time: the line was cut. What is tried again: create, " in text
     async with pair.house.database.transaction() as tx:
         await tx.execute("update sync_cycle set status = 'failed', error = 'OSError' where tenant = $1", pair.tenant.id)
     text = (await run(shop, pair, "doctor", "app", code=1))[0]

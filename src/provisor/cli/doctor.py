@@ -76,7 +76,12 @@ async def _person(job: Any, name: str, user: str, identity: str) -> Any:
     change = told.changes[0] if told.changes else None
     if change is not None and change.action == "refuse":
         return Finding("user", "bad", f"{user} is refused: {change.reason}.", f"provisor explain {name} {user}")
+    next_try = f"{change.action}, because {change.reason}" if change is not None else "nothing"
+    if told.known is not None and told.known.failures and told.known.error:
+        error = told.known.error.rstrip(".")
+        sentence = f"{user} could not be done the last time: {error}. What is tried again: {next_try}."
+        return Finding("user", "bad", sentence, f"provisor provision {name} {user}")
     if change is not None and change.action != "nothing":
-        sentence = f"{user} is in scope and waits for the next cycle: {change.action}, because {change.reason}."
+        sentence = f"{user} is in scope and waits for the next cycle: {next_try}."
         return Finding("user", "look", sentence, f"provisor provision {name} {user}")
     return Finding("user", "good", f"{user} is in scope, has an account, and it is as it should be.")

@@ -229,8 +229,10 @@ def _schedule(application: Application, facts: Facts) -> Finding:
 def _guard(application: Application, last: Row | None) -> Finding:
     name = application.name
     error = str(last["error"] or "") if last is not None else ""
-    if "guard against accidental deletion holds" in error:
-        return Finding("guard", "bad", error.partition(". ")[0] + ".", f"provisor plan {name}")
+    if last is not None and "guard against accidental deletion holds" in error:
+        # Nobody has looked since whether it still would.
+        when = f"Of cycle {last['number']}, {last['started']:%Y-%m-%d %H:%M} UTC: "
+        return Finding("guard", "bad", when + error.partition(". ")[0] + ".", f"provisor plan {name}")
     if not application.guard_percent and not application.guard_most:
         sentence = "The guard against accidental deletion is off."
         return Finding("guard", "look", sentence, f"provisor app set {name} --guard-percent 20 --guard-most 500")
