@@ -78,12 +78,14 @@ class Figures:
     def links(self) -> dict[tuple[str, int | None], str]:
         """Kind and place (None for the whole span) → the address of its rows, for all there is any of."""
         last = len(self.intervals) - 1
+        # A full chart has many more addresses than times.
+        times = [(_written(interval.begin), _written(interval.end)) for interval in self.intervals]
         places = {(kind, place): (place, place) for kind in self.subject.kinds for place in self._filled(kind)}
         spans = {(kind, None): (0, last) for kind, count in self.totals.items() if count}
         return {
             (kind, place): (
-                f"{self.subject.path}?{self.subject.parameter}={kind}&since={_written(self.intervals[begin].begin)}"
-                f"&until={_written(self.intervals[end].end)}&span={self.span}#list"
+                f"{self.subject.path}?{self.subject.parameter}={kind}&since={times[begin][0]}"
+                f"&until={times[end][1]}&span={self.span}#list"
             )
             for (kind, place), (begin, end) in [*places.items(), *spans.items()]
         }
