@@ -249,7 +249,11 @@ def test_seed_38_all_users_shows_the_counts_first(own: Installation) -> None:
 
 def test_seed_45_the_tokens_owner_is_not_assigned_unless_forced(own: Installation) -> None:
     own.run("directory", "user", "create", "ops@contoso.com")
-    own.run("directory", "group", "create", "Operations")
+    assert not own.command("directory", "group", "create", "Operations").err
+    again = own.command("directory", "group", "create", "operations")
+    assert "Another group is called operations, too: most applications take one group of a name only." in again.err
+    (second,) = [row["objectId"] for row in own.json("directory", "groups") if row["displayName"] == "operations"]
+    own.run("directory", "group", "delete", second)
     own.run("directory", "group", "add-member", "Operations", "ops@contoso.com")
     for who in (("--user", "ops@contoso.com"), ("--group", "Operations")):
         assert "owns the secret token" in own.refused("app", "assign", APP, *who)
@@ -321,6 +325,7 @@ def test_a_cycle_that_fails_says_so_and_ends_with_one(own: Installation) -> None
     ended = own.command("sync", "broken")
     assert (ended.code, ended.out) == (1, "")
     assert "the cycle is quarantined: GET /Users was answered 403: Invalid access token." in ended.err
+    assert ended.err.rstrip().endswith("What mends it: provisor doctor broken")
     assert "Invalid access token" in own.json("app", "show", "broken")["quarantine"]
     assert "Invalid access token" in own.refused("plan", "broken")
 

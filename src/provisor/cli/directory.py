@@ -217,14 +217,18 @@ def group_create(ctx: typer.Context, name: str, values: Values = None) -> None:
     """Make a group."""
     given = {"displayName": name, **pairs(values)}
 
-    async def work(desk: Desk) -> str:
+    async def work(desk: Desk) -> tuple[str, str]:
         from provisor.directory import groups as rooms
 
         async with desk.edit() as edit:
-            return str(await rooms.create(edit, given))
+            identity = await rooms.create(edit, given)
+            return str(identity), await rooms.alike(edit.tx, desk.tenant, identity, name)
 
     session: Session = ctx.obj
-    session.show({"objectId": session.run(work), "displayName": name}, f"Group {name} made.")
+    identity, alike = session.run(work)
+    session.show({"objectId": identity, "displayName": name}, f"Group {name} made.")
+    if alike:
+        session.note(alike)
 
 
 def group_show(ctx: typer.Context, name: str) -> None:

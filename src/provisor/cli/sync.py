@@ -122,7 +122,9 @@ def report(session: Session, name: str, result: Any, rows: list[dict[str, Any]])
         text += f" {result.failures} of these failed: provisor log {name} --cycle {result.cycle.number} says why."
     session.show(shown, text if result.status == "done" else None)
     if result.status != "done":
-        session.note(f"{name}: the cycle is {result.status}: {result.error}")
+        # Some sentences say themselves what to do.
+        mend = "" if "provisor " in str(result.error) else f" What mends it: provisor doctor {name}"
+        session.note(f"{name}: the cycle is {result.status}: {result.error}{mend}")
     return 0 if result.status == "done" and not result.failures and not refused else 1
 
 

@@ -49,6 +49,17 @@ async def find(tx: Tx, tenant: Tenant, name: str) -> Group:
     return Group(rows[0]["id"], rows[0]["doc"])
 
 
+async def alike(tx: Tx, tenant: Tenant, group: UUID, name: str) -> str:
+    """A warning when other groups are called like this one; empty when none is. A directory allows that, and many
+    applications do not."""
+    rows = await tx.fetch(QUERIES.groups_by_key, tenant.id, [name.casefold()])
+    others = len({row["id"] for row in rows} - {group})
+    if not others:
+        return ""
+    called = "Another group is" if others == 1 else f"{others} other groups are"
+    return f"{called} called {name}, too: most applications take one group of a name only."
+
+
 async def by_id(tx: Tx, tenant: Tenant, identity: UUID) -> Group:
     """The group with this id, whatever others are called. Raises NotFound."""
     rows = await tx.fetch(QUERIES.groups_by_id, tenant.id, [identity])

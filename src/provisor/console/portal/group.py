@@ -53,7 +53,9 @@ async def change(visit: PortalVisit) -> Response:
     given = changed(visit.form, GROUP_ATTRIBUTES)
     async with visit.edit() as edit:
         await groups.change(edit, await groups.by_id(edit.tx, visit.tenant, identity), given)
-    return await visit.done(f"/groups/{identity}", "Saved.")
+        name = str(given.get("displayName") or "")
+        alike = await groups.alike(edit.tx, visit.tenant, identity, name) if name else ""
+    return await visit.done(f"/groups/{identity}", f"Saved. {alike}".rstrip(), "warning" if alike else "success")
 
 
 @PAGE.post("/members", action="directory.write")

@@ -41,4 +41,6 @@ async def create(visit: PortalVisit) -> Response:
     name = visit.form.text("displayName")
     async with visit.edit() as edit:
         identity = await groups.create(edit, {"displayName": name, "description": visit.form.text("description")})
-    return await visit.done(f"/groups/{identity}", f"The group {name} is created.")
+        alike = await groups.alike(edit.tx, visit.tenant, identity, name)
+    said = f"The group {name} is created. {alike}".rstrip()
+    return await visit.done(f"/groups/{identity}", said, "warning" if alike else "success")
