@@ -49,3 +49,18 @@ async def test_a_manager_is_set_and_taken_away(portal: Client, pair: Pair) -> No
         assert sentence in (await portal.post(f"{page}/manager", {"manager": name})).text
     await portal.post(f"{page}/manager", {"manager": ""})
     assert 'name="manager" value=""' in (await portal.get(page)).text
+
+
+async def test_a_group_that_shares_its_name_says_so(portal: Client, pair: Pair) -> None:
+    team = await pair.group("Crew")
+    start = f"/t/{pair.tenant.name}/groups"
+    said = "Another group is called {}, too"
+
+    async def after(path: str, **fields: str) -> str:
+        return (await portal.get((await portal.post(path, {"description": "", **fields})).where)).text
+
+    made = await after(start, displayName="Staff")
+    assert "The group Staff is created." in made and "Another group" not in made
+    assert said.format("staff") in await after(start, displayName="staff")
+    assert "2 other groups are called Staff, too" in await after(f"{start}/{team}", displayName="Staff")
+    assert "Another group" not in await after(f"{start}/{team}", displayName="Crew")
