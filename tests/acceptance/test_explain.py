@@ -193,3 +193,5 @@ async def test_the_report_counts_what_was_done(shop: Installation, pair: Pair, t
     assert value["actions"] == {"create": 2}
     _, said = await run(shop, pair, "doctor", "app", "nobody@contoso.com", code=1)
     assert said.startswith("provisor: There is no user nobody@contoso.com")
+    _, said = await run(shop, pair, "explain", "app", "nobody@contoso.com", code=1)
+    assert said.rstrip().endswith("gone for good: provisor log app --user nobody@contoso.com")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from html import unescape
 
+import pytest
 import pytest_asyncio
 
 from browser_like import Client, signed_in
@@ -12,6 +13,8 @@ from installation import Installation
 from pair import Pair
 from provisor import compose
 from provisor.access.actors import PROVISOR
+from provisor.directory import users
+from provisor.refusal import NotFound
 
 
 @pytest_asyncio.fixture
@@ -64,3 +67,26 @@ async def test_a_group_that_shares_its_name_says_so(portal: Client, pair: Pair) 
     assert said.format("staff") in await after(start, displayName="staff")
     assert "2 other groups are called Staff, too" in await after(f"{start}/{team}", displayName="Staff")
     assert "Another group" not in await after(f"{start}/{team}", displayName="Crew")
+
+
+async def test_a_check_of_a_file_names_whom_it_is_about(portal: Client, pair: Pair) -> None:
+    ada = await pair.user("ada", surname="Lovelace")
+    await pair.group("Crew")
+
+    async def check(*lines: str) -> list[str]:
+        path = f"/t/{pair.tenant.name}/users/import/check"
+        answered = await portal.post(path, {"content": "\n".join(lines)}, HX_Request="true")
+        return [unescape(item) for item in re.findall(r"<li>(.*?)</li>", answered.text)]
+
+    assert await check("userPrincipalName,surname,displayName", "ada@contoso.com,King,Ada", "bob@contoso.com,,Bob") == [
+        "change user ada@contoso.com: displayName, surname",
+        "create user bob@contoso.com",
+    ]
+    assert await check("group,member", "Crew,ada@contoso.com") == ["add member group Crew: ada@contoso.com"]
+    assert await check(
+        "userPrincipalName,displayName", *(f"p{number:03}@contoso.com,P {number}" for number in range(101))
+    ) == [*(f"create user p{number:03}@contoso.com" for number in range(100)), "and 1 more"]
+    async with pair.house.database.reading() as tx:
+        assert (await users.find(tx, pair.tenant, "ada@contoso.com")).id == ada
+        with pytest.raises(NotFound):
+            await users.find(tx, pair.tenant, "bob@contoso.com")

@@ -455,6 +455,8 @@ async def test_a_file_of_people_is_checked_and_then_imported(pair: Pair, tmp_pat
         await chooser.set_input_files(good)
         await visitor.press("Check")
         await visitor.sees("New or changed would be: 2 users.")
+        await visitor.page.get_by_text("Which", exact=True).click()
+        await visitor.sees("create user gwen@contoso.com")
         assert await there() == []
         await visitor.press("Import")
         await visitor.sees("Imported: 2 users.")

@@ -10,7 +10,7 @@ import typer
 from provisor.cli.app import Name, found
 from provisor.cli.files import json_value
 from provisor.cli.session import Desk, Session
-from provisor.refusal import Invalid
+from provisor.refusal import Invalid, NotFound
 
 #: Rows of the log that are shown of somebody.
 PAST = 10
@@ -58,7 +58,12 @@ def explain(
                 return _shown(await imagine(job, object_type, given), [])
         from provisor.cli.principals import identity_of
 
-        identity = await identity_of(desk, object_type, str(who or group))
+        try:
+            identity = await identity_of(desk, object_type, str(who or group))
+        except NotFound as missing:
+            # Who was deleted for good is in the log, by the name that they had.
+            asks = f"provisor log {name}" + (f" --user {who}" if who is not None else "")
+            raise NotFound(f"{missing} What was done about somebody who is gone for good: {asks}") from None
         ledger = desk.house.ledger(desk.tenant, application.id)
         rows = await ledger.log(cycle=cycle, sources=[identity], limit=PAST)
         if cycle is not None:
