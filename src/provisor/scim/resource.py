@@ -14,10 +14,10 @@ from typing import Any
 
 from provisor.scim.errors import InvalidSyntax, InvalidValue
 from provisor.scim.schema import Attribute, Named, ResourceType, Schema
-from provisor.scim.targets import value_at
+from provisor.scim.targets import reference_at, value_at
 from provisor.scim.values import coerce
 
-__all__ = ["accept", "assemble", "listed_schemas", "project", "value_at"]
+__all__ = ["accept", "assemble", "listed_schemas", "project", "reference_at", "value_at"]
 
 #: The sub-attributes that are asked for; None for the whole attribute.
 _Parts = frozenset[str] | None

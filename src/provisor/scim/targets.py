@@ -54,6 +54,15 @@ def value_at(resource: Mapping[str, Any], path: str) -> Any:
     return _part(found, target.sub)
 
 
+def reference_at(resource: Mapping[str, Any], path: str) -> str | None:
+    """The id of the one resource that is referred to at ``path``, as text; None when there is none. Some services keep
+    ids as numbers, show a manager as a list of one, and nobody as an empty text."""
+    found = value_at(resource, path)
+    if isinstance(found, list) and len(found) == 1:
+        found = found[0]
+    return None if found in (None, "") else str(found)
+
+
 @lru_cache(maxsize=4096)
 def _parsed(path: str) -> _Target:
     match = _PATH.fullmatch(path.strip())

@@ -15,7 +15,7 @@ from provisor.provisioning.change import ADDITIONS, REFERENCES, REMOVALS, REMOVE
 from provisor.provisioning.diff import same
 from provisor.provisioning.retries import Retries
 from provisor.provisioning.schema import ObjectRules
-from provisor.scim.resource import value_at
+from provisor.scim.resource import reference_at, value_at
 from provisor.sync.records import Outcome, Planned, Status
 
 #: Answers after which it is certain that a create was not done.
@@ -145,7 +145,7 @@ def references_updated(
     not_taken = {
         name: (has, wanted)
         for name, (_, wanted) in sent.items()
-        if answer is not None and (has := value_at(answer, name)) != wanted
+        if answer is not None and (has := reference_at(answer, name)) != wanted
     }
     applied = {**known.last_applied, **row.change.sent}
     # One that is still there is still ours to clear, and so is one that may yet show.

@@ -21,7 +21,7 @@ from provisor.provisioning.plan import Plan
 from provisor.provisioning.schema import OBJECT_TYPES, AttributeRule, ObjectRules
 from provisor.provisioning.scope import Scope, SourceObject, evaluate
 from provisor.refusal import Invalid
-from provisor.scim.resource import value_at
+from provisor.scim.resource import reference_at
 from provisor.sync.answers import Answers, Listing, owner, probe
 from provisor.sync.concurrency import ahead, gather
 from provisor.sync.job import Job
@@ -96,7 +96,7 @@ class Planning:
 
     def manager_shown(self, identity: str, answer: Answer) -> None:
         if self.manager_rule is not None and answer.snapshot is not None:
-            self.shown[identity] = value_at(answer.snapshot, self.manager_rule.target.name)
+            self.shown[identity] = reference_at(answer.snapshot, self.manager_rule.target.name)
 
     async def accept(self, changes: Sequence[Change], rules: ObjectRules) -> list[Change]:
         """Put changes into the plan, in this order; returns them as the plan took them."""

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from provisor.scim.profiles import ENTERPRISE
-from provisor.scim.resource import value_at
+from provisor.scim.resource import reference_at, value_at
 
 CUSTOM = "urn:ietf:params:scim:schemas:extension:Custom:2.0:User"
 ANN: dict[str, Any] = {
@@ -80,6 +80,22 @@ def test_it_finds(path: str, value: Any) -> None:
 )
 def test_none_where_there_is_nothing(path: str) -> None:
     assert value_at(ANN, path) is None
+
+
+@pytest.mark.parametrize(
+    ("manager", "identity"),
+    [
+        ({"value": "7"}, "7"),
+        ("7", "7"),
+        (7, "7"),
+        ([{"value": 7}], "7"),
+        ({"value": ""}, None),
+        ([], None),
+        (None, None),
+    ],
+)
+def test_a_reference_is_the_id_as_text_however_it_is_shown(manager: Any, identity: str | None) -> None:
+    assert reference_at({ENTERPRISE: {"manager": manager}}, f"{ENTERPRISE}:manager") == identity
 
 
 @given(st.text(max_size=40))
