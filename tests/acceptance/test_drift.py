@@ -168,6 +168,17 @@ async def test_drift_is_shown_whatever_is_done_about_it(pair: Pair, shop: Instal
     assert ended.code == 2 and "it says 'By hand'" in ended.out
 
 
+async def test_a_rename_that_a_workspace_does_not_let_through_is_shown(pair: Pair, shop: Installation) -> None:
+    group = await pair.group("Eng")
+    await pair.sync()
+    async with pair.edit() as work:
+        await groups.change(work, await groups.by_id(work.tx, pair.tenant, group), {"displayName": "Engineering"})
+    await pair.sync()
+    ended = await asyncio.to_thread(shop.command, "--tenant", pair.tenant.name, "drift", "app")
+    assert ended.code == 2
+    assert "not taken there: Engineering displayName: it keeps 'Eng', the directory wants 'Engineering'" in ended.out
+
+
 async def test_a_groups_own_drift_is_told_once_whatever_happens_to_its_members(standard: Pair) -> None:
     pair = standard
     ada, bob = await pair.user("ada"), await pair.user("bob")

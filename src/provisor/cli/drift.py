@@ -52,8 +52,9 @@ def _value(name: str, changes: list[Any], known: dict[str, Any], everybody: Any)
         hidden = item.redacted
         # What was sent as it is wanted, and is not what the account says since.
         refused = {path for path, (_, after) in item.attributes.items() if path in wishes and wishes[path] == after}
-        for path in sorted(refused):
-            actual, desired = (shown(hidden, path, value) for value in item.attributes[path])
+        # What the target is known not to let change is never sent.
+        for path, values in sorted({**{path: item.attributes[path] for path in refused}, **item.kept}.items()):
+            actual, desired = (shown(hidden, path, value) for value in values)
             row = {"source": item.source_name, "target": item.target_id, "attribute": path}
             if item.action == "update references":
                 not_taken.append({**row, "actual": None, "desired": None, "reason": item.reason})
