@@ -253,6 +253,8 @@ def test_seed_45_the_tokens_owner_is_not_assigned_unless_forced(own: Installatio
     again = own.command("directory", "group", "create", "operations")
     assert "Another group is called operations, too: most applications take one group of a name only." in again.err
     (second,) = [row["objectId"] for row in own.json("directory", "groups") if row["displayName"] == "operations"]
+    renamed = own.command("directory", "group", "set", second, "displayName=Operations")
+    assert "Another group is called Operations, too" in renamed.err
     own.run("directory", "group", "delete", second)
     own.run("directory", "group", "add-member", "Operations", "ops@contoso.com")
     for who in (("--user", "ops@contoso.com"), ("--group", "Operations")):

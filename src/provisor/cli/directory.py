@@ -249,15 +249,20 @@ def group_set(ctx: typer.Context, name: str, values: Values = None) -> None:
     """Set attributes of a group."""
     given = _pairs_to_set(values)
 
-    async def work(desk: Desk) -> None:
+    async def work(desk: Desk) -> str:
         from provisor.directory import groups as rooms
 
         async with desk.edit() as edit:
-            await rooms.change(edit, await rooms.find(edit.tx, desk.tenant, name), given)
+            group = await rooms.find(edit.tx, desk.tenant, name)
+            await rooms.change(edit, group, given)
+            called = given.get("displayName")
+            return await rooms.alike(edit.tx, desk.tenant, group.id, called) if called else ""
 
     session: Session = ctx.obj
-    session.run(work)
+    alike = session.run(work)
     session.show({"changed": sorted(given)}, f"Group {name}: {', '.join(given)} set.")
+    if alike:
+        session.note(alike)
 
 
 def group_delete(ctx: typer.Context, name: str) -> None:

@@ -43,7 +43,7 @@ def drift(ctx: typer.Context, name: Name) -> int:
 
 
 def _value(name: str, changes: list[Any], known: dict[str, Any], everybody: Any) -> dict[str, Any]:
-    from provisor.provisioning.change import quoted, shown
+    from provisor.provisioning.change import shown
 
     changed, not_taken, removed, pending = [], [], [], 0
     for item in changes:
@@ -51,19 +51,11 @@ def _value(name: str, changes: list[Any], known: dict[str, Any], everybody: Any)
         wishes = known[item.source_id].kept if item.source_id in known else {}
         hidden = item.redacted
         # What was sent as it is wanted, and is not what the account says since.
-        refused = {path for path, (_, after) in item.attributes.items() if path in wishes and wishes[path] == after}
-        # What the target is known not to let change is never sent.
-        for path, values in sorted({**{path: item.attributes[path] for path in refused}, **item.kept}.items()):
-            actual, desired = (shown(hidden, path, value) for value in values)
-            row = {"source": item.source_name, "target": item.target_id, "attribute": path}
-            if item.action == "update references":
-                not_taken.append({**row, "actual": None, "desired": None, "reason": item.reason})
-            else:
-                reason = f"it keeps {quoted(actual)}, the directory wants {quoted(desired)}"
-                not_taken.append({**row, "actual": actual, "desired": desired, "reason": reason})
+        refused = {path: values for path, values in item.attributes.items() if wishes.get(path, item) == values[1]}
+        not_taken += _not_taken(item, refused)
         for path, (actual, desired) in item.drift.items():
             if path == "members":
-                row = {"actual": None, "desired": None, "applied": None}
+                row: dict[str, Any] = {"actual": None, "desired": None, "applied": None}
                 row |= {"added": actual, "removed": desired}
             else:
                 row = {
@@ -74,9 +66,7 @@ def _value(name: str, changes: list[Any], known: dict[str, Any], everybody: Any)
             changed.append({"source": item.source_name, "target": item.target_id, "attribute": path, **row})
         if item.action == "removed":
             removed.append({"source": item.source_name, "target": item.target_id})
-        pending += item.action not in ("nothing", "drift", "removed") and not (
-            refused and refused == set(item.attributes)
-        )
+        pending += item.action not in ("nothing", "drift", "removed") and (not refused or refused != item.attributes)
     return {
         "app": name,
         "compared": everybody.counted,
@@ -93,6 +83,22 @@ def _value(name: str, changes: list[Any], known: dict[str, Any], everybody: Any)
             for item in everybody.alike
         ],
     }
+
+
+def _not_taken(item: Any, refused: dict[str, Any]) -> list[dict[str, Any]]:
+    """A row for each value of a change that the target did not take (``refused``) or is known not to let change."""
+    from provisor.provisioning.change import quoted, shown
+
+    found = []
+    for path, values in sorted({**refused, **item.kept}.items()):
+        actual, desired = (shown(item.redacted, path, value) for value in values)
+        reason = f"it keeps {quoted(actual)}, the directory wants {quoted(desired)}"
+        if item.action == "update references":
+            # What is known of a reference are ids of the directory; what the target has is in the reason.
+            actual, desired, reason = None, None, item.reason
+        row = {"source": item.source_name, "target": item.target_id, "attribute": path}
+        found.append({**row, "actual": actual, "desired": desired, "reason": reason})
+    return found
 
 
 def _lines(value: dict[str, Any]) -> list[str]:

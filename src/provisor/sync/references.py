@@ -87,7 +87,7 @@ def _manager(
     manager = planning.managers.get(user.source_id)
     after = manager if manager and _has_account(planning, manager, accounts) else None
     before = known.last_applied.get(name) if known is not None else None
-    reason, policy = None, planning.job.policies.about(name) if planning.comparing else "overwrite"
+    policy = planning.job.policies.about(name) if planning.comparing else "overwrite"
     kept = known is not None and name in known.kept and known.kept[name] == after
     if kept and (policy == "adopt" or not planning.comparing):
         # The target did not take it: only a full comparison asks again.
@@ -101,7 +101,7 @@ def _manager(
         reason = "is not known to have arrived, so the manager is said again"
     elif after in planning.linking["User"]:
         reason = "has a manager who gets another account"
-    elif user.source_id in planning.shown and planning.shown[user.source_id] != accounts[after]:
+    elif planning.shown.get(user.source_id, accounts[after]) != accounts[after]:
         # As of any attribute (see decide): put right when it is seen, and by the policy in a full comparison.
         has = planning.shown[user.source_id]
         reason = f"the manager at the target is {quoted(has)} instead of {accounts[after]!r}"
@@ -109,7 +109,7 @@ def _manager(
             return user.anew("drift", reason, phase=REFERENCES, drift={name: (has, accounts[after])})
         if policy != "overwrite" and not kept:
             return None
-    if reason is None:
+    else:
         return None
     return user.anew("update references", reason, phase=REFERENCES, attributes={name: (before, after)})
 
