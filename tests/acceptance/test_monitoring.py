@@ -71,7 +71,7 @@ def names(expression: str) -> set[str]:
 
 async def test_the_alerts_and_the_dashboard_ask_for_metrics_that_there_are(own: Installation, rooms: House) -> None:
     inner = await Pair.make(own, rooms)
-    ada = await inner.user("ada")
+    zeno = await inner.user("zeno")
     await switched(inner, "On")
     page, deadline = "", time.monotonic() + 30
     async with inner.session.get(f"{own.url}/metrics") as answer:
@@ -80,8 +80,8 @@ async def test_the_alerts_and_the_dashboard_ask_for_metrics_that_there_are(own: 
     while "provisor_change_latency_seconds_bucket{" not in page:
         assert time.monotonic() < deadline
         await asyncio.sleep(0.5)
-        if await inner.account("ada"):
-            await inner.set_user(ada, department=f"d{time.monotonic()}")
+        if await inner.account("zeno"):
+            await inner.set_user(zeno, department=f"d{time.monotonic()}")
         async with inner.session.get(f"{own.url}/metrics", headers=headers) as answer:
             page = await answer.text()
     there = set(re.findall(r"^(\w+)\{", page, flags=re.MULTILINE))
@@ -94,7 +94,7 @@ async def test_the_alerts_and_the_dashboard_ask_for_metrics_that_there_are(own: 
     assert {re.sub("_(bucket|sum|count)$", "_bucket", name) for name in there} <= set().union(
         *map(names, wanted.values())
     )
-    assert "ada" not in page
+    assert "zeno" not in page
     assert set(re.findall(r"(\w+)=\"", page)) == {"tenant", "app", "le"}
     for line in page.splitlines():
         assert re.fullmatch(r"# (HELP|TYPE) provisor_\w+ \S.*|provisor_\w+\{[^}]+\} [0-9.e+]+", line), line
