@@ -236,12 +236,14 @@ class Deaf:
         return await self._target.send(request)
 
 
-async def test_a_manager_is_compared_as_any_attribute(standard: Pair) -> None:
+async def test_a_manager_is_compared_as_any_attribute(standard: Pair, shop: Installation) -> None:
     ada, ids = await _ada_of_boss(standard)
     await _by_hand(standard, ids["ada"], ids["other"])
     assert (await _compare(standard)).counts == {"drift": 1}, "it is reported by default"
     (told,) = (row["reason"] for row in await standard.log(ada) if row["action"] == "drift")
-    assert told == f"the manager at the target is {ids['other']!r} instead of {ids['boss']!r}"
+    assert told == f"the manager at the target is {ids['other']!r} instead of {ids['boss']!r}, boss@contoso.com"
+    told_by = await asyncio.to_thread(shop.command, "--tenant", standard.tenant.name, "drift", "app")
+    assert f"changed there: ada@contoso.com {MANAGER}: {told}\n" in told_by.out
     assert await _manager(standard) == ids["other"]
     await standard.policies(drift={MANAGER: "ignore"})
     assert (await _compare(standard)).counts == {}
@@ -292,7 +294,7 @@ async def test_what_the_target_does_not_take_is_not_said_to_be_the_directorys(
     assert told[:2] == [
         "not taken there: ada@contoso.com displayName: it keeps 'Ada', the directory wants 'Ada King'",
         f"not taken there: ada@contoso.com {MANAGER}: "
-        f"the manager at the target is {ids['boss']!r} instead of {ids['other']!r}",
+        f"the manager at the target is {ids['boss']!r} instead of {ids['other']!r}, other@contoso.com",
     ]
 
 

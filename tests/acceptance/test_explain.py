@@ -123,6 +123,32 @@ async def test_on_demand_brings_back_who_was_removed_at_the_target(shop: Install
     assert again is not None and members(await pair.team("Engineering")) == {again["id"]}
 
 
+async def test_what_a_cycle_does_and_what_is_done_on_demand_are_told_apart(shop: Installation, pair: Pair) -> None:
+    await pair.user("ada", surname="Lovelace")
+    await pair.sync()
+    assert "On demand:" not in (await run(shop, pair, "explain", "app", "ada@contoso.com"))[0]
+    path = f"/Users/{(await pair.account('ada'))['id']}"
+    by_hand = {"Operations": [{"op": "replace", "path": "displayName", "value": "Countess"}]}
+    assert (await pair.call("PATCH", path, by_hand))[0] == 200
+    # A cycle reports what was changed there, provisioning on demand puts it right.
+    ada = await told(shop, pair, "explain", "app", "ada@contoso.com")
+    assert [item["action"] for item in ada["next"]] == ["drift user"]
+    assert [item["action"] for item in ada["onDemand"]] == ["update user"]
+    (name,) = (row["sent"] for row in ada["mappings"] if row["attribute"] == "displayName")
+    assert name == "changed on demand only"
+    await pair.policies(drift={"displayName": "overwrite"})
+    ada = await told(shop, pair, "explain", "app", "ada@contoso.com")
+    assert [item["action"] for item in ada["next"]] == [item["action"] for item in ada["onDemand"]] == ["update user"]
+    # So of an account that is gone: one does not make another, the other does.
+    await pair.call("DELETE", path)
+    for seen in ("removed user", "nothing user"):
+        text = (await run(shop, pair, "explain", "app", "ada@contoso.com"))[0]
+        assert f"Next cycle:\n  {seen}: was removed at the target" in text
+        assert "\nOn demand:\n  create user: is assigned directly and has no account\n" in text
+        await pair.cycle(lambda target: target, full=True)
+    assert await pair.account("ada") is None
+
+
 async def test_a_group_is_provisioned_on_demand_with_the_members_that_are_named(shop: Installation, pair: Pair) -> None:
     ada, bob = await pair.user("ada"), await pair.user("bob")
     await pair.group("Engineering", ada, bob)

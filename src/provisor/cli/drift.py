@@ -43,7 +43,7 @@ def drift(ctx: typer.Context, name: Name) -> int:
 
 
 def _value(name: str, changes: list[Any], known: dict[str, Any], everybody: Any) -> dict[str, Any]:
-    from provisor.provisioning.change import shown
+    from provisor.provisioning.change import REFERENCES, shown
 
     changed, not_taken, removed, pending = [], [], [], 0
     for item in changes:
@@ -54,9 +54,12 @@ def _value(name: str, changes: list[Any], known: dict[str, Any], everybody: Any)
         refused = {path: values for path, values in item.attributes.items() if wishes.get(path, item) == values[1]}
         not_taken += _not_taken(item, refused)
         for path, (actual, desired) in item.drift.items():
+            row: dict[str, Any]
             if path == "members":
-                row: dict[str, Any] = {"actual": None, "desired": None, "applied": None}
-                row |= {"added": actual, "removed": desired}
+                row = {"actual": None, "desired": None, "applied": None, "added": actual, "removed": desired}
+            elif item.phase == REFERENCES:
+                # What was applied is an id of the directory; the others are the target's, and the reason names whose.
+                row = {"actual": actual, "desired": desired, "applied": None, "reason": item.reason}
             else:
                 row = {
                     "actual": shown(hidden, path, actual),
@@ -111,6 +114,8 @@ def _lines(value: dict[str, Any]) -> list[str]:
             lines.append(
                 f"  changed there: {row['source']} members: {len(row['added'])} added, {len(row['removed'])} removed"
             )
+        elif "reason" in row:
+            lines.append(f"  changed there: {row['source']} {row['attribute']}: {row['reason']}")
         else:
             lines.append(
                 f"  changed there: {row['source']} {row['attribute']}: it says {quoted(row['actual'])}, "

@@ -81,10 +81,13 @@ def _shown(told: Any, rows: list[Any]) -> tuple[dict[str, Any], str]:
     from provisor.provisioning.plan import described
 
     known, source = told.known, told.source
-    changes = [
-        {"action": described(item.action, item.object_type), "reason": item.reason, "attributes": _after(item)}
-        for item in told.changes
-    ]
+    changes, demanded = (
+        [
+            {"action": described(item.action, item.object_type), "reason": item.reason, "attributes": _after(item)}
+            for item in items
+        ]
+        for items in (told.changes, told.demanded)
+    )
     filters = [
         [{"filter": row.title, "clause": str(row.clause), "value": row.value, "holds": row.holds} for row in item]
         for item in told.filters
@@ -114,6 +117,7 @@ def _shown(told: Any, rows: list[Any]) -> tuple[dict[str, Any], str]:
         "matching": asked,
         "mappings": mappings,
         "next": changes,
+        "onDemand": demanded,
         "problem": told.problem,
         "past": [{"cycle": row["number"], "at": row["at"], **_said(row)} for row in rows],
     }
@@ -155,8 +159,10 @@ def _lines(value: dict[str, Any], *, enabled: bool) -> list[str]:
     if value["problem"]:
         lines.append(value["problem"])
     else:
-        lines.append("Next cycle:")
-        lines += [f"  {item['action']}: {item['reason']}" for item in value["next"]] or ["  nothing"]
+        for title, changes in (("Next cycle", value["next"]), ("On demand", value["onDemand"])):
+            if title == "Next cycle" or changes != value["next"]:
+                lines.append(f"{title}:")
+                lines += [f"  {item['action']}: {item['reason']}" for item in changes] or ["  nothing"]
     if value["past"]:
         lines.append("Past cycles:")
         lines += [f"  {row['cycle']}: {row['action']}: {row['why']} ({row['status']})" for row in value["past"]]

@@ -79,7 +79,7 @@ class Asked:
     * ``backed_off``: also those whose next try is not due yet;
     * ``release``: how the hash of the plan begins that the guard lets through;
     * ``promised``: the hash of the only plan that may be done;
-    * ``only``: these on demand, and nobody else; ``full``: every account is compared; ``revert``: the number of a cycle
+    * ``only``: these and nobody else, on demand; ``full``: every account is compared; ``revert``: the number of a cycle
       that is undone;
     * ``quick``: something changed, and what the last cycle proved of the target is taken as proven.
     """
@@ -257,6 +257,7 @@ async def _plan(job: Job, run: _Run, asked: Asked, report: Report, *, everything
         job, run.cycle, kind == "initial", asked.backed_off, lambda done: report("planning", done, None), run.plan
     )
     planning.comparing, planning.only, planning.proven = run.comparing, asked.only, run.proven
+    planning.comparing |= asked.only is not None and not asked.only.demanded
     planning.trusting = run.proven
     planning.everything = everything or kind == "full"
     if asked.revert is not None:

@@ -29,8 +29,9 @@ from provisor.sync.planning import Only
 class Explanation:
     """``asked``: each matching question with the ids that answer it (None: not asked, there is a link already).
 
-    ``changes``: what the next cycle would do, references included. ``problem``: why the target could not be asked;
-    ``gone``: the account of the link is not there any more.
+    ``changes``: what the next cycle that looks at them would do, references included; ``demanded``: what would be done
+    on demand, which also puts right what was changed or removed at the target. ``problem``: why the target could not be
+    asked; ``gone``: the account of the link is not there any more.
     """
 
     source: SourceObject
@@ -40,6 +41,7 @@ class Explanation:
     asked: Mapping[Question, list[str]] | None
     tried: Sequence[Tried]
     changes: Sequence[Change] = ()
+    demanded: Sequence[Change] = ()
     problem: str | None = None
     enabled: bool = True
     gone: bool = False
@@ -56,9 +58,20 @@ async def explain(job: Job, object_type: str, identity: str) -> Explanation:
         return told
     ids = (identity,)
     only = Only(users=ids) if object_type == "User" else Only(groups=ids)
+    changes = await _planned(job, replace(only, demanded=False))
+    demanded = await _planned(job, only)
+    sent = {path for change in demanded for path in change.attributes}
+    sent -= {path for change in changes for path in change.attributes}
+    tried = [
+        replace(row, sent=f"{row.sent} on demand only") if row.attribute in sent and row.sent != REFERENCE else row
+        for row in told.tried
+    ]
+    return replace(told, tried=tried, changes=changes, demanded=demanded)
+
+
+async def _planned(job: Job, only: Only) -> list[Change]:
     result = await dry_run(job, lambda stage, done, total: None, Asked(only=only))
-    changes = [row.change async for page in job.ledger.planned(result.cycle, 500) for row in page]
-    return replace(told, changes=changes)
+    return [row.change async for page in job.ledger.planned(result.cycle, 500) for row in page]
 
 
 async def imagine(job: Job, object_type: str, attributes: Mapping[str, Any]) -> Explanation:
@@ -86,7 +99,7 @@ async def imagine(job: Job, object_type: str, attributes: Mapping[str, Any]) -> 
         seq=job.as_of,
         policies=job.policies,
     )
-    return replace(told, changes=[change])
+    return replace(told, changes=[change], demanded=[change])
 
 
 async def _told(job: Job, source: SourceObject, known: Known | None) -> Explanation:

@@ -37,15 +37,14 @@ Report = Callable[[int], None]
 
 @dataclass(frozen=True, slots=True)
 class Only:
-    """On demand: these objects and no other, whatever their state. ``members``: of groups, only these are added or
-    removed (None: all).
-
-    Somebody who was removed at the target is treated as somebody without an account.
-    """
+    """These objects and no other, whatever their state. ``members``: of groups, only these are added or removed (None:
+    all). ``demanded``: somebody who was removed at the target is treated as somebody without an account, and what was
+    changed there is put right; otherwise they are looked at as by a full comparison."""
 
     users: tuple[str, ...] = ()
     groups: tuple[str, ...] = ()
     members: frozenset[str] | None = None
+    demanded: bool = True
 
     def ids(self, object_type: str) -> tuple[str, ...]:
         return self.users if object_type == "User" else self.groups
@@ -227,20 +226,19 @@ async def _pages(planning: Planning, rules: ObjectRules, after: str | None = Non
 
 async def _dirty(planning: Planning, rules: ObjectRules, after: str | None) -> list[Due]:
     if planning.only is not None:
-        return await _asked_for(planning, rules) if after is None else []
+        return await _asked_for(planning, planning.only, rules) if after is None else []
     return await planning.job.ledger.due(
         rules.object_type, after, PAGE, backed_off=planning.backed_off, everything=planning.everything
     )
 
 
-async def _asked_for(planning: Planning, rules: ObjectRules) -> list[Due]:
-    assert planning.only is not None
-    ids = planning.only.ids(rules.object_type)
+async def _asked_for(planning: Planning, only: Only, rules: ObjectRules) -> list[Due]:
+    ids = only.ids(rules.object_type)
     found = await planning.job.ledger.known(ids)
     due = []
     for identity in sorted(ids):
         known = found.get(identity) or Known(identity, rules.object_type)
-        if known.state == "removed":
+        if known.state == "removed" and only.demanded:
             known = replace(known, state="none", target_id=None, last_applied={}, kept={}, error=None)
         due.append(Due(known, planning.job.as_of, objects=True, references=False))
     return due
@@ -286,7 +284,7 @@ def _read(planning: Planning, rules: ObjectRules, due: Due, source: SourceObject
     reads = planning.reads or known.unsettled or (planning.job.wire.reads_first and due.objects)
     compare = known.linked and reads and not deletes and problem is None
     again: tuple[Question, ...] = ()
-    if scope.inside and (known.deleting or known.intent is not None or planning.only is not None):
+    if scope.inside and (known.deleting or known.intent is not None or (planning.only and planning.only.demanded)):
         again = questions(rules, desired)
     return _Read(due, source, scope, desired, tuple(dict.fromkeys(asked)), compare, problem, again)
 
@@ -376,7 +374,7 @@ def _change(
         seq=seq,
         policies=job.policies,
         comparing=planning.comparing,
-        anew=planning.only is not None,
+        anew=planning.only is not None and planning.only.demanded,
     )
     # An object is seldom due for what it refers to alone.
     return replace(change, references_only=True) if read.due.references and not read.due.objects else change

@@ -74,16 +74,18 @@ async def _plan_managers(planning: Planning) -> None:
     for start in range(0, len(users), PAGE):
         page = users[start : start + PAGE]
         wanted = {manager for change in page if (manager := planning.managers.get(change.source_id))}
-        known = await planning.job.ledger.known([change.source_id for change in page])
+        known = await planning.job.ledger.known(sorted(wanted.union(change.source_id for change in page)))
         accounts = await planning.job.ledger.accounts(wanted)
-        changes = [_manager(planning, name, change, known.get(change.source_id), accounts) for change in page]
+        changes = [_manager(planning, name, change, known, accounts) for change in page]
         await planning.accept([change for change in changes if change is not None], planning.job.rules.users)
 
 
 def _manager(
-    planning: Planning, name: str, user: Change, known: Known | None, accounts: Mapping[str, str]
+    planning: Planning, name: str, user: Change, ledger: Mapping[str, Known], accounts: Mapping[str, str]
 ) -> Change | None:
-    """What is done about the manager of ``user``, an attribute called ``name``; ``accounts``: source id → target id."""
+    """What is done about the manager of ``user``, an attribute called ``name``. By source id: what the ``ledger`` knows
+    of users and managers, and the target ids of the managers' ``accounts``."""
+    known = ledger.get(user.source_id)
     manager = planning.managers.get(user.source_id)
     after = manager if manager and _has_account(planning, manager, accounts) else None
     before = known.last_applied.get(name) if known is not None else None
@@ -93,7 +95,9 @@ def _manager(
         # The target did not take it: only a full comparison asks again.
         return None
     if before != after:
-        reason = "has another manager" if after else "has no manager with an account any more"
+        reason = "has no manager with an account any more"
+        if after:
+            reason = f"has another manager: {_called(planning, after, ledger)}"
     elif after is None:
         # Nobody's manager is in no doubt, and one that was set by hand is not ours.
         return None
@@ -104,7 +108,8 @@ def _manager(
     elif planning.shown.get(user.source_id, accounts[after]) != accounts[after]:
         # As of any attribute (see decide): put right when it is seen, and by the policy in a full comparison.
         has = planning.shown[user.source_id]
-        reason = f"the manager at the target is {quoted(has)} instead of {accounts[after]!r}"
+        wanted = f"{accounts[after]!r}, {_called(planning, after, ledger)}"
+        reason = f"the manager at the target is {quoted(has)} instead of {wanted}"
         if policy == "report" and not kept:
             return user.anew("drift", reason, phase=REFERENCES, drift={name: (has, accounts[after])})
         if policy != "overwrite" and not kept:
@@ -112,6 +117,13 @@ def _manager(
     else:
         return None
     return user.anew("update references", reason, phase=REFERENCES, attributes={name: (before, after)})
+
+
+def _called(planning: Planning, manager: str, ledger: Mapping[str, Known]) -> str:
+    """An id tells nobody who reads a plan who the manager is."""
+    if manager in planning.referring:
+        return planning.referring[manager].source_name
+    return str(ledger[manager].last_applied.get("userName") or manager) if manager in ledger else manager
 
 
 async def _plan_members(planning: Planning) -> None:
