@@ -251,7 +251,7 @@ def test_seed_45_the_tokens_owner_is_not_assigned_unless_forced(own: Installatio
     own.run("directory", "user", "create", "ops@contoso.com")
     assert not own.command("directory", "group", "create", "Operations").err
     again = own.command("directory", "group", "create", "operations")
-    assert "Another group is called operations, too: most applications take one group of a name only." in again.err
+    assert "Another group is called Operations, too: most applications take one group of a name only." in again.err
     (second,) = [row["objectId"] for row in own.json("directory", "groups") if row["displayName"] == "operations"]
     renamed = own.command("directory", "group", "set", second, "displayName=Operations")
     assert "Another group is called Operations, too" in renamed.err
@@ -286,6 +286,9 @@ def test_a_document_is_exported_and_imported_as_it_is(own: Installation) -> None
 
 
 def test_plan_and_sync_say_what_they_do(own: Installation) -> None:
+    for command in ("plan", "sync"):
+        ended = own.command(command, APP)
+        assert f"Nobody is assigned, so nobody is in scope: provisor app assign {APP} --group GROUP" in ended.err
     own.run("app", "assign", APP, "--user", "ada@contoso.com")
     ended = own.command("plan", APP, "--json")
     plan = json.loads(ended.out)
@@ -303,7 +306,7 @@ def test_plan_and_sync_say_what_they_do(own: Installation) -> None:
     assert cycle["sent"] >= cycle["requests"] == 1
     assert cycle["seconds"] > 0
     ended = own.command("plan", APP)
-    assert (ended.code, "nothing to do" in ended.out) == (0, True)
+    assert (ended.code, "nothing to do" in ended.out, ended.err) == (0, True, "")
     rows = own.json("log", APP, "--user", "ada@contoso.com")
     assert rows[0]["action"] == "create"
     assert rows[0]["status"] == "success"

@@ -139,6 +139,7 @@ async def test_what_a_cycle_does_and_what_is_done_on_demand_are_told_apart(shop:
     await pair.policies(drift={"displayName": "overwrite"})
     ada = await told(shop, pair, "explain", "app", "ada@contoso.com")
     assert [item["action"] for item in ada["next"]] == [item["action"] for item in ada["onDemand"]] == ["update user"]
+    assert "On demand:" not in (await run(shop, pair, "explain", "app", "ada@contoso.com"))[0]
     # So of an account that is gone: one does not make another, the other does.
     await pair.call("DELETE", path)
     for seen in ("removed user", "nothing user"):

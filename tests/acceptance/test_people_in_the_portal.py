@@ -64,7 +64,7 @@ async def test_a_group_that_shares_its_name_says_so(portal: Client, pair: Pair) 
 
     made = await after(start, displayName="Staff")
     assert "The group Staff is created." in made and "Another group" not in made
-    assert said.format("staff") in await after(start, displayName="staff")
+    assert said.format("Staff") in await after(start, displayName="staff")
     assert "2 other groups are called Staff, too" in await after(f"{start}/{team}", displayName="Staff")
     assert "Another group" not in await after(f"{start}/{team}", displayName="Crew")
 

@@ -52,6 +52,17 @@ async def found(desk: Desk, name: str, action: str = "application.read") -> Any:
     return application
 
 
+async def nobody(desk: Desk, application: Any) -> str:
+    """Why there is nothing to do in an application to which nobody is assigned; empty when somebody is."""
+    from provisor.directory import assignments
+
+    async with desk.house.database.reading() as tx:
+        assigned = await assignments.count(tx, desk.tenant, application)
+    if application.scope == "all" or any(assigned):
+        return ""
+    return f"Nobody is assigned, so nobody is in scope: provisor app assign {application.name} --group GROUP"
+
+
 def create(
     ctx: typer.Context,
     name: Name,

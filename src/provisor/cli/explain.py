@@ -121,10 +121,10 @@ def _shown(told: Any, rows: list[Any]) -> tuple[dict[str, Any], str]:
         "problem": told.problem,
         "past": [{"cycle": row["number"], "at": row["at"], **_said(row)} for row in rows],
     }
-    return value, "\n".join(_lines(value, enabled=told.enabled))
+    return value, "\n".join(_lines(value, enabled=told.enabled, two_ways=told.two_ways))
 
 
-def _lines(value: dict[str, Any], *, enabled: bool) -> list[str]:
+def _lines(value: dict[str, Any], *, enabled: bool, two_ways: bool) -> list[str]:
     from provisor.provisioning.trial import REFERENCE
 
     lines = [value["name"], f"Scope: {'in' if value['inScope'] else 'out'}: {value['name']} {value['scope']}."]
@@ -159,10 +159,10 @@ def _lines(value: dict[str, Any], *, enabled: bool) -> list[str]:
     if value["problem"]:
         lines.append(value["problem"])
     else:
-        for title, changes in (("Next cycle", value["next"]), ("On demand", value["onDemand"])):
-            if title == "Next cycle" or changes != value["next"]:
+        for title, changes in (("Next cycle", "next"), ("On demand", "onDemand")):
+            if title == "Next cycle" or two_ways:
                 lines.append(f"{title}:")
-                lines += [f"  {item['action']}: {item['reason']}" for item in changes] or ["  nothing"]
+                lines += [f"  {item['action']}: {item['reason']}" for item in value[changes]] or ["  nothing"]
     if value["past"]:
         lines.append("Past cycles:")
         lines += [f"  {row['cycle']}: {row['action']}: {row['why']} ({row['status']})" for row in value["past"]]

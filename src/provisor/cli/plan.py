@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from provisor.cli.app import Name, found
+from provisor.cli.app import Name, found, nobody
 from provisor.cli.mapping_edits import document_in
 from provisor.cli.session import Desk, Session
 from provisor.refusal import Invalid
@@ -66,7 +66,7 @@ def _made(
     """Make a plan, show it, and write it to ``output``; ``what`` is asked of it. Returns the exit code."""
     schema = document_in(mappings) if mappings is not None else None
 
-    async def work(desk: Desk) -> tuple[Any, list[dict[str, Any]], dict[str, Any]]:
+    async def work(desk: Desk) -> tuple[Any, list[dict[str, Any]], dict[str, Any], str]:
         from provisor.sync.cycle import Asked, dry_run
         from provisor.sync.plan_file import changes, document
 
@@ -76,13 +76,16 @@ def _made(
             other = schema is not None and schema != application.schema
             result = await dry_run(job, lambda stage, done, total: None, Asked(**what), everything=other)
             whole = await document(job, result, adopt=adopt, **what) if output is not None else {}
-            return result, await changes(job.ledger, result.cycle), whole
+            why = await nobody(desk, application) if not result.kinds else ""
+            return result, await changes(job.ledger, result.cycle), whole, why
 
-    result, rows, whole = session.run(work)
+    result, rows, whole, why = session.run(work)
     if output is not None:
         output.write_text(json.dumps(whole, indent=2, ensure_ascii=False) + "\n")
         session.note(f"{output} has the whole plan; provisor apply {output} does exactly that.")
     session.show({**as_json(name, result), "changes": rows}, as_text(name, result, rows, every=every))
+    if why:
+        session.note(why)
     return 0 if result.empty and not result.counts.get("refuse") else CHANGES
 
 

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from provisor.cli.app import Name, found
+from provisor.cli.app import Name, found, nobody
 from provisor.cli.plan import as_json, as_text, counted
 from provisor.cli.session import Desk, Session
 from provisor.refusal import Conflict, Invalid
@@ -95,6 +95,8 @@ async def cycle(
 
     with progress(session) as shown:
         result = await desk.house.cycle(desk.tenant, application.id, shown, asked, adopt=adopt, waiting=waiting)
+    if not result.kinds and (why := await nobody(desk, application)):
+        session.note(why)
     wanted = session.json or result.error == MOVED
     ledger = desk.house.ledger(desk.tenant, application.id)
     return result, await changes(ledger, result.cycle, whole=not session.json) if wanted else []

@@ -53,11 +53,11 @@ async def alike(tx: Tx, tenant: Tenant, group: UUID, name: str) -> str:
     """A warning when other groups are called like this one; empty when none is. A directory allows that, and many
     applications do not."""
     rows = await tx.fetch(QUERIES.groups_by_key, tenant.id, [name.casefold()])
-    others = len({row["id"] for row in rows} - {group})
+    others = {row["id"]: row["doc"]["displayName"] for row in rows if row["id"] != group}
     if not others:
         return ""
-    called = "Another group is" if others == 1 else f"{others} other groups are"
-    return f"{called} called {name}, too: most applications take one group of a name only."
+    called = "Another group is" if len(others) == 1 else f"{len(others)} other groups are"
+    return f"{called} called {min(others.values())}, too: most applications take one group of a name only."
 
 
 async def by_id(tx: Tx, tenant: Tenant, identity: UUID) -> Group:

@@ -46,6 +46,15 @@ class Explanation:
     enabled: bool = True
     gone: bool = False
 
+    @property
+    def two_ways(self) -> bool:
+        """Whether a cycle and provisioning on demand come to something else."""
+        cycle, demand = (
+            [(item.action, item.attributes, item.members) for item in changes if item.action != "nothing"]
+            for changes in (self.changes, self.demanded)
+        )
+        return cycle != demand
+
 
 async def explain(job: Job, object_type: str, identity: str) -> Explanation:
     """Explain the object with this id. Raises NotFound."""
