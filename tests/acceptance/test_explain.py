@@ -136,6 +136,9 @@ async def test_what_a_cycle_does_and_what_is_done_on_demand_are_told_apart(shop:
     assert [item["action"] for item in ada["onDemand"]] == ["update user"]
     (name,) = (row["sent"] for row in ada["mappings"] if row["attribute"] == "displayName")
     assert name == "changed on demand only"
+    doctor = (await run(shop, pair, "doctor", "app", "ada@contoso.com"))[0]
+    assert "ada@contoso.com: was changed at the target: displayName is 'Countess'" in doctor
+    assert "A cycle only reports that.\n" in doctor and "provisor provision app ada@contoso.com\n" in doctor
     await pair.policies(drift={"displayName": "overwrite"})
     ada = await told(shop, pair, "explain", "app", "ada@contoso.com")
     assert [item["action"] for item in ada["next"]] == [item["action"] for item in ada["onDemand"]] == ["update user"]

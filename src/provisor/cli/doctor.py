@@ -73,7 +73,8 @@ async def _person(job: Any, name: str, user: str, identity: str) -> Any:
         return Finding("user", "bad", f"{user} is out of scope: {user} {told.scope.reason}.", mend)
     if told.gone or (told.known is not None and told.known.state == "removed"):
         return Finding("user", "bad", f"{user} was removed at the target.", f"provisor provision {name} {user}")
-    change = told.changes[0] if told.changes else None
+    # An account may be as it should be, and what it refers to not.
+    change = next((item for item in told.changes if item.action != "nothing"), next(iter(told.changes), None))
     if change is not None and change.action == "refuse":
         return Finding("user", "bad", f"{user} is refused: {change.reason}.", f"provisor explain {name} {user}")
     next_try = f"{change.action}, because {change.reason}" if change is not None else "nothing"
@@ -81,6 +82,9 @@ async def _person(job: Any, name: str, user: str, identity: str) -> Any:
         error = told.known.error.rstrip(".")
         sentence = f"{user} could not be done the last time: {error}. What is tried again: {next_try}."
         return Finding("user", "bad", sentence, f"provisor provision {name} {user}")
+    if change is not None and change.action == "drift":
+        sentence = f"{user}: {change.reason}. A cycle only reports that."
+        return Finding("user", "look", sentence, f"provisor provision {name} {user}")
     if change is not None and change.action != "nothing":
         sentence = f"{user} is in scope and waits for the next cycle: {next_try}."
         return Finding("user", "look", sentence, f"provisor provision {name} {user}")
