@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from asyncio import gather, to_thread
 from typing import Any
@@ -628,6 +629,23 @@ async def test_a_part_that_renews_itself_does_not_keep_a_session(pair: Pair) -> 
     assert (await somebody.get(path)).status == 200
     async with pair.house.database.reading() as tx:
         assert await tx.fetchval("select max(seen) > now() - interval '1 minute' from session")
+
+
+async def test_a_plan_counts_together_what_differs_only_in_what_it_quotes(pair: Pair) -> None:
+    from provisor.sync.cycle import dry_run
+
+    for name in ("ada", "o'hara", "bob"):
+        if name != "bob":
+            await pair.call("POST", "/Users", {"userName": f"{name}@contoso.com"})
+        await pair.user(name)
+    async with pair.house.job(pair.tenant, pair.application, read_only=True) as job:
+        await dry_run(job, lambda stage, done, total: None)
+    somebody, path = await client(pair), f"{_start(pair)}/applications/{pair.application}/plan"
+    page = (await somebody.get(path)).text
+    (link,) = re.findall(r'href="([^"]+)">(an account with userName … was there before and is merged[^<]*)<', page)
+    assert re.search(rf'{re.escape(link[1])}</a></td><td class="number">2</td>', page)
+    chosen = (await somebody.get(html.unescape(link[0]))).text.partition("<h2>")[2]
+    assert "ada@contoso.com" in chosen and "hara@contoso.com" in chosen and "bob@contoso.com" not in chosen
 
 
 async def test_the_plan_of_edits_that_are_not_saved_is_not_the_next_cycles(pair: Pair) -> None:

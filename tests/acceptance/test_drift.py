@@ -241,7 +241,7 @@ async def test_a_manager_is_compared_as_any_attribute(standard: Pair, shop: Inst
     await _by_hand(standard, ids["ada"], ids["other"])
     assert (await _compare(standard)).counts == {"drift": 1}, "it is reported by default"
     (told,) = (row["reason"] for row in await standard.log(ada) if row["action"] == "drift")
-    assert told == f"the manager at the target is {ids['other']!r} instead of {ids['boss']!r}, boss@contoso.com"
+    assert told == f"the manager at the target is {ids['other']!r} instead of {ids['boss']!r}: 'boss@contoso.com'"
     told_by = await asyncio.to_thread(shop.command, "--tenant", standard.tenant.name, "drift", "app")
     assert f"changed there: ada@contoso.com {MANAGER}: {told}\n" in told_by.out
     assert await _manager(standard) == ids["other"]
@@ -291,11 +291,27 @@ async def test_what_the_target_does_not_take_is_not_said_to_be_the_directorys(
     assert ended.code == 2
     told = [line.strip() for line in ended.out.splitlines()[1:]]
     assert "not done yet" not in ended.out
+    doctor = await asyncio.to_thread(shop.command, "--tenant", standard.tenant.name, "doctor", "app", "ada@contoso.com")
+    assert "The target did not take that; only a full comparison asks it again." in doctor.out
     assert told[:2] == [
         "not taken there: ada@contoso.com displayName: it keeps 'Ada', the directory wants 'Ada King'",
         f"not taken there: ada@contoso.com {MANAGER}: "
-        f"the manager at the target is {ids['boss']!r} instead of {ids['other']!r}, other@contoso.com",
+        f"the manager at the target is {ids['boss']!r} instead of {ids['other']!r}: 'other@contoso.com'",
     ]
+
+
+async def test_a_manager_is_named_unless_that_is_redacted(standard: Pair) -> None:
+    ada, ids = await _ada_of_boss(standard)
+    (said,) = (row["reason"] for row in await standard.log(ada) if row["action"] == "update references")
+    assert said == "has another manager: 'boss@contoso.com'"
+    await standard.mapping(lambda d: edit.edit_mapping(d, "User", MANAGER, expression="Redact([manager])"))
+    await standard.set_user(ada, manager="other@contoso.com")
+    await standard.sync()
+    await _by_hand(standard, ids["ada"], ids["boss"])
+    await _compare(standard)
+    said = {row["action"]: row["reason"] for row in reversed(await standard.log(ada))}
+    assert said["update references"] == "has another manager"
+    assert "[Redacted]" in said["drift"] and not any(value in said["drift"] for value in (*ids.values(), "@"))
 
 
 async def test_a_manager_that_was_not_taken_away_stays_ours_to_clear(standard: Pair) -> None:

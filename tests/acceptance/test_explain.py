@@ -143,11 +143,23 @@ async def test_what_a_cycle_does_and_what_is_done_on_demand_are_told_apart(shop:
     ada = await told(shop, pair, "explain", "app", "ada@contoso.com")
     assert [item["action"] for item in ada["next"]] == [item["action"] for item in ada["onDemand"]] == ["update user"]
     assert "On demand:" not in (await run(shop, pair, "explain", "app", "ada@contoso.com"))[0]
+    # The cycle after a restart puts right all that differs.
+    await pair.policies(drift={})
+    await pair.restart()
+    ada = await told(shop, pair, "explain", "app", "ada@contoso.com")
+    assert [item["action"] for item in ada["next"]] == ["update user"]
+    await pair.sync()
+    assert (await pair.account("ada"))["displayName"] == "Ada Lovelace"
+    await pair.call("PATCH", path, by_hand)
+    await pair.policies(drift={"displayName": "adopt"})
+    await pair.cycle(lambda target: target, full=True)
+    text = (await run(shop, pair, "explain", "app", "ada@contoso.com"))[0]
+    assert "displayName stays 'Countess': what is there is adopted, not 'Ada Lovelace'" in text
     # So of an account that is gone: one does not make another, the other does.
     await pair.call("DELETE", path)
     for seen in ("removed user", "nothing user"):
         text = (await run(shop, pair, "explain", "app", "ada@contoso.com"))[0]
-        assert f"Next cycle:\n  {seen}: was removed at the target" in text
+        assert f"Next cycle that looks at them:\n  {seen}: was removed at the target" in text
         assert "\nOn demand:\n  create user: is assigned directly and has no account\n" in text
         await pair.cycle(lambda target: target, full=True)
     assert await pair.account("ada") is None
@@ -195,6 +207,10 @@ async def test_a_held_adoption_is_done_on_demand(shop: Installation, pair: Pair)
     await pair.call("POST", "/Users", {"userName": "ada@contoso.com"})
     await pair.user("ada", surname="Lovelace")
     assert (await pair.sync()).counts == {"refuse": 1}
+    ada = await told(shop, pair, "explain", "app", "ada@contoso.com")
+    assert [item["action"] for item in ada["next"] + ada["onDemand"]] == ["refuse user", "update user"]
+    someone = ("explain", "app", "--attributes", '{"userPrincipalName": "ada@contoso.com"}')
+    assert [item["action"] for item in (await told(shop, pair, *someone))["onDemand"]] == ["link user"]
     await run(shop, pair, "provision", "app", "ada@contoso.com")
     assert (await pair.account("ada"))["displayName"] == "Ada Lovelace"
 

@@ -73,8 +73,9 @@ async def _person(job: Any, name: str, user: str, identity: str) -> Any:
         return Finding("user", "bad", f"{user} is out of scope: {user} {told.scope.reason}.", mend)
     if told.gone or (told.known is not None and told.known.state == "removed"):
         return Finding("user", "bad", f"{user} was removed at the target.", f"provisor provision {name} {user}")
-    # An account may be as it should be, and what it refers to not.
-    change = next((item for item in told.changes if item.action != "nothing"), next(iter(told.changes), None))
+    # An account may be as it should be, and what it refers to not; what is only reported waits for nothing.
+    rank = {"nothing": 2, "drift": 1}
+    change = min(told.changes, key=lambda item: rank.get(item.action, 0), default=None)
     if change is not None and change.action == "refuse":
         return Finding("user", "bad", f"{user} is refused: {change.reason}.", f"provisor explain {name} {user}")
     next_try = f"{change.action}, because {change.reason}" if change is not None else "nothing"
@@ -85,7 +86,10 @@ async def _person(job: Any, name: str, user: str, identity: str) -> Any:
     if change is not None and change.action == "drift":
         sentence = f"{user}: {change.reason}. A cycle only reports that."
         return Finding("user", "look", sentence, f"provisor provision {name} {user}")
+    if change is not None and change.action != "nothing" and all(item.action == "nothing" for item in told.demanded):
+        sentence = f"{user}: {change.reason}. The target did not take that; only a full comparison asks it again."
+        return Finding("user", "look", sentence, f"provisor explain {name} {user}")
     if change is not None and change.action != "nothing":
-        sentence = f"{user} is in scope and waits for the next cycle: {next_try}."
+        sentence = f"{user} is in scope and waits for the next cycle that looks at them: {next_try}."
         return Finding("user", "look", sentence, f"provisor provision {name} {user}")
     return Finding("user", "good", f"{user} is in scope, has an account, and it is as it should be.")

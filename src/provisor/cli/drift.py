@@ -59,7 +59,8 @@ def _value(name: str, changes: list[Any], known: dict[str, Any], everybody: Any)
                 row = {"actual": None, "desired": None, "applied": None, "added": actual, "removed": desired}
             elif item.phase == REFERENCES:
                 # What was applied is an id of the directory; the others are the target's, and the reason names whose.
-                row = {"actual": actual, "desired": desired, "applied": None, "reason": item.reason}
+                row = {"actual": shown(hidden, path, actual), "desired": shown(hidden, path, desired)}
+                row |= {"applied": None, "reason": item.reason}
             else:
                 row = {
                     "actual": shown(hidden, path, actual),

@@ -30,7 +30,7 @@ def explain(
     ] = None,
     cycle: Annotated[int | None, typer.Option(help="What this cycle did about them, step by step.")] = None,
 ) -> None:
-    """Explain scope, match and every mapping of somebody, past cycles, and what the next one would do."""
+    """Explain scope, match and every mapping of somebody, past cycles, and what the next one about them would do."""
     if sum(item is not None for item in (who, group, attributes)) != 1:
         raise Invalid(
             "Say whom to explain, and only one: a user, --group, or --attributes of somebody who does not exist yet."
@@ -159,8 +159,8 @@ def _lines(value: dict[str, Any], *, enabled: bool, two_ways: bool) -> list[str]
     if value["problem"]:
         lines.append(value["problem"])
     else:
-        for title, changes in (("Next cycle", "next"), ("On demand", "onDemand")):
-            if title == "Next cycle" or two_ways:
+        for title, changes in (("Next cycle that looks at them", "next"), ("On demand", "onDemand")):
+            if changes == "next" or two_ways:
                 lines.append(f"{title}:")
                 lines += [f"  {item['action']}: {item['reason']}" for item in value[changes]] or ["  nothing"]
     if value["past"]:

@@ -363,16 +363,16 @@ def _drift_reason(case: _Case) -> str:
 
 
 def _kept_reason(case: _Case, found: Difference) -> str:
-    hidden, why = case.rules.redacted, "the target does not let it change to"
+    hidden, adopted = case.rules.redacted, [name for name in found.kept if case.policies.about(name) == "adopt"]
+    why = {True: "what is there is adopted, not", False: "the target does not let it change to"}
     return "; ".join(
-        f"{name} stays {quoted(has, name, hidden)}: {why} {quoted(wanted, name, hidden)}"
+        f"{name} stays {quoted(has, name, hidden)}: {why[name in adopted]} {quoted(wanted, name, hidden)}"
         for name, (has, wanted) in found.kept.items()
     )
 
 
 def _with_kept(case: _Case, reason: str, found: Difference) -> str:
-    kept = _kept_reason(case, found)
-    return f"{reason}; {kept}" if kept else reason
+    return "; ".join(filter(None, (reason, _kept_reason(case, found))))
 
 
 def spare_the_owner(change: Change, capabilities: Capabilities) -> Change:

@@ -125,6 +125,8 @@ class _Run:
     failures: int = 0
     helped: int = 0
     comparing: bool = False
+    #: The initial cycle that is due puts right all that differs.
+    forced: bool = False
     proven: bool = False
     held: str | None = None
     harmed: set[str] = field(default_factory=set)
@@ -206,7 +208,7 @@ async def _through(job: Job, run: _Run, epoch: int, report: Report, asked: Asked
             run.failures, run.helped = done.failures, done.requests
         too_many = failing(job.retries.policy, await job.ledger.standing(job.retries.policy.failures))
         if too_many is not None:
-            error = f"{too_many} It is tried less often until fewer do; provisor report {job.name} names them."
+            error = f"{too_many} It is tried less often until fewer do; provisor log {job.name} names them."
             await _end(job, run, "quarantined", error=error, epoch=epoch, finished=True)
             return _result(job, run, "quarantined", started, error=error)
     except Stopped:
@@ -238,7 +240,8 @@ async def _begin(job: Job, mode: Mode, asked: Kind | None, only: Only | None = N
     cycle = await job.ledger.begin(kind, mode, state.generation, job.as_of)
     comparing = kind == "full" or (kind == "initial" and not (state.forced and asked is None))
     proven = quick and kind == "incremental" and state.quarantine is None and not state.refused
-    return _Run(cycle, comparing=comparing, proven=proven, restored=state.restored)
+    forced = state.initial and state.forced
+    return _Run(cycle, comparing=comparing, forced=forced, proven=proven, restored=state.restored)
 
 
 def _compare(job: Job, state: JobState) -> bool:
@@ -257,7 +260,7 @@ async def _plan(job: Job, run: _Run, asked: Asked, report: Report, *, everything
         job, run.cycle, kind == "initial", asked.backed_off, lambda done: report("planning", done, None), run.plan
     )
     planning.comparing, planning.only, planning.proven = run.comparing, asked.only, run.proven
-    planning.comparing |= asked.only is not None and not asked.only.demanded
+    planning.comparing |= asked.only is not None and not asked.only.demanded and not run.forced
     planning.trusting = run.proven
     planning.everything = everything or kind == "full"
     if asked.revert is not None:

@@ -172,7 +172,7 @@ def _objects(application: Application, facts: Facts) -> Finding:
         return Finding("cycle", "bad", f"Cycle {last['number']} failed: {error}.", f"provisor sync {name}")
     if facts.failing:
         sentence = f"{_counted(facts.failing, 'object')} could not be done, and will be tried again."
-        return Finding("cycle", "look", sentence, f"provisor report {name}")
+        return Finding("cycle", "look", sentence, f"provisor log {name}")
     return Finding("cycle", "good", "Nothing of the last cycle is open." if last is not None else "No cycle ran yet.")
 
 
@@ -185,7 +185,7 @@ def _quarantine(application: Application, state: JobState) -> Finding:
     if state.quarantine is None:
         return Finding("quarantine", "good", "The application is not in quarantine.")
     sentence = f"It is in quarantine: {state.quarantine}"
-    asks = "plan" if waits_for_release(state) else "report" if "objects fail" in state.quarantine else "app test"
+    asks = "plan" if waits_for_release(state) else "log" if "objects fail" in state.quarantine else "app test"
     mend = f"provisor {asks} {application.name}"
     return Finding("quarantine", "bad", sentence, mend)
 

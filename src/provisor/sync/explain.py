@@ -30,8 +30,8 @@ class Explanation:
     """``asked``: each matching question with the ids that answer it (None: not asked, there is a link already).
 
     ``changes``: what the next cycle that looks at them would do, references included; ``demanded``: what would be done
-    on demand, which also puts right what was changed or removed at the target. ``problem``: why the target could not be
-    asked; ``gone``: the account of the link is not there any more.
+    on demand, which also puts right what was changed or removed at the target and merges what the policy holds.
+    ``problem``: why the target could not be asked; ``gone``: the account of the link is not there any more.
     """
 
     source: SourceObject
@@ -50,7 +50,7 @@ class Explanation:
     def two_ways(self) -> bool:
         """Whether a cycle and provisioning on demand come to something else."""
         cycle, demand = (
-            [(item.action, item.attributes, item.members) for item in changes if item.action != "nothing"]
+            [(item.action, item.attributes.keys(), item.members) for item in changes if item.action != "nothing"]
             for changes in (self.changes, self.demanded)
         )
         return cycle != demand
@@ -68,7 +68,7 @@ async def explain(job: Job, object_type: str, identity: str) -> Explanation:
     ids = (identity,)
     only = Only(users=ids) if object_type == "User" else Only(groups=ids)
     changes = await _planned(job, replace(only, demanded=False))
-    demanded = await _planned(job, only)
+    demanded = await _planned(_merging(job), only)
     sent = {path for change in demanded for path in change.attributes}
     sent -= {path for change in changes for path in change.attributes}
     tried = [
@@ -76,6 +76,12 @@ async def explain(job: Job, object_type: str, identity: str) -> Explanation:
         for row in told.tried
     ]
     return replace(told, tried=tried, changes=changes, demanded=demanded)
+
+
+def _merging(job: Job) -> Job:
+    """As it is provisioned on demand: whoever asks for it approves."""
+    held = job.policies.adoption == "hold"
+    return replace(job, policies=replace(job.policies, adoption="merge")) if held else job
 
 
 async def _planned(job: Job, only: Only) -> list[Change]:
@@ -97,18 +103,21 @@ async def imagine(job: Job, object_type: str, attributes: Mapping[str, Any]) -> 
     )
     asked = questions(rules, desired)
     match = pick(asked, await Answers(job.target, rules, None).find(asked)) if told.scope.inside else None
-    change = decide(
-        Known("new", object_type),
-        source,
-        rules,
-        told.scope,
-        desired,
-        Answer(match=match),
-        job.capabilities,
-        seq=job.as_of,
-        policies=job.policies,
+    change, demanded = (
+        decide(
+            Known("new", object_type),
+            source,
+            rules,
+            told.scope,
+            desired,
+            Answer(match=match),
+            job.capabilities,
+            seq=job.as_of,
+            policies=policies,
+        )
+        for policies in (job.policies, _merging(job).policies)
     )
-    return replace(told, changes=[change], demanded=[change])
+    return replace(told, changes=[change], demanded=[demanded])
 
 
 async def _told(job: Job, source: SourceObject, known: Known | None) -> Explanation:

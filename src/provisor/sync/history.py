@@ -46,7 +46,8 @@ class History:
         return Statistics(by_state["linked"], by_state["disabled"], by_state["removed"], failing, leavers)
 
     async def summary(self, cycle: UUID) -> list[Row]:
-        """What a plan does, counted (``action``, ``object_type``, ``reason``, ``count``), in the order of doing it."""
+        """What a plan does, counted (``action``, ``object_type``, ``reason``, ``count``), in the order of doing it; a
+        reason without what it quotes."""
         async with self._database.reading() as tx:
             rows: list[Row] = await tx.fetch(QUERIES.plan_summary, *self._key, cycle)
         return rows
@@ -61,7 +62,7 @@ class History:
         object_type: str = "",
         reason: str = "",
     ) -> list[Row]:
-        """Rows of a plan after (phase, ordinal), those that do or refuse something."""
+        """Rows of a plan after (phase, ordinal), those that do or refuse something; ``reason`` as in the summary."""
         async with self._database.reading() as tx:
             rows: list[Row] = await tx.fetch(
                 QUERIES.plan_rows, *self._key, cycle, *after, action, object_type, reason, limit

@@ -39,7 +39,8 @@ Report = Callable[[int], None]
 class Only:
     """These objects and no other, whatever their state. ``members``: of groups, only these are added or removed (None:
     all). ``demanded``: somebody who was removed at the target is treated as somebody without an account, and what was
-    changed there is put right; otherwise they are looked at as by a full comparison."""
+    changed there is put right, but for members that were added; otherwise they are treated as the next cycle that looks
+    at them would."""
 
     users: tuple[str, ...] = ()
     groups: tuple[str, ...] = ()

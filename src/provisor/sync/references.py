@@ -97,7 +97,7 @@ def _manager(
     if before != after:
         reason = "has no manager with an account any more"
         if after:
-            reason = f"has another manager: {_called(planning, after, ledger)}"
+            reason = f"has another manager{_called(planning, name, after, ledger)}"
     elif after is None:
         # Nobody's manager is in no doubt, and one that was set by hand is not ours.
         return None
@@ -108,8 +108,8 @@ def _manager(
     elif planning.shown.get(user.source_id, accounts[after]) != accounts[after]:
         # As of any attribute (see decide): put right when it is seen, and by the policy in a full comparison.
         has = planning.shown[user.source_id]
-        wanted = f"{accounts[after]!r}, {_called(planning, after, ledger)}"
-        reason = f"the manager at the target is {quoted(has)} instead of {wanted}"
+        both = " instead of ".join(quoted(item, name, user.redacted) for item in (has, accounts[after]))
+        reason = f"the manager at the target is {both}{_called(planning, name, after, ledger)}"
         if policy == "report" and not kept:
             return user.anew("drift", reason, phase=REFERENCES, drift={name: (has, accounts[after])})
         if policy != "overwrite" and not kept:
@@ -119,11 +119,14 @@ def _manager(
     return user.anew("update references", reason, phase=REFERENCES, attributes={name: (before, after)})
 
 
-def _called(planning: Planning, manager: str, ledger: Mapping[str, Known]) -> str:
-    """An id tells nobody who reads a plan who the manager is."""
+def _called(planning: Planning, name: str, manager: str, ledger: Mapping[str, Known]) -> str:
+    """``: 'NAME'``, for an id tells nobody who reads a plan who the manager is; nothing where that is redacted."""
+    if not planning.job.rules.users.redacted.isdisjoint({name, "userName"}):
+        return ""
     if manager in planning.referring:
-        return planning.referring[manager].source_name
-    return str(ledger[manager].last_applied.get("userName") or manager) if manager in ledger else manager
+        return f": {planning.referring[manager].source_name!r}"
+    called = ledger[manager].last_applied.get("userName") if manager in ledger else None
+    return f": {called!r}" if called else ""
 
 
 async def _plan_members(planning: Planning) -> None:

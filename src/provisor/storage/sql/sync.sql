@@ -412,14 +412,16 @@ select object_type, state, count(*) as count, count(*) filter (where failures > 
 from sync_object where tenant = $1 and application = $2 group by object_type, state
 
 -- name: plan_summary
-select action, object_type, reason, count(*) as count, min(phase) as phase from sync_change
-where tenant = $1 and application = $2 and cycle = $3 and action <> 'nothing'
-group by action, object_type, reason order by min(phase), action, count(*) desc, reason
+-- What a reason quotes differs from object to object: of a merge it is the value that matched.
+select action, object_type, regexp_replace(reason, '''[^'']*''|"[^"]*"', '…', 'g') as reason, count(*) as count, min(phase) as phase
+from sync_change where tenant = $1 and application = $2 and cycle = $3 and action <> 'nothing'
+group by 1, 2, 3 order by min(phase), action, count(*) desc, reason
 
 -- name: plan_rows
 select * from sync_change
 where tenant = $1 and application = $2 and cycle = $3 and (phase, ordinal) > ($4, $5) and action <> 'nothing'
-  and ($6 = '' or action = $6) and ($7 = '' or object_type = $7) and ($8 = '' or reason = $8)
+  and ($6 = '' or action = $6) and ($7 = '' or object_type = $7)
+  and ($8 = '' or regexp_replace(reason, '''[^'']*''|"[^"]*"', '…', 'g') = $8)
 order by phase, ordinal limit $9
 
 -- name: log_entry
