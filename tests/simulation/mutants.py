@@ -303,11 +303,12 @@ def _nobody_is_doubted() -> Any:
     """A manager is said again whenever the account is in doubt, also when there is none to say."""
     manager = references._manager
 
-    def doubted(planning: Any, name: str, user: Any, known: Any, accounts: Mapping[str, str]) -> Any:
+    def doubted(planning: Any, name: str, user: Any, ledger: Any, accounts: Mapping[str, str]) -> Any:
+        known = ledger.get(user.source_id)
         if known is not None and known.unsettled and known.linked and not planning.managers.get(user.source_id):
             nobody = {name: (None, None)}
             return user.anew("update references", "is in doubt", phase=REFERENCES, attributes=nobody)
-        return manager(planning, name, user, known, accounts)
+        return manager(planning, name, user, ledger, accounts)
 
     return _patched((references, "_manager", doubted))
 
