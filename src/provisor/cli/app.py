@@ -55,12 +55,11 @@ async def found(desk: Desk, name: str, action: str = "application.read") -> Any:
 async def nobody(desk: Desk, application: Any) -> str:
     """Why there is nothing to do in an application to which nobody is assigned; empty when somebody is."""
     from provisor.directory import assignments
+    from provisor.sync.doctor import scope
 
     async with desk.house.database.reading() as tx:
-        assigned = await assignments.count(tx, desk.tenant, application)
-    if application.scope == "all" or any(assigned):
-        return ""
-    return f"Nobody is assigned, so nobody is in scope: provisor app assign {application.name} --group GROUP"
+        said = scope(application, await assignments.count(tx, desk.tenant, application))
+    return f"{said.sentence.rstrip('.')}: {said.mend}" if said.level == "bad" else ""
 
 
 def create(

@@ -80,7 +80,7 @@ async def examine(application: Application, job: Job, facts: Facts) -> AsyncIter
         yield finding
     for finding in _mappings(application):
         yield finding
-    yield _scope(application, facts.assigned)
+    yield scope(application, facts.assigned)
     yield await _matching(application, job, facts.last)
     yield _objects(application, facts)
     yield _quarantine(application, facts.state)
@@ -138,7 +138,8 @@ def _mappings(application: Application) -> list[Finding]:
     return found or [Finding("mappings", "good", "The mappings can run, and nothing is wrong with them.")]
 
 
-def _scope(application: Application, assigned: tuple[int, int]) -> Finding:
+def scope(application: Application, assigned: tuple[int, int]) -> Finding:
+    """Whether anybody is in scope; ``assigned``: how many users and groups are."""
     people, groups = assigned
     if application.scope == "all":
         return Finding("scope", "good", "All users and groups are in scope.")
